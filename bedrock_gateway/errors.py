@@ -1,0 +1,273 @@
+"""Every error this library raises, and which AWS error code becomes which class.
+
+::
+
+    GatewayError
+    ├─ ConfigError                     .key_path .line               nothing was sent
+    ├─ GovernanceError                 .rule .reason                 nothing was sent
+    ├─ UnsupportedByBotocoreError      .member .installed .known_in  nothing was sent
+    ├─ MissingExtraError               .extra                        nothing was sent
+    ├─ TransportError                  .operation .sent (None = unknown) .attempts
+    ├─ ServiceError                    .operation .code .status .request_id .attempts .retryable
+    │  ├─ AccessDeniedError            .missing .resource
+    │  ├─ NotFoundError
+    │  ├─ InvalidRequestError
+    │  │  └─ InferenceProfileRequiredError  .suggested_model_id
+    │  ├─ ConflictError
+    │  ├─ QuotaExceededError
+    │  ├─ ThrottledError
+    │  ├─ ModelNotReadyError
+    │  ├─ ModelTimeoutError
+    │  ├─ ModelFailedError
+    │  └─ UnavailableError
+    ├─ MalformedResponseError          .operation .maybe_billed .request_id
+    ├─ StreamInterruptedError          .partial .reason .usage .request_id .may_resend
+    ├─ IngestionFailedError            .job
+    └─ PreflightFailedError            .report
+
+A class exists only where a caller would act differently on it. Facts are attributes; the message says what
+failed, on what, and what to do next. No prompt, response or credential is ever part of a message or a repr.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bedrock_gateway.results import IngestionJob, Usage
+
+__all__ = [
+    "AccessDeniedError",
+    "ConfigError",
+    "ConflictError",
+    "GatewayError",
+    "GovernanceError",
+    "InferenceProfileRequiredError",
+    "IngestionFailedError",
+    "InvalidRequestError",
+    "MalformedResponseError",
+    "MissingExtraError",
+    "ModelFailedError",
+    "ModelNotReadyError",
+    "ModelTimeoutError",
+    "NotFoundError",
+    "PreflightFailedError",
+    "QuotaExceededError",
+    "ServiceError",
+    "StreamInterruptedError",
+    "ThrottledError",
+    "TransportError",
+    "UnavailableError",
+    "UnsupportedByBotocoreError",
+]
+
+
+def _rebuild(cls: type[GatewayError], message: str, facts: Mapping[str, Any]) -> GatewayError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(facts)
+    return error
+
+
+class GatewayError(Exception):
+    """Base of every error this library raises."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        """The sentence shown to a person: what failed, on what, what to do next."""
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Callable[..., GatewayError], tuple[Any, ...]]:
+        """Rebuild without calling ``__init__``, whose arguments are keyword-only in the subclasses."""
+        return _rebuild, (type(self), self.message, dict(self.__dict__))
+
+
+class ConfigError(GatewayError):
+    """The configuration cannot be used; nothing was sent."""
+
+    def __init__(self, message: str, *, key_path: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.key_path = key_path
+        """Dotted path of the offending key (``env.prod.region``), or None where no single key is at fault."""
+        self.line = line
+        """Line of the file, counted from 1, or None where the value did not come from a file."""
+
+
+class GovernanceError(GatewayError):
+    """The configuration does not permit this call; nothing was sent."""
+
+    def __init__(self, reason: str, *, rule: str) -> None:
+        super().__init__(f"{rule}: {reason}")
+        self.rule = rule
+        """Name of the rule that refused, such as ``declared-models``."""
+        self.reason = reason
+        """Why, and what to declare to permit it."""
+
+
+class UnsupportedByBotocoreError(GatewayError):
+    """The installed botocore does not know a member this call needs; nothing was sent."""
+
+    def __init__(self, *, member: str, installed: str, known_in: str | None) -> None:
+        newer = f"; install botocore>={known_in}" if known_in else ""
+        super().__init__(f"botocore {installed} does not know {member}{newer}")
+        self.member = member
+        self.installed = installed
+        self.known_in = known_in
+        """Oldest botocore of our CI that has the member; None if none of them has it."""
+
+
+class MissingExtraError(GatewayError, ImportError):
+    """An optional dependency is not installed; nothing was sent."""
+
+    def __init__(self, *, extra: str, needed_for: str) -> None:
+        super().__init__(f"{needed_for} needs an extra: pip install 'bedrock-gateway[{extra}]'")
+        self.extra = extra
+
+
+class TransportError(GatewayError):
+    """No usable answer arrived."""
+
+    def __init__(self, message: str, *, operation: str, sent: bool | None, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.sent = sent
+        """False: the request never went out. True: it did. None: unknown, so it may have been billed."""
+        self.attempts = attempts
+
+
+class ServiceError(GatewayError):
+    """AWS answered with an error."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        code: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        attempts: int = 1,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        """AWS's name of the operation, such as ``Converse``."""
+        self.code = code
+        """AWS's error code, such as ``ThrottlingException``."""
+        self.status = status
+        """HTTP status; None for an error that arrived inside a stream."""
+        self.request_id = request_id
+        self.attempts = attempts
+        self.retryable = retryable
+        """Whether the same request, sent again later, may succeed without being billed twice."""
+
+
+class AccessDeniedError(ServiceError):
+    """IAM, or model access, refuses the call."""
+
+    missing: str | None = None
+    """The IAM action that was denied, or None where AWS did not name one."""
+    resource: str | None = None
+    """The ARN it was denied on, or None where AWS did not name one."""
+
+
+class NotFoundError(ServiceError):
+    """The resource does not exist in this Region and account."""
+
+
+class InvalidRequestError(ServiceError):
+    """AWS refuses the request as it is; sending it again cannot help."""
+
+
+class InferenceProfileRequiredError(InvalidRequestError):
+    """The model can be called only through an inference profile."""
+
+    suggested_model_id: str | None = None
+    """A profile id that serves this model from this Region, or None where none is known."""
+
+
+class ConflictError(ServiceError):
+    """The resource is in a state that forbids this operation now."""
+
+
+class QuotaExceededError(ServiceError):
+    """An account quota is used up."""
+
+
+class ThrottledError(ServiceError):
+    """Too many requests."""
+
+
+class ModelNotReadyError(ServiceError):
+    """The model is being loaded and can be called later."""
+
+
+class ModelTimeoutError(ServiceError):
+    """The model took too long; the call may have been billed."""
+
+
+class ModelFailedError(ServiceError):
+    """The model failed while it processed the request; the call may have been billed."""
+
+
+class UnavailableError(ServiceError):
+    """The service failed or is unavailable."""
+
+
+class MalformedResponseError(GatewayError):
+    """The answer was cut short, empty, or not what the operation returns."""
+
+    def __init__(self, message: str, *, operation: str, maybe_billed: bool = True, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.maybe_billed = maybe_billed
+        self.request_id = request_id
+
+
+class StreamInterruptedError(GatewayError):
+    """A stream ended before its terminal event."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        reason: str,
+        partial: Any = None,
+        usage: Usage | None = None,
+        request_id: str | None = None,
+        may_resend: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.reason = reason
+        """One of ``truncated``, ``transport``, ``corrupt``, ``service``, ``deadline``, ``idle``."""
+        self.partial = partial
+        """What had arrived, as the stream's own result type; never part of the message or the repr."""
+        self.usage = usage
+        """Usage AWS had reported, or None: nothing was received, not zero."""
+        self.request_id = request_id
+        self.may_resend = may_resend
+        """Whether the same request may be sent again without being billed twice."""
+
+
+class IngestionFailedError(GatewayError):
+    """An ingestion job ended as FAILED or STOPPED."""
+
+    def __init__(self, message: str, *, job: IngestionJob) -> None:
+        super().__init__(message)
+        self.job = job
+
+
+class PreflightFailedError(GatewayError):
+    """A preflight check failed, or a required one could not be read."""
+
+    def __init__(self, message: str, *, report: Any) -> None:
+        super().__init__(message)
+        self.report = report
+        """The `bedrock_gateway.preflight.Report` with every result."""
