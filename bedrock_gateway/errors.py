@@ -222,7 +222,9 @@ class UnavailableError(ServiceError):
 class MalformedResponseError(GatewayError):
     """The answer was cut short, empty, or not what the operation returns."""
 
-    def __init__(self, message: str, *, operation: str, maybe_billed: bool = True, request_id: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, operation: str, maybe_billed: bool = True, request_id: str | None = None
+    ) -> None:
         super().__init__(message)
         self.operation = operation
         self.maybe_billed = maybe_billed

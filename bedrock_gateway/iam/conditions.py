@@ -11,7 +11,7 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 
 __all__ = ["Context", "holds", "matches", "substitute"]
@@ -59,7 +59,11 @@ def matches(pattern: str, value: str) -> bool:
 
 
 def _hide(value: str) -> str:
-    return value if "*" not in value and "?" not in value else value.replace("*", _ESCAPED["*"]).replace("?", _ESCAPED["?"])
+    return (
+        value
+        if "*" not in value and "?" not in value
+        else value.replace("*", _ESCAPED["*"]).replace("?", _ESCAPED["?"])
+    )
 
 
 def _string_like(pattern: str, value: str) -> bool:
@@ -92,9 +96,9 @@ def _number(compare: Callable[[float, float], bool]) -> Compare:
 def _when(text: str) -> datetime:
     """A date as IAM takes it: ISO 8601, or seconds since 1970."""
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        return datetime.fromtimestamp(float(text), timezone.utc)
+        return datetime.fromtimestamp(float(text), UTC)
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _date(compare: Callable[[datetime, datetime], bool]) -> Compare:

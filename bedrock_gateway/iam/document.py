@@ -54,7 +54,7 @@ class Statement:
         if not isinstance(data, Mapping):
             raise PolicyError("a statement is an object")
         if unknown := set(data) - _STATEMENT_KEYS:
-            raise PolicyError(f"unknown element {sorted(unknown)[0]}")
+            raise PolicyError(f"unknown element {min(unknown)}")
         for one, other in _PAIRS:
             if one in data and other in data:
                 raise PolicyError(f"{one} and {other} exclude each other")
@@ -110,7 +110,7 @@ class Policy:
         """
         data = document if isinstance(document, Mapping) else _load(document)
         if unknown := set(data) - _POLICY_KEYS:
-            raise PolicyError(f"unknown element {sorted(unknown)[0]}")
+            raise PolicyError(f"unknown element {min(unknown)}")
         version = data.get("Version", "2008-10-17")
         if version not in VERSIONS:
             raise PolicyError(f"Version is one of {', '.join(VERSIONS)}")

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bedrock_gateway.iam.conditions import Context, holds, matches, substitute
-from bedrock_gateway.iam.document import Policy, Statement
+
+if TYPE_CHECKING:
+    from bedrock_gateway.iam.document import Policy, Statement
 
 __all__ = ["AccessRequest", "Decision", "Layers", "PrincipalRef", "evaluate", "matching"]
 
@@ -103,7 +106,11 @@ def _names(kind: str, value: str, principal: PrincipalRef) -> bool:
     if kind != principal.kind:
         return False
     account_names = {principal.account, f":{principal.account}:root"}
-    if kind == "AWS" and principal.account and (value in account_names or value.endswith(f"iam::{principal.account}:root")):
+    if (
+        kind == "AWS"
+        and principal.account
+        and (value in account_names or value.endswith(f"iam::{principal.account}:root"))
+    ):
         return True
     return value in {principal.arn, principal.role_arn}
 
@@ -177,7 +184,9 @@ def evaluate(request: AccessRequest, layers: Layers) -> Decision:
     granted = _grant(request, layers)
     if not granted.allowed:
         return granted
-    direct = granted.layer == "resource" and granted.statement is not None and _names_session(granted.statement, request)
+    direct = (
+        granted.layer == "resource" and granted.statement is not None and _names_session(granted.statement, request)
+    )
     limits = ("scp",) if direct else ("scp", "boundary", "session")
     for name in limits:
         if name in present and _first(present[name], request, "Allow") is None:

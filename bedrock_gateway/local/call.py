@@ -58,7 +58,8 @@ class State:
             store = self._stores.get(kind)
             if store is None:
                 store = self._stores[kind] = kind()
-            return store  # type: ignore[no-any-return]
+            found: T = store
+            return found
 
 
 class Aws(Protocol):
