@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 # Each layer may import the layers above it (and itself).
 LAYERS = (
     {"errors"},
-    {"capabilities", "events", "results", "config", "botocore_features"},
+    {"_toml_lines", "capabilities", "events", "results", "_config_file", "config"},
     {"governance", "families", "_requests", "_responses", "_fold", "_eventstream"},
     {"_flow"},
     {"_drive"},

@@ -43,8 +43,16 @@ MODELS = {
     "global": ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", "us-east-1"),
 }
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
-LOGGING = {"log_group": "/bedrock/invocations", "logging_role": "AmazonBedrockGateway-logging", "bucket": "example-logs-proof"}
-HANDBOOK = {"bucket": "example-handbook-proof", "prefix": "", "kb_role": "bedrock-gateway/AmazonBedrockGateway-kb-handbook"}
+LOGGING = {
+    "log_group": "/bedrock/invocations",
+    "logging_role": "AmazonBedrockGateway-logging",
+    "bucket": "example-logs-proof",
+}
+HANDBOOK = {
+    "bucket": "example-handbook-proof",
+    "prefix": "",
+    "kb_role": "bedrock-gateway/AmazonBedrockGateway-kb-handbook",
+}
 VECTORS = {"vector_bucket": "example-vectors-proof", "vector_index": "handbook"}
 
 
@@ -66,13 +74,26 @@ class Account:
     def role(self, policy: dict[str, Any]) -> boto3.Session:
         """A session of a fresh role that has *policy* and nothing else."""
         name, iam = self.unique("proof"), self.client(self.root, "iam")
-        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/prover"}, "Action": "sts:AssumeRole"}]}
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/prover"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        }
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
         iam.put_role_policy(RoleName=name, PolicyName="generated", PolicyDocument=json.dumps(policy))
-        given = self.client(self.prover, "sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}", RoleSessionName="proof")["Credentials"]
+        given = self.client(self.prover, "sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}", RoleSessionName="proof"
+        )["Credentials"]
         self.current = name
         return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name=REGION)
 
     def regrant(self, policy: dict[str, Any]) -> None:
         """Give the current role another policy; its sessions feel it at once."""
-        self.client(self.root, "iam").put_role_policy(RoleName=self.current, PolicyName="generated", PolicyDocument=json.dumps(policy))
+        self.client(self.root, "iam").put_role_policy(
+            RoleName=self.current, PolicyName="generated", PolicyDocument=json.dumps(policy)
+        )

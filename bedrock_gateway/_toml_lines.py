@@ -1,0 +1,41 @@
+"""Where a key stands in a TOML file.
+
+The parser of the standard library gives values without positions, and an error that names the line is worth a small
+scan. It knows table headers and bare keys at the start of a line; for inline and dotted tables the header's line is
+the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["line_of"]
+
+_HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_\"'.-]+)\s*=")
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def line_of(text: str, path: Sequence[str]) -> int | None:
+    """Return the line, counted from 1, of the longest part of *path* that stands in *text*; None if none does."""
+    names = tuple(part for part in path if not part.isdigit())
+    best, best_line = 0, None
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = _parts(header[1])
+            here = table
+        elif key := _KEY.match(line):
+            here = (*table, *_parts(key[1]))
+        else:
+            continue
+        if len(here) > best and here == names[: len(here)]:
+            best, best_line = len(here), number
+    return best_line
