@@ -1,0 +1,140 @@
+"""Metadata filters: Bedrock's ``RetrievalFilter`` is translated to S3 Vectors' filter language, which is evaluated.
+
+One evaluator serves Retrieve and QueryVectors. The operators and their rules (comparison of numbers only, equality with
+any element of a list) are those of the S3 User Guide, s3-vectors-metadata-filtering; that a missing key satisfies
+``$ne`` and ``$nin`` is an assumption.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from bedrock_gateway.local.call import Fault
+
+__all__ = ["check", "matches", "translate"]
+
+_TRANSLATED = {
+    "equals": "$eq",
+    "notEquals": "$ne",
+    "greaterThan": "$gt",
+    "greaterThanOrEquals": "$gte",
+    "lessThan": "$lt",
+    "lessThanOrEquals": "$lte",
+    "in": "$in",
+    "notIn": "$nin",
+    "listContains": "$eq",
+}
+_COMBINED = {"andAll": "$and", "orAll": "$or"}
+_UNSUPPORTED = frozenset({"startsWith", "stringContains"})
+
+
+def _invalid(reason: str) -> Fault:
+    return Fault("ValidationException", reason)
+
+
+def translate(retrieval_filter: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a ``RetrievalFilter`` into an S3 Vectors filter.
+
+    Raises:
+        Fault: ``ValidationException`` where it is malformed, or asks for what S3 Vectors cannot do.
+    """
+    if len(retrieval_filter) != 1:
+        raise _invalid("A retrieval filter must have exactly one operator.")
+    ((name, operand),) = retrieval_filter.items()
+    if name in _UNSUPPORTED:
+        raise _invalid(f"The {name} filter is not supported by the Amazon S3 Vectors vector store.")
+    if name in _COMBINED:
+        if len(operand) < 2:
+            raise _invalid(f"The {name} filter needs at least two filters.")
+        return {_COMBINED[name]: [translate(part) for part in operand]}
+    if name not in _TRANSLATED:
+        raise _invalid(f"Unknown retrieval filter {name}.")
+    return {operand["key"]: {_TRANSLATED[name]: operand["value"]}}
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "string" if isinstance(value, str) else "other"
+
+
+def _equal(actual: Any, wanted: Any) -> bool:
+    if isinstance(actual, list):
+        return any(_equal(element, wanted) for element in actual)
+    return _kind(actual) == _kind(wanted) and bool(actual == wanted)
+
+
+def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda actual, wanted: _kind(actual) == "number" and compare(actual, wanted)
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "$eq": _equal,
+    "$ne": lambda actual, wanted: not _equal(actual, wanted),
+    "$gt": _compared(operator.gt),
+    "$gte": _compared(operator.ge),
+    "$lt": _compared(operator.lt),
+    "$lte": _compared(operator.le),
+    "$in": lambda actual, wanted: any(_equal(actual, element) for element in wanted),
+    "$nin": lambda actual, wanted: not any(_equal(actual, element) for element in wanted),
+    "$exists": lambda actual, wanted: (actual is not None) is wanted,
+}
+_NUMERIC = frozenset({"$gt", "$gte", "$lt", "$lte"})
+_LISTED = frozenset({"$in", "$nin"})
+_LOGICAL: dict[str, Callable[[list[bool]], bool]] = {"$and": all, "$or": any}
+
+
+def check(query_filter: Any, non_filterable: Collection[str] = ()) -> None:
+    """Refuse a filter that S3 Vectors would refuse.
+
+    Raises:
+        Fault: ``ValidationException``.
+    """
+    if not isinstance(query_filter, Mapping) or not query_filter:
+        raise _invalid("Invalid query filter: a filter must be a non-empty object.")
+    for key, operand in query_filter.items():
+        if key in _LOGICAL:
+            if not isinstance(operand, list) or not operand:
+                raise _invalid(f"Invalid query filter: {key} needs a non-empty array of filters.")
+            for part in operand:
+                check(part, non_filterable)
+        else:
+            _check_field(key, operand, non_filterable)
+
+
+def _check_field(key: str, operand: Any, non_filterable: Collection[str]) -> None:
+    if key.startswith("$"):
+        raise _invalid(f"Invalid query filter: unknown operator {key}.")
+    if key in non_filterable:
+        raise _invalid(f"Invalid query filter: {key} is a non-filterable metadata key.")
+    for name, wanted in _conditions(operand).items():
+        if name not in _OPERATORS:
+            raise _invalid(f"Invalid query filter: unknown operator {name}.")
+        if not _well_typed(name, wanted):
+            raise _invalid(f"Invalid query filter: {name} does not take a value of that type.")
+
+
+def _well_typed(name: str, wanted: Any) -> bool:
+    if name in _LISTED:
+        return isinstance(wanted, list) and bool(wanted) and all(_kind(element) != "other" for element in wanted)
+    if name == "$exists":
+        return isinstance(wanted, bool)
+    return _kind(wanted) == "number" if name in _NUMERIC else _kind(wanted) != "other"
+
+
+def _conditions(operand: Any) -> Mapping[str, Any]:
+    return operand if isinstance(operand, Mapping) else {"$eq": operand}
+
+
+def matches(query_filter: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
+    """Say whether *metadata* satisfies every member of a checked S3 Vectors filter."""
+    return all(
+        _LOGICAL[key]([matches(part, metadata) for part in operand])
+        if key in _LOGICAL
+        else all(_OPERATORS[name](metadata.get(key), wanted) for name, wanted in _conditions(operand).items())
+        for key, operand in query_filter.items()
+    )
