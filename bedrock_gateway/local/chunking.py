@@ -7,13 +7,17 @@ most the configured overlap.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bedrock_gateway.local.embedding import embed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["CHARACTERS_PER_TOKEN", "Chunk", "fixed_size", "semantic", "whole"]
 
@@ -98,13 +102,13 @@ def semantic(text: str, *, max_tokens: int, breakpoint_percentile: int, dimensio
     """Cut *text* where neighbouring sentences differ most, and wherever *max_tokens* is reached."""
     sentences = _sentences(text)
     vectors = [embed(sentence.text, dimensions) for sentence in sentences]
-    distances = [1.0 - sum(x * y for x, y in zip(a, b, strict=True)) for a, b in zip(vectors, vectors[1:], strict=False)]
+    distances = [1.0 - sum(x * y for x, y in zip(a, b, strict=True)) for a, b in itertools.pairwise(vectors)]
     ranked = sorted(distances)
     rank = math.ceil(len(ranked) * breakpoint_percentile / 100) - 1
     threshold = ranked[max(0, rank)] if ranked else 2.0
     bounds = [0, *(s.end for s, d in zip(sentences, distances, strict=False) if d > threshold), len(text)]
     return [
         Chunk(start + piece.start, start + piece.end, piece.text)
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in itertools.pairwise(bounds)
         for piece in fixed_size(text[start:end], max_tokens=max_tokens, overlap_percentage=0)
     ]

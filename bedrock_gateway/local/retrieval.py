@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from bedrock_gateway.local.call import Handlers
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bedrock_gateway.local.call import Handlers
 
 HANDLERS: Handlers = {}

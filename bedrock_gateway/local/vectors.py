@@ -7,7 +7,6 @@ use the index. Both are kept on moto's own objects, so that they live exactly as
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,9 @@ from bedrock_gateway.local import filters
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
 
 if TYPE_CHECKING:
-    import numpy
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
 __all__ = ["HANDLERS", "Hit", "delete", "find_index", "get_index_arn", "metadata_keys", "put", "query"]
 
@@ -76,7 +77,7 @@ def delete(account: str, region: str, index_arn: str, keys: Sequence[str]) -> No
         _backend(account, region).delete_vectors("", "", index_arn, list(keys))
 
 
-def _row(vector: Any) -> numpy.ndarray:
+def _row(vector: Any) -> np.ndarray:
     """Return the vector as an array, kept on moto's object: converting it anew costs more than the search."""
     import numpy as np
 
@@ -121,7 +122,10 @@ def _index_of(call: Call) -> Any:
         for bucket in backend.vector_buckets.values():
             for index in bucket.indexes.values():
                 named = (bucket.vector_bucket_name, index.index_name)
-                if index.index_arn == arn or named == (call.params.get("vectorBucketName"), call.params.get("indexName")):
+                if index.index_arn == arn or named == (
+                    call.params.get("vectorBucketName"),
+                    call.params.get("indexName"),
+                ):
                     return index
     raise Fault("NotFoundException", "The specified index could not be found", 404)
 

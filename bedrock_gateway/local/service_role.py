@@ -1,0 +1,133 @@
+"""What the knowledge-base service does in its role's name, and what it checks before a knowledge base may exist.
+
+The service has no rights of its own here: it reads documents, embeds and touches the vector index as the role that it
+was given, and a right that the role lacks is reported in AWS's words.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.local import vectors
+from bedrock_gateway.local.call import Call, Fault
+from bedrock_gateway.local.embedding import dimensions_of
+from bedrock_gateway.local.knowledge_store import KnowledgeBase, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bedrock_gateway.local.principals import Principal
+
+__all__ = ["assumed", "check_role", "embedding_model", "require", "usable_index"]
+
+_MODEL_ARN = re.compile(r"arn:(?P<partition>[^:]+):bedrock:(?P<region>[^:]+)::foundation-model/(?P<model>[^/]+)")
+_ROLE_ARN = re.compile(r"arn:[^:]+:iam::(?P<account>\d{12}):role/.+")
+_METADATA_KEYS = ("AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA")
+_BAD_STORAGE = "The knowledge base storage configuration provided is invalid... "
+_INDEX_ACTIONS = ("s3vectors:GetIndex", "s3vectors:QueryVectors")
+
+
+def assumed(call: Call, base: KnowledgeBase) -> Principal:
+    """Return the knowledge base's role as a principal.
+
+    Raises:
+        Fault: ``AccessDenied`` where the role is gone or no longer trusts Bedrock.
+    """
+    return call.aws.assume_service_role(base.role_arn, source_arn=base.arn, region=call.region)
+
+
+def require(call: Call, principal: Principal, action: str, resource: str) -> None:
+    """Refuse what *principal* may not do.
+
+    Raises:
+        Fault: ``AccessDeniedException`` in AWS's wording.
+    """
+    decision = call.aws.authorize(principal, action, resource)
+    if decision.allowed:
+        return
+    because = (
+        "with an explicit deny in an identity-based policy"
+        if decision.explicit_deny
+        else f"because no identity-based policy allows the {action} action"
+    )
+    text = f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {because}"
+    raise Fault("AccessDeniedException", text, 403)
+
+
+def embedding_model(call: Call, configuration: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the ARN of the embedding model that a knowledge-base configuration names, and its vector length.
+
+    Raises:
+        Fault: ``ValidationException`` where it is no vector knowledge base, or the model or length is unknown.
+    """
+    if configuration["type"] != "VECTOR" or "vectorKnowledgeBaseConfiguration" not in configuration:
+        raise invalid(f"The local Bedrock serves knowledge bases of type VECTOR only, not {configuration['type']}.")
+    vector = configuration["vectorKnowledgeBaseConfiguration"]
+    arn = str(vector["embeddingModelArn"])
+    match = _MODEL_ARN.fullmatch(arn)
+    if match is None or match["region"] != call.region:
+        raise invalid(f"The embedding model {arn} is not a foundation model of Region {call.region}.")
+    offered = dimensions_of(match["model"])
+    if offered is None:
+        raise invalid(f"The model {match['model']} is not an embedding model that knowledge bases support.")
+    asked = vector.get("embeddingModelConfiguration", {}).get("bedrockEmbeddingModelConfiguration", {})
+    if asked.get("embeddingDataType", "FLOAT32") != "FLOAT32":
+        raise invalid("The Amazon S3 Vectors vector store supports the embedding data type FLOAT32 only.")
+    dimensions = asked.get("dimensions") or offered[0]
+    if dimensions not in offered:
+        raise invalid(f"The embedding model {match['model']} does not support {dimensions} dimensions.")
+    return arn, int(dimensions)
+
+
+def usable_index(call: Call, storage: Mapping[str, Any], dimensions: int) -> str:
+    """Return the ARN of the vector index that a storage configuration names.
+
+    Raises:
+        Fault: ``ValidationException`` where it is absent or does not fit.
+    """
+    if storage["type"] != "S3_VECTORS":
+        raise invalid(f"The local Bedrock serves S3 Vectors only; the vector store {storage['type']} is not available.")
+    arn = vectors.get_index_arn(storage.get("s3VectorsConfiguration", {}))
+    if arn is None:
+        raise invalid(_BAD_STORAGE + "Specify indexArn, or vectorBucketArn with indexName.")
+    index = vectors.find_index(call.account, call.region, arn)
+    if index is None:
+        raise invalid(_BAD_STORAGE + f"The specified index could not be found: {arn}")
+    if index.dimension != dimensions:
+        raise invalid(
+            _BAD_STORAGE + f"Query vector has invalid dimension: {dimensions}. Dimension should be: {index.dimension}"
+        )
+    lacking = [key for key in _METADATA_KEYS if key not in vectors.metadata_keys(index)]
+    if lacking:
+        raise invalid(_BAD_STORAGE + f"The index must list {' and '.join(lacking)} as non-filterable metadata keys.")
+    return arn
+
+
+def check_role(call: Call, role_arn: str, *, base_arn: str, model_arn: str, index_arn: str) -> None:
+    """Refuse a role that Bedrock cannot assume for this knowledge base, or that cannot embed or use the index.
+
+    Raises:
+        Fault: ``ValidationException`` in AWS's wording.
+    """
+    match = _ROLE_ARN.fullmatch(role_arn)
+    if match is None or match["account"] != call.account:
+        raise invalid("The knowledge base role must be an IAM role of the account that creates the knowledge base.")
+    try:
+        role = call.aws.assume_service_role(role_arn, source_arn=base_arn, region=call.region)
+    except Fault as fault:
+        raise invalid("Bedrock Knowledge Base was unable to assume the given role. Provide the proper permissions and retry the request.") from fault  # fmt: skip
+    try:
+        require(call, role, "bedrock:InvokeModel", model_arn)
+    except Fault as fault:
+        raise invalid(
+            f"Knowledge base role {role_arn} is not able to call specified embedding model {model_arn}: {fault.message} "
+            f"(Service: BedrockRuntime, Status Code: 403, Request ID: {call.request_id})"
+        ) from fault
+    for action in _INDEX_ACTIONS:
+        try:
+            require(call, role, action, index_arn)
+        except Fault as fault:
+            raise invalid(
+                f"{_BAD_STORAGE}{fault.message} (Service: S3Vectors, Status Code: 403, Request ID: {call.request_id})"
+            ) from fault
