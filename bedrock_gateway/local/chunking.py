@@ -28,10 +28,10 @@ CHARACTERS_PER_TOKEN = 4
 _BREAKS = (
     re.compile(r"\n(?=#{1,6} )"),
     re.compile(r"\n\s*\n"),
-    re.compile(r"(?<=[.!?。！？])['\"”’)\]]*\s+|\n"),
+    re.compile(r"(?<=[.!?\u3002\uff01\uff1f])['\"\u201d\u2019)\]]*\s+|\n"),
     re.compile(r"\s+"),
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])['\"”’)\]]*\s+|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])['\"\u201d\u2019)\]]*\s+|\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True)

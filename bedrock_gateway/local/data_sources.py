@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "remove"]
 
 _NAME = re.compile(r"([0-9a-zA-Z][_-]?){1,100}")
-_CHUNKING_MEMBERS = {
+_CHUNKING_MEMBERS: dict[str, str | None] = {
     "NONE": None,
     "FIXED_SIZE": "fixedSizeChunkingConfiguration",
     "SEMANTIC": "semanticChunkingConfiguration",

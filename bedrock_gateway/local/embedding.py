@@ -28,144 +28,23 @@ EMBEDDING_DIMENSIONS: dict[str, tuple[int, ...]] = {
 }
 """Foundation model to the vector lengths it offers, its default first."""
 
-_STOP_WORDS = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "all",
-        "also",
-        "am",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "because",
-        "been",
-        "before",
-        "being",
-        "between",
-        "both",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "down",
-        "during",
-        "each",
-        "few",
-        "for",
-        "from",
-        "further",
-        "had",
-        "has",
-        "have",
-        "having",
-        "he",
-        "her",
-        "here",
-        "hers",
-        "him",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "many",
-        "me",
-        "more",
-        "most",
-        "much",
-        "my",
-        "no",
-        "nor",
-        "not",
-        "now",
-        "of",
-        "off",
-        "on",
-        "once",
-        "only",
-        "or",
-        "other",
-        "our",
-        "ours",
-        "out",
-        "over",
-        "own",
-        "per",
-        "same",
-        "she",
-        "should",
-        "so",
-        "some",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "theirs",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "through",
-        "to",
-        "too",
-        "under",
-        "until",
-        "up",
-        "us",
-        "very",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "yours",
-        "tell",
-        "give",
-        "get",
-        "explain",
-        "describe",
-        "please",
-        "must",
-        "may",
-    ]
+_STOP_TEXT = (
+    "a about after all also am an and any are as at be because been before being between both but by can could did "
+    "do does doing down during each few for from further had has have having he her here hers him his how i if in "
+    "into is it its just many me more most much my no nor not now of off on once only or other our ours out over own "
+    "per same she should so some such than that the their theirs them then there these they this those through to "
+    "too under until up us very was we were what when where which while who whom why will with would you your yours "
+    "tell give get explain describe please must may "
 )
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?", re.UNICODE)
+_STOP_WORDS = frozenset(_STOP_TEXT.split())
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _VOWEL = re.compile(r"[aeiouy]")
 _SUFFIXES = (
     ("ational", "at"), ("ations", "at"), ("ation", "at"), ("ities", "iti"), ("ingly", ""), ("edly", ""),
     ("ement", "e"), ("ments", ""), ("ment", ""), ("ness", ""), ("ions", ""), ("ion", ""), ("ing", ""),
     ("ies", "y"), ("ied", "y"), ("ers", "er"), ("est", ""), ("ed", ""), ("ly", ""), ("es", "e"), ("s", ""),
 )  # fmt: skip
+_MIN_STEM = 3
 _CHARACTER_WEIGHT = 0.25
 _STOP_WEIGHT = 0.05
 _BIGRAM_WEIGHT = 0.5
@@ -179,20 +58,20 @@ def dimensions_of(model_id: str) -> tuple[int, ...] | None:
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """Cut the usual English endings off *word* (lower case), leaving at least three letters with a vowel."""
-    word = word.replace("’", "'").removesuffix("'s").removesuffix("'")
+    word = word.replace("\u2019", "'").removesuffix("'s").removesuffix("'")
     if word.endswith("ss"):
         return word
     for suffix, replacement in _SUFFIXES:
         root = word.removesuffix(suffix)
-        if root != word and len(root) >= 3 and _VOWEL.search(root):
+        if root != word and len(root) >= _MIN_STEM and _VOWEL.search(root):
             return _undoubled(root + replacement)
     return _undoubled(word)
 
 
 def _undoubled(root: str) -> str:
-    if len(root) > 3 and root[-1] == root[-2] and root[-1] not in "lsz":
+    if len(root) > _MIN_STEM and root[-1] == root[-2] and root[-1] not in "lsz":
         return root[:-1]
-    return root[:-1] if len(root) > 3 and root[-1] == "e" else root
+    return root[:-1] if len(root) > _MIN_STEM and root[-1] == "e" else root
 
 
 @lru_cache(maxsize=4096)

@@ -27,6 +27,7 @@ _TRANSLATED = {
     "listContains": "$eq",
 }
 _COMBINED = {"andAll": "$and", "orAll": "$or"}
+_MIN_COMBINED = 2
 _UNSUPPORTED = frozenset({"startsWith", "stringContains"})
 
 
@@ -46,7 +47,7 @@ def translate(retrieval_filter: Mapping[str, Any]) -> dict[str, Any]:
     if name in _UNSUPPORTED:
         raise _invalid(f"The {name} filter is not supported by the Amazon S3 Vectors vector store.")
     if name in _COMBINED:
-        if len(operand) < 2:
+        if len(operand) < _MIN_COMBINED:
             raise _invalid(f"The {name} filter needs at least two filters.")
         return {_COMBINED[name]: [translate(part) for part in operand]}
     if name not in _TRANSLATED:

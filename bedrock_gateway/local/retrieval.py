@@ -1,10 +1,181 @@
-"""The local Bedrock: bedrock-agent-runtime."""
+"""bedrock-agent-runtime: Retrieve, and RetrieveAndGenerate in both forms.
+
+The question is embedded and searched with the rights of the knowledge base's role, the answer is made with the
+caller's (the judge has seen to that before a handler runs). A unary citation's span ends on its last character, a
+streamed one's behind it: so AWS does it, as recordings of both show.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+import binascii
+import re
+import time
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.local.answering import Answer, Part, answer
+from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.embedding import dimensions_of
+from bedrock_gateway.local.knowledge_store import invalid, knowledge_base
+from bedrock_gateway.local.searching import Passage, search
+from bedrock_gateway.local.sessions import Session, SessionStore
 
 if TYPE_CHECKING:
-    from bedrock_gateway.local.call import Handlers
+    from collections.abc import Iterator, Mapping
 
-HANDLERS: Handlers = {}
+__all__ = ["HANDLERS"]
+
+_PAGE_CHARACTERS = 100_000
+_PACE_SECONDS = 0.005
+_PIECE = re.compile(r"\s*\S+\s*?")
+_MODEL = re.compile(r"(?:arn:[^:]+:bedrock:[a-z0-9-]+:\d*:[a-z-]+/)?(?P<id>[a-z0-9.:-]+)")
+_PROFILE_PREFIX = re.compile(r"^(?:us-gov|us|eu|apac|jp|au|ca|in|global)\.")
+_UNSERVED = ("guardrailConfiguration",)
+
+
+def retrieve(call: Call) -> Reply:
+    """Serve Retrieve."""
+    base = knowledge_base(call)
+    query = call.params["retrievalQuery"]
+    question = query.get("text")
+    if query.get("type", "TEXT") != "TEXT" or not question:
+        raise invalid("The local Bedrock retrieves by text only: retrievalQuery.text must not be empty.")
+    _refuse_unserved(call.params)
+    found = search(call, base, question, call.params.get("retrievalConfiguration"))
+    rows, following = _page(call, found)
+    return Reply({"retrievalResults": [passage.result() for passage in rows], **following})
+
+
+def _refuse_unserved(members: Mapping[str, Any]) -> None:
+    for member in _UNSERVED:
+        if member in members:
+            raise Fault(
+                "NotImplementedException", f"The local Bedrock does not serve {member} here; leave it out.", 501
+            )
+
+
+def _page(call: Call, found: list[Passage]) -> tuple[list[Passage], dict[str, str]]:
+    """Return as many results as fit one response, and the token of the next page where some did not."""
+    start = _offset(call)
+    size, end = 0, start
+    while end < len(found) and (end == start or size + len(found[end].text) <= _PAGE_CHARACTERS):
+        size += len(found[end].text)
+        end += 1
+    return found[start:end], {"nextToken": _token(call, end)} if end < len(found) else {}
+
+
+def _token(call: Call, offset: int) -> str:
+    asked = repr([(name, value) for name, value in sorted(call.params.items()) if name != "nextToken"])
+    digest = blake2b(asked.encode(), digest_size=8).hexdigest()
+    return base64.urlsafe_b64encode(f"{digest}:{offset}".encode()).decode()
+
+
+def _offset(call: Call) -> int:
+    token = call.params.get("nextToken")
+    if token is None:
+        return 0
+    try:
+        offset = base64.urlsafe_b64decode(token.encode()).decode().rpartition(":")[2]
+    except (binascii.Error, UnicodeError):
+        offset = ""
+    if not offset.isdecimal() or token != _token(call, int(offset)):
+        raise invalid("The provided nextToken is invalid.")
+    return int(offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Generated:
+    """An answer, the passages that it was taken from, and the session it belongs to."""
+
+    answer: Answer
+    passages: list[Passage]
+    session: Session
+
+    def references(self, part: Part) -> list[dict[str, Any]]:
+        return [self.passages[number].reference() for number in part.sources]
+
+
+def _configuration(call: Call) -> Mapping[str, Any]:
+    whole = call.params.get("retrieveAndGenerateConfiguration")
+    if whole is None:
+        raise invalid("retrieveAndGenerateConfiguration is required.")
+    if whole["type"] != "KNOWLEDGE_BASE":
+        raise Fault("NotImplementedException", f"The local Bedrock serves RetrieveAndGenerate of type KNOWLEDGE_BASE only, not {whole['type']}.", 501)  # fmt: skip
+    if "knowledgeBaseConfiguration" not in whole:
+        raise invalid("knowledgeBaseConfiguration is required for type KNOWLEDGE_BASE.")
+    configuration: Mapping[str, Any] = whole["knowledgeBaseConfiguration"]
+    _refuse_unserved(configuration.get("generationConfiguration") or {})
+    if (configuration.get("orchestrationConfiguration") or {}).get("queryTransformationConfiguration"):
+        raise invalid("The local Bedrock does not serve queryTransformationConfiguration; leave it out.")
+    _check_model(configuration["modelArn"])
+    return configuration
+
+
+def _check_model(model_arn: str) -> None:
+    match = _MODEL.fullmatch(model_arn)
+    if match is None:
+        raise invalid("The provided model identifier is invalid.")
+    if dimensions_of(_PROFILE_PREFIX.sub("", match["id"])) is not None:
+        raise invalid(f"The model {model_arn} does not generate text. Use a text model with RetrieveAndGenerate.")
+
+
+def _generate(call: Call) -> _Generated:
+    configuration = _configuration(call)
+    question = call.params["input"]["text"]
+    if not question.strip():
+        raise invalid("The input text must not be empty.")
+    base = knowledge_base(call, configuration["knowledgeBaseId"])
+    store = call.state.of(SessionStore)
+    binding = (call.region, base.knowledge_base_id, configuration["modelArn"])
+    session = store.begin(call.params.get("sessionId"), binding)
+    query = session.query_for(question)
+    passages = search(call, base, query, configuration.get("retrievalConfiguration"))
+    given = answer(query, [passage.text for passage in passages])
+    store.keep(session, question)
+    return _Generated(given, passages, session)
+
+
+def _citation(text: str, start: int, end: int, references: list[dict[str, Any]]) -> dict[str, Any]:
+    quoted = {"textResponsePart": {"text": text, "span": {"start": start, "end": end}}}
+    return {"generatedResponsePart": quoted, "retrievedReferences": references}
+
+
+def retrieve_and_generate(call: Call) -> Reply:
+    """Serve RetrieveAndGenerate; a refusal is one citation of itself, without references."""
+    made = _generate(call)
+    text = made.answer.text
+    citations = [_citation(p.text, p.start, p.end - 1, made.references(p)) for p in made.answer.parts]
+    return Reply(
+        {
+            "sessionId": made.session.session_id,
+            "output": {"text": text},
+            "citations": citations or [_citation(text, 0, len(text) - 1, [])],
+        }
+    )
+
+
+def retrieve_and_generate_stream(call: Call) -> Reply:
+    """Serve RetrieveAndGenerateStream: everything that can be refused is refused before the stream begins."""
+    made = _generate(call)
+    return Reply({"sessionId": made.session.session_id}, events=_events(made))
+
+
+def _events(made: _Generated) -> Iterator[dict[str, Any]]:
+    text = made.answer.text
+    parts = made.answer.parts or (Part(text, 0, len(text), ()),)
+    for number, part in enumerate(parts):
+        for piece in _PIECE.findall((" " if number else "") + part.text):
+            yield {"output": {"text": piece}}
+            time.sleep(_PACE_SECONDS)
+        citation = _citation(part.text, part.start, part.end, made.references(part))
+        # AWS sends the members twice: in the event itself, and under the name it had first.
+        yield {"citation": {"citation": citation, **citation}}
+
+
+HANDLERS: Handlers = {
+    ("bedrock-agent-runtime", "Retrieve"): retrieve,
+    ("bedrock-agent-runtime", "RetrieveAndGenerate"): retrieve_and_generate,
+    ("bedrock-agent-runtime", "RetrieveAndGenerateStream"): retrieve_and_generate_stream,
+}

@@ -84,7 +84,7 @@ def _row(vector: Any) -> np.ndarray:
     row = getattr(vector, "row", None)
     if row is None:
         row = vector.row = np.asarray(vector.data["float32"], dtype=np.float32)
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def query(
