@@ -34,11 +34,14 @@ _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|hundred|half)\b", re.IGNORECASE
 )
 
+_DANGLING = re.compile(r"(?:it|this|that|these|those|they|he|she|please note)\b", re.IGNORECASE)
+
 _MAX_SENTENCES = 3
 _MAX_LENGTH = 600
 _HEADING_SHARE = 0.5
-_KEEP_SHARE = 0.75
+_KEEP_SHARE = 0.85
 _ENOUGH_ALONE = 0.5
+_ENOUGH_WITH_NUMBER = 0.4
 _ENOUGH_TOGETHER = 0.3
 _MIN_TERMS_TOGETHER = 2
 _MIN_WORDS = 3
@@ -135,8 +138,9 @@ class _Scale:
         """Whether a sentence, with its heading, answers enough of the question to be an answer at all."""
         found = self.found(f"{unit.heading}\n{unit.text}")
         covered = self.coverage(found)
+        alone = _ENOUGH_WITH_NUMBER if self.wants_number and _NUMBER.search(unit.text) else _ENOUGH_ALONE
         together = len(found) >= _MIN_TERMS_TOGETHER and covered >= _ENOUGH_TOGETHER
-        return bool(self.found(unit.text)) and (covered >= _ENOUGH_ALONE or together)
+        return bool(self.found(unit.text)) and (covered >= alone or together)
 
     def score(self, unit: Sentence, chunks: int) -> float:
         own = self.found(unit.text)
@@ -144,6 +148,8 @@ class _Scale:
         if self.wants_number and _NUMBER.search(unit.text):
             score += 0.2
         if not _TERMINAL.search(unit.text):
+            score -= 0.1
+        if _DANGLING.match(unit.text):
             score -= 0.1
         if unit.text.endswith((":", "?")):
             score -= 0.15

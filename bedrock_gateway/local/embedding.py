@@ -14,7 +14,7 @@ from collections import Counter
 from functools import lru_cache
 from hashlib import blake2b
 
-__all__ = ["EMBEDDING_DIMENSIONS", "content_terms", "dimensions_of", "embed", "stem", "terms"]
+__all__ = ["EMBEDDING_DIMENSIONS", "content_terms", "dimensions_of", "embed", "stem"]
 
 EMBEDDING_DIMENSIONS: dict[str, tuple[int, ...]] = {
     "amazon.titan-embed-text-v2:0": (1024, 512, 256),
@@ -34,11 +34,18 @@ _STOP_TEXT = (
     "into is it its just many me more most much my no nor not now of off on once only or other our ours out over own "
     "per same she should so some such than that the their theirs them then there these they this those through to "
     "too under until up us very was we were what when where which while who whom why will with would you your yours "
-    "tell give get explain describe please must may "
+    "tell give get explain describe please must may use used using uses work works way thing things happen happens happened "
 )
 _STOP_WORDS = frozenset(_STOP_TEXT.split())
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _VOWEL = re.compile(r"[aeiouy]")
+# A short thesaurus of everyday words: word parts cannot tell that a vacation is leave.
+_SAME_TEXT = (
+    "leave vacation holiday pto|buy purchase|cost price fee charge|begin start launch|delete remove erase|"
+    "fail failure|allow permit|forbid prohibit|staff employee personnel worker|pay salary wage|company firm|"
+    "remote home telework|spend reimburse expense|doctor physician|ill sick|boss manager supervisor|"
+    "car vehicle|phone telephone|quick fast|error fault|change modify alter|create make|show display"
+)
 _SUFFIXES = (
     ("ational", "at"), ("ations", "at"), ("ation", "at"), ("ities", "iti"), ("ingly", ""), ("edly", ""),
     ("ement", "e"), ("ments", ""), ("ment", ""), ("ness", ""), ("ions", ""), ("ion", ""), ("ing", ""),
@@ -74,16 +81,18 @@ def _undoubled(root: str) -> str:
     return root[:-1] if len(root) > _MIN_STEM and root[-1] == "e" else root
 
 
-@lru_cache(maxsize=4096)
-def terms(text: str) -> tuple[str, ...]:
-    """Return the stemmed words of *text* in order, stop words included."""
-    return tuple(stem(word) for word in _WORD.findall(text.casefold()))
+@lru_cache(maxsize=1)
+def _thesaurus() -> dict[str, str]:
+    groups = [[stem(word) for word in group.split()] for group in _SAME_TEXT.split("|")]
+    return {word: group[0] for group in groups for word in group}
 
 
 @lru_cache(maxsize=4096)
 def content_terms(text: str) -> tuple[str, ...]:
-    """Return the stemmed words of *text* in order, without stop words."""
-    return tuple(stem(word) for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS)
+    """Return the stemmed words of *text* in order, without stop words; words of one meaning come out as one."""
+    same = _thesaurus()
+    stems = (stem(word) for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS)
+    return tuple(same.get(word, word) for word in stems)
 
 
 @lru_cache(maxsize=65536)
@@ -99,7 +108,7 @@ def _character_grams(word: str) -> tuple[str, ...]:
 
 def _features(text: str) -> dict[str, float]:
     words = _WORD.findall(text.casefold())
-    kept = [stem(word) for word in words if word not in _STOP_WORDS]
+    kept = content_terms(text)
     counts = {
         "w:": (Counter(kept), 1.0),
         "s:": (Counter(word for word in words if word in _STOP_WORDS), _STOP_WEIGHT),
