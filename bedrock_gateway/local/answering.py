@@ -42,6 +42,7 @@ _HEADING_SHARE = 0.5
 _KEEP_SHARE = 0.85
 _ENOUGH_ALONE = 0.5
 _ENOUGH_WITH_NUMBER = 0.4
+_ENOUGH_BY_HEADING = 0.6
 _ENOUGH_TOGETHER = 0.3
 _MIN_TERMS_TOGETHER = 2
 _MIN_WORDS = 3
@@ -140,7 +141,9 @@ class _Scale:
         covered = self.coverage(found)
         alone = _ENOUGH_WITH_NUMBER if self.wants_number and _NUMBER.search(unit.text) else _ENOUGH_ALONE
         together = len(found) >= _MIN_TERMS_TOGETHER and covered >= _ENOUGH_TOGETHER
-        return bool(self.found(unit.text)) and (covered >= alone or together)
+        if not self.found(unit.text):
+            return covered >= _ENOUGH_BY_HEADING
+        return covered >= alone or together
 
     def score(self, unit: Sentence, chunks: int) -> float:
         own = self.found(unit.text)

@@ -163,8 +163,9 @@ def remove(call: Call, base: KnowledgeBase, source: DataSource) -> None:
             source.failure_reasons = [f"Unable to delete data from vector store for data source with ID {source.data_source_id}: {fault.message}"]  # fmt: skip
             source.updated_at = now()
             return
-        if vectors.find_index(call.account, call.region, base.index_arn) is not None:
-            vectors.delete(call.account, call.region, base.index_arn, keys)
+        index = vectors.find_index(call.account, call.region, base.index_arn)
+        if index is not None:
+            vectors.delete(index, keys)
     del base.sources[source.data_source_id]
 
 

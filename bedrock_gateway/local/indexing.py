@@ -69,6 +69,8 @@ class _Work:
     job: Job
     role: Principal
     bucket: str
+    index: Any
+    """moto's index object."""
 
     def s3(self, operation: str, **params: Any) -> dict[str, Any]:
         """Call S3 as the knowledge base's role."""
@@ -117,12 +119,13 @@ def _set_status(call: Call, job: Job, status: str, *, final: bool = False) -> No
 
 def _run(call: Call, base: KnowledgeBase, source: DataSource, job: Job) -> None:
     bucket = source.configuration["s3Configuration"]["bucketArn"].rpartition(":::")[2]
-    work = _Work(call, base, source, job, assumed(call, base), bucket)
+    index = vectors.find_index(call.account, call.region, base.index_arn)
+    if index is None:
+        raise Fault("NotFoundException", f"The specified index could not be found: {base.index_arn}", 404)
+    work = _Work(call, base, source, job, assumed(call, base), bucket, index)
     objects = {each.key: each for each in _listed(work)}
     require(call, work.role, "bedrock:InvokeModel", base.embedding_model_arn)
     require(call, work.role, "s3vectors:PutVectors", base.index_arn)
-    if vectors.find_index(call.account, call.region, base.index_arn) is None:
-        raise Fault("NotFoundException", f"The specified index could not be found: {base.index_arn}", 404)
     documents = [each for each in objects.values() if not each.key.endswith(_SIDECAR)]
     for each in documents:
         if job.stop_requested.is_set():
@@ -182,7 +185,7 @@ def _index(work: _Work, document: _Object, sidecar: _Object | None) -> tuple[str
     attributes = _attributes(work.read(sidecar.key)) if sidecar else {}
     text = extract(document.key, work.read(document.key))
     rows = [_vector(work, document.key, n, chunk, attributes) for n, chunk in enumerate(_chunks(work.source, text))]
-    vectors.put(work.call.account, work.call.region, work.base.index_arn, rows)
+    vectors.put(work.index, rows)
     keys = tuple(row["key"] for row in rows)
     known = work.source.documents.get(document.key)
     _forget(work, [key for key in known.vector_keys if key not in keys] if known else [])
@@ -247,7 +250,7 @@ def _vector(work: _Work, key: str, number: int, chunk: chunking.Chunk, attribute
 def _forget(work: _Work, keys: list[str]) -> None:
     if keys:
         require(work.call, work.role, "s3vectors:DeleteVectors", work.base.index_arn)
-        vectors.delete(work.call.account, work.call.region, work.base.index_arn, keys)
+        vectors.delete(work.index, keys)
 
 
 def _delete_absent(work: _Work, present_keys: set[str]) -> None:

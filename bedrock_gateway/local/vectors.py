@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS", "Hit", "delete", "find_index", "get_index_arn", "metadata_keys", "put", "query"]
 
+_ARN_PARTS = 6
 _LOCK = threading.RLock()
 """moto's dictionaries are not safe against a writer while they are being iterated."""
 
@@ -36,10 +37,11 @@ class Hit:
     metadata: Mapping[str, Any]
 
 
-def _backend(account: str, region: str) -> Any:
+def _backend(account: str, partition: str) -> Any:
     from moto.backends import get_backend
 
-    return get_backend("s3vectors")[account][region]
+    # moto keeps every Region of a partition in one s3vectors backend, which confuses buckets of one name: the ARN decides.
+    return get_backend("s3vectors")[account][partition]
 
 
 def get_index_arn(configuration: Mapping[str, str]) -> str | None:
@@ -52,12 +54,14 @@ def get_index_arn(configuration: Mapping[str, str]) -> str | None:
 
 
 def find_index(account: str, region: str, index_arn: str) -> Any | None:
-    """Return moto's index object with *index_arn*, or None."""
+    """Return moto's index object with *index_arn*, or None where there is none in *region*."""
+    parts = index_arn.split(":")
+    if len(parts) != _ARN_PARTS or parts[3] != region:
+        return None
+    bucket_arn = index_arn.partition("/index/")[0]
     with _LOCK:
-        for bucket in _backend(account, region).vector_buckets.values():
-            if index_arn in bucket.indexes:
-                return bucket.indexes[index_arn]
-    return None
+        bucket = _backend(account, parts[1]).vector_buckets.get(bucket_arn)
+        return bucket.indexes.get(index_arn) if bucket else None
 
 
 def metadata_keys(index: Any) -> tuple[str, ...]:
@@ -65,16 +69,20 @@ def metadata_keys(index: Any) -> tuple[str, ...]:
     return tuple(getattr(index, "metadata_configuration", {}).get("nonFilterableMetadataKeys", ()))
 
 
-def put(account: str, region: str, index_arn: str, vectors: Sequence[Mapping[str, Any]]) -> None:
-    """Write *vectors* (PutVectors' own shape) to the index."""
+def put(index: Any, vectors: Sequence[Mapping[str, Any]]) -> None:
+    """Write *vectors* (PutVectors' own shape, of the index's length) to moto's *index*."""
+    from moto.s3vectors.models import Vector
+
+    made = {vector["key"]: Vector.from_dict(vector) for vector in vectors}
     with _LOCK:
-        _backend(account, region).put_vectors("", "", index_arn, list(vectors))
+        index.vectors.update(made)
 
 
-def delete(account: str, region: str, index_arn: str, keys: Sequence[str]) -> None:
-    """Delete the vectors with *keys* from the index; absent keys are no error."""
+def delete(index: Any, keys: Sequence[str]) -> None:
+    """Delete the vectors with *keys* from moto's *index*; absent keys are no error."""
     with _LOCK:
-        _backend(account, region).delete_vectors("", "", index_arn, list(keys))
+        for key in keys:
+            index.vectors.pop(key, None)
 
 
 def _row(vector: Any) -> np.ndarray:
@@ -115,19 +123,17 @@ def query(
     return [Hit(found[i].key, float(distances[i]), float(similarities[i]), found[i].metadata or {}) for i in order]
 
 
+def _bucket_arn(call: Call) -> str:
+    named = f"arn:{call.partition}:s3vectors:{call.region}:{call.account}:bucket/{call.params.get('vectorBucketName')}"
+    return str(call.params.get("vectorBucketArn") or named)
+
+
 def _index_of(call: Call) -> Any:
-    backend = _backend(call.account, call.region)
-    arn = call.params.get("indexArn")
-    with _LOCK:
-        for bucket in backend.vector_buckets.values():
-            for index in bucket.indexes.values():
-                named = (bucket.vector_bucket_name, index.index_name)
-                if index.index_arn == arn or named == (
-                    call.params.get("vectorBucketName"),
-                    call.params.get("indexName"),
-                ):
-                    return index
-    raise Fault("NotFoundException", "The specified index could not be found", 404)
+    arn = call.params.get("indexArn") or f"{_bucket_arn(call)}/index/{call.params.get('indexName')}"
+    index = find_index(call.account, call.region, arn)
+    if index is None:
+        raise Fault("NotFoundException", "The specified index could not be found", 404)
+    return index
 
 
 def query_vectors(call: Call) -> Reply:
@@ -153,31 +159,29 @@ def _shown(hit: Hit, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def create_index(call: Call) -> Reply:
     """Serve CreateIndex: moto makes the index, its metadata configuration is remembered."""
-    from moto.core.exceptions import ServiceException
-
-    params = call.params
+    params, bucket_arn = call.params, _bucket_arn(call)
+    arn = f"{bucket_arn}/index/{params['indexName']}"
     with _LOCK:
-        backend = _backend(call.account, call.region)
-        try:
-            bucket = backend.get_vector_bucket(params.get("vectorBucketName"), params.get("vectorBucketArn"))
-        except ServiceException as error:
-            raise Fault("NotFoundException", "The specified vector bucket could not be found", 404) from error
-        arn = f"{bucket.vector_bucket_arn}/index/{params['indexName']}"
+        backend = _backend(call.account, call.partition)
+        bucket = backend.vector_buckets.get(bucket_arn)
+        if bucket is None:
+            raise Fault("NotFoundException", "The specified vector bucket could not be found", 404)
         if arn in bucket.indexes:
             raise Fault("ConflictException", "An index with the specified name already exists", 409)
-        backend.create_index(
-            bucket.vector_bucket_name,
-            bucket.vector_bucket_arn,
-            params["indexName"],
-            params["dataType"],
-            params["dimension"],
-            params["distanceMetric"],
-            params.get("tags"),
-        )
-        index = bucket.indexes[arn]
-        index.metadata_configuration = params.get("metadataConfiguration", {})
-        index.creation_time = datetime.now(UTC)
+        index = _new_index(bucket, params)
+        bucket.indexes[arn] = index
+        if params.get("tags"):
+            backend.tag_resource(arn, params["tags"])
     return Reply({"indexArn": arn})
+
+
+def _new_index(bucket: Any, params: Mapping[str, Any]) -> Any:
+    from moto.s3vectors.models import Index
+
+    index = Index(bucket, params["indexName"], params["dimension"], params["dataType"], params["distanceMetric"])
+    index.metadata_configuration = params.get("metadataConfiguration", {})
+    index.creation_time = datetime.now(UTC)
+    return index
 
 
 def get_index(call: Call) -> Reply:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ def test_fixed_size_chunks_lose_no_text_and_keep_their_bounds(text, max_tokens, 
         assert 0 < len(chunk.text) <= size
         covered.update(range(chunk.start, chunk.end))
     assert all(not text[i].strip() for i in range(len(text)) if i not in covered)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert before.start < after.start
         assert before.end - after.start <= size * overlap // 100
 
@@ -34,7 +35,7 @@ def test_semantic_chunks_cover_the_text_once(text, max_tokens, percentile):
     for chunk in chunks:
         assert chunk.text == text[chunk.start : chunk.end]
         assert len(chunk.text) <= max_tokens * CHARACTERS_PER_TOKEN
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert before.end <= after.start
         assert not text[before.end : after.start].strip()
 
