@@ -155,7 +155,7 @@ class _Scale:
         if _DANGLING.match(unit.text):
             score -= 0.1
         if unit.text.endswith((":", "?")):
-            score -= 0.15
+            score -= 0.3
         return score + 0.1 * (1.0 - unit.chunk / max(1, chunks)) - 0.1 * min(1.0, len(unit.text) / _MAX_LENGTH)
 
 
