@@ -1,0 +1,50 @@
+"""Drivers: step a flow, and do what it asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bedrock_gateway._flow import Flow
+
+__all__ = ["arun", "run"]
+
+T = TypeVar("T")
+
+
+def run(flow: Flow[T], perform: Callable[[Any], Any]) -> T:
+    """Step *flow* to its end: *perform* does each command, what it raises is thrown into the flow."""
+    step, value = flow.send, None
+    try:
+        while True:
+            try:
+                command = step(value)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            try:
+                step, value = flow.send, perform(command)
+            except BaseException as error:  # noqa: BLE001 - the flow decides: retry, translate, report and re-raise
+                step, value = flow.throw, error
+    finally:
+        flow.close()
+
+
+async def arun(flow: Flow[T], perform: Callable[[Any], Awaitable[Any]]) -> T:
+    """Step *flow* as `run` does, awaiting *perform*."""
+    step, value = flow.send, None
+    try:
+        while True:
+            try:
+                command = step(value)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            try:
+                step, value = flow.send, await perform(command)
+            except BaseException as error:  # noqa: BLE001 - as in `run`; cancellation passes through the flow's report
+                step, value = flow.throw, error
+    finally:
+        flow.close()

@@ -1,0 +1,1 @@
+"""InvokeModel bodies, per vendor."""

@@ -1,0 +1,1 @@
+"""Rules, and what keeps them while calls run."""

@@ -1,0 +1,261 @@
+"""What a caller sees: results of calls, and the events of streams.
+
+Slotted dataclasses, nothing else. ``raw`` is AWS's own dict (or the vendor's own JSON) and is never part of a repr, as
+it holds what the model said. A number AWS did not send is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = [
+    "Answer",
+    "BlockStopped",
+    "ChunkReceived",
+    "Citation",
+    "ConverseResult",
+    "DataSource",
+    "IngestionJob",
+    "InvokeResult",
+    "KnowledgeBase",
+    "MessageStarted",
+    "MessageStopped",
+    "MetadataReceived",
+    "Passage",
+    "ReasoningDelta",
+    "RetrieveResult",
+    "Source",
+    "StreamEvent",
+    "TextDelta",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolCallStarted",
+    "UnknownEvent",
+    "Usage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, as AWS or the vendor reported them; None is "not reported"."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What every result has."""
+
+    text: str = field(default="", repr=False)
+    """The model's text; empty where there is none."""
+    stop_reason: str | None = None
+    usage: Usage | None = None
+    """None until received."""
+    model_id: str | None = None
+    request_id: str | None = None
+    raw: Any = field(default=None, repr=False)
+    """AWS's own dict; for InvokeModel the vendor's own JSON."""
+    local: bool = False
+    """Whether a local Bedrock answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool the model wants to be called."""
+
+    id: str
+    name: str
+    input: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeResult(_Result):
+    """An answer of InvokeModel, or a whole InvokeModelWithResponseStream."""
+
+    guardrail_action: str | None = None
+    """``INTERVENED``, ``NONE`` or None where AWS did not say."""
+    chunks: tuple[Any, ...] = field(default=(), repr=False)
+    """Of a stream: every chunk as the vendor's own JSON, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConverseResult(_Result):
+    """An answer of Converse, or a whole ConverseStream."""
+
+    message: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The message's blocks as AWS sent them; append it to the next request's messages as it is."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    guardrail_action: str | None = None
+    """``INTERVENED`` where the guardrail stopped the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage an answer stands on."""
+
+    text: str = field(default="", repr=False)
+    uri: str | None = None
+    """Where the document is, such as ``s3://bucket/key``."""
+    metadata: dict[str, Any] = field(default_factory=dict, repr=False)
+    raw: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A part of an answer, and what it stands on."""
+
+    text: str = field(repr=False)
+    """The quoted part of the answer."""
+    span: tuple[int, int] | None
+    """Half-open, in code points of the answer's text; None where AWS's span does not hold the quoted text."""
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(_Result):
+    """An answer out of a knowledge base."""
+
+    citations: tuple[Citation, ...] = field(default=(), repr=False)
+    session_id: str | None = None
+    """Give it to the next question to continue the conversation."""
+    guardrail_action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage(Source):
+    """A passage found in a knowledge base."""
+
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveResult(_Result):
+    """Passages found in a knowledge base, best first; ``text`` is all of them, apart by blank lines."""
+
+    passages: tuple[Passage, ...] = field(default=(), repr=False)
+    next_token: str | None = None
+    guardrail_action: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnowledgeBase(_Result):
+    """A knowledge base as AWS describes it; ``text`` is its name."""
+
+    id: str
+    arn: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSource(_Result):
+    """A data source as AWS describes it; ``text`` is its name."""
+
+    id: str
+    knowledge_base_id: str
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestionJob(_Result):
+    """An ingestion job as AWS describes it."""
+
+    id: str
+    knowledge_base_id: str
+    data_source_id: str
+    status: str
+    """``STARTING``, ``IN_PROGRESS``, ``COMPLETE``, ``FAILED``, ``STOPPING`` or ``STOPPED``."""
+    documents_scanned: int = 0
+    documents_indexed: int = 0
+    """New and modified documents that are in the index."""
+    documents_failed: int = 0
+    documents_deleted: int = 0
+    failure_reasons: tuple[str, ...] = ()
+    knowledge_base: str | None = None
+    """Configured name of the knowledge base."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """Base of the events of a stream; ``raw`` is what AWS sent."""
+
+    raw: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStarted(StreamEvent):
+    """The answer begins."""
+
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta(StreamEvent):
+    """More text; it can be empty, and a combining character can come one delta after its base."""
+
+    text: str = field(default="", repr=False)
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta(StreamEvent):
+    """More of what the model thinks before it answers; empty for a signature or redacted content."""
+
+    text: str = field(default="", repr=False)
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallStarted(StreamEvent):
+    """A tool call begins; its input follows."""
+
+    id: str = ""
+    name: str = ""
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta(StreamEvent):
+    """More of a tool call's input, as a piece of JSON text."""
+
+    input: str = field(default="", repr=False)
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStopped(StreamEvent):
+    """A content block is complete."""
+
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStopped(StreamEvent):
+    """The answer is complete; metadata may follow."""
+
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReceived(StreamEvent):
+    """Usage and metrics of the whole answer."""
+
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReceived(StreamEvent):
+    """One chunk of InvokeModelWithResponseStream: ``raw`` is the vendor's own JSON, ``text`` what text it adds."""
+
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvent(StreamEvent):
+    """An event this version has no type for."""
+
+    name: str = ""
