@@ -90,7 +90,7 @@ def list_ingestion_jobs(call: Call) -> Reply:
     """Serve ListIngestionJobs: newest first unless asked otherwise."""
     _, source = data_source(call)
     wanted = [value for each in call.params.get("filters") or () for value in each["values"]]
-    jobs = [job for job in source.jobs.values() if not wanted or job.status in wanted]
+    jobs = [job for job in list(source.jobs.values()) if not wanted or job.status in wanted]
     order = call.params.get("sortBy") or {"attribute": "STARTED_AT", "order": "DESCENDING"}
     jobs.sort(key=_SORT_KEYS[order["attribute"]], reverse=order["order"] == "DESCENDING")
     rows, following = page(call, jobs)

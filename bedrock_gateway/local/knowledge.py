@@ -143,7 +143,7 @@ def delete_knowledge_base(call: Call) -> Reply:
 
 def _tagged(call: Call) -> KnowledgeBase:
     arn = call.params["resourceArn"]
-    found = next((base for base in store_of(call).bases.values() if base.arn == arn), None)
+    found = next((base for base in store_of(call).in_region(call.region) if base.arn == arn), None)
     if found is None:
         raise missing("Resource", arn)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/AmazonBedrockGateway-kb"
 MODEL = f"arn:aws:bedrock:{REGION}::foundation-model/amazon.titan-embed-text-v2:0"
+
+
+@lru_cache
+def client(service: str) -> Any:
+    """Return one client a service for all tests: making one costs more than most tests; moto's state is new each time."""
+    import boto3
+
+    return boto3.client(service, region_name=REGION)
 
 
 class RoleRights:
@@ -49,7 +58,6 @@ class RoleRights:
         return Principal("role", f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/bedrock", ACCOUNT, role_arn=role_arn)
 
     def call(self, service: str, operation: str, params: Any, *, region: str, principal: Any = None) -> dict[str, Any]:
-        import boto3
         from botocore import xform_name
 
         from bedrock_gateway.local.call import Fault
@@ -65,7 +73,7 @@ class RoleRights:
                 f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource}",
                 403,
             )
-        reply: dict[str, Any] = getattr(boto3.client(service, region_name=region), xform_name(operation))(**params)
+        reply: dict[str, Any] = getattr(client(service), xform_name(operation))(**params)
         return reply
 
 
@@ -73,15 +81,13 @@ class World:
     """One account with a vector index and a bucket, and the handlers of knowledge bases over it."""
 
     def __init__(self) -> None:
-        import boto3
-
         from bedrock_gateway.local import knowledge, retrieval, vectors
         from bedrock_gateway.local.call import State
 
         self.handlers = {**knowledge.HANDLERS, **retrieval.HANDLERS, **vectors.HANDLERS}
         self.state, self.aws = State(), RoleRights()
-        self.s3 = boto3.client("s3", region_name=REGION)
-        self.vectors = boto3.client("s3vectors", region_name=REGION)
+        self.s3 = client("s3")
+        self.vectors = client("s3vectors")
         self.bucket = f"handbook-{uuid.uuid4().hex[:8]}"
         self.vector_bucket = f"vectors-{uuid.uuid4().hex[:8]}"
         self.s3.create_bucket(Bucket=self.bucket)
