@@ -7,7 +7,6 @@ import pytest
 
 from bedrock_gateway.local import indexing
 from bedrock_gateway.local.call import Fault
-from bedrock_gateway.local.documents import UnreadableDocumentError, extract
 from bedrock_gateway.local.knowledge_store import KnowledgeStore
 
 ZERO = dict.fromkeys(
@@ -279,27 +278,3 @@ def test_an_absent_job_is_not_found(world, kb):
     with pytest.raises(Fault) as caught:
         world.agent("GetIngestionJob", knowledgeBaseId=kb[0], dataSourceId=kb[1], ingestionJobId="ABCDEFGHIJ")
     assert caught.value.status == 404
-
-
-@pytest.mark.parametrize(
-    ("key", "content", "text"),
-    [
-        ("a.txt", b"One sentence\r\nthat was wrapped.\r\n\r\nAnother.", "One sentence that was wrapped.\n\nAnother."),
-        ("a.md", b"# Title\n\nSee [the **list**](x.md)\nand `a*b*c`.\n\n```\nkept\nas is\n```", "# Title\n\nSee the list and `a*b*c`.\n\n```\nkept\nas is\n```"),
-        ("a.md", b"- one\n  more\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |", "- one more\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
-        ("a.md", b"---\ntitle: x\n---\n<!-- note -->\nSnake_case_names and 2 * 3 * 4 stay.", "Snake_case_names and 2 * 3 * 4 stay."),
-        ("a.HTML", b"<html><head><title>x</title><style>p{}</style></head><body><h2>Leave</h2><p>25 &amp; more\n days.</p><script>x()</script></body></html>", "## Leave\n\n25 & more days."),
-        ("a.json", b'{"days": 25}', '{"days": 25}'),
-        ("a.txt", b"\xef\xbb\xbfWith a mark.", "With a mark."),
-    ],
-)  # fmt: skip
-def test_the_text_of_a_document_is_read(key, content, text):
-    assert extract(key, content) == text
-
-
-@pytest.mark.parametrize(
-    ("key", "content"), [("a.pdf", b"%PDF"), ("noextension", b"text"), ("a.txt", b"\xff\xfe\x00"), ("a.md", b"")]
-)
-def test_what_cannot_be_read_is_said(key, content):
-    with pytest.raises(UnreadableDocumentError, match="Ignored 1 files"):
-        extract(key, content)
