@@ -72,7 +72,9 @@ def _choose(environments: Mapping[str, Any], wanted: str | None) -> str:
     return wanted
 
 
-def resolve(data: Mapping[str, Any], wanted: str | None, region: str | None) -> dict[str, Any]:
+def resolve(
+    data: Mapping[str, Any], wanted: str | None, region: str | None, profile: str | None = None
+) -> dict[str, Any]:
     """Return the values of one environment out of the whole file.
 
     Raises:
@@ -92,20 +94,20 @@ def resolve(data: Mapping[str, Any], wanted: str | None, region: str | None) -> 
         if table in data or table in chosen:
             values[table] = _merge(_table(data, table), _table(chosen, table))
     values["knowledge_bases"] = values.pop("knowledge_base", {})
-    values["region"] = _resolve_region(values.get("region"), region)
+    values["region"] = _resolve_region(values.get("region"), region, profile)
     values |= {"application": data.get("application"), "environment": name}
     return values
 
 
-def _resolve_region(declared: object, argument: str | None) -> str:
+def _resolve_region(declared: object, argument: str | None, profile: str | None) -> object:
     """The declared Region, or argument > AWS_REGION > AWS_DEFAULT_REGION > profile; never a default."""
-    if isinstance(declared, str):
+    if declared is not None:
         if argument and argument != declared:
             raise ConfigError(
                 f"the configuration declares Region {declared}, the argument says {argument}", key_path="region"
             )
         return declared
-    found = argument or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _profile_region()
+    found = argument or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _profile_region(profile)
     if not found:
         raise ConfigError(
             "no Region: add `region` to [env.NAME], or pass --region, or set AWS_REGION", key_path="region"
@@ -113,7 +115,7 @@ def _resolve_region(declared: object, argument: str | None) -> str:
     return found
 
 
-def _profile_region() -> str | None:
+def _profile_region(profile: str | None) -> str | None:
     """Region of the selected profile in AWS's own configuration file, read without loading botocore."""
     path = os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")
     parser = configparser.RawConfigParser()
@@ -121,7 +123,7 @@ def _profile_region() -> str | None:
         parser.read(Path(path).expanduser(), encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):
         return None
-    profile = os.environ.get("AWS_PROFILE", "default")
+    profile = profile or os.environ.get("AWS_PROFILE", "default")
     section = profile if profile == "default" else f"profile {profile}"
     return parser.get(section, "region", fallback=None)
 

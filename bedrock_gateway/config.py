@@ -216,6 +216,22 @@ class GatewayConfig(_Table):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _named_resources(self) -> GatewayConfig:
+        """Fill in the names that follow from others, so that nobody after us has to know how."""
+        filled = {name: self._filled(name, base) for name, base in self.knowledge_bases.items()}
+        self.__dict__["knowledge_bases"] = filled
+        return self
+
+    def _filled(self, name: str, base: KnowledgeBaseConfig) -> KnowledgeBaseConfig:
+        return base.model_copy(
+            update={
+                "role": base.role or f"bedrock-gateway/AmazonBedrockGateway-kb-{name}",
+                "vector_bucket": base.vector_bucket or f"bedrock-gateway-{self.account}-{self.region}",
+                "vector_index": base.vector_index or name.lower().replace("_", "-"),
+            }
+        )
+
     @property
     def partition(self) -> str:
         """``aws`` or ``aws-us-gov``, from the Region."""
@@ -223,9 +239,17 @@ class GatewayConfig(_Table):
 
     @classmethod
     def from_file(
-        cls, path: str | os.PathLike[str], *, env: str | None = None, region: str | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        env: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
     ) -> GatewayConfig:
         """Read *path* for environment *env* (None: ``BEDROCKGW_ENV``, or the only one there is).
+
+        *region* is compared with the one that the environment declares; where it declares none, it comes from
+        *region*, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` or the AWS profile (*profile*, None: ``AWS_PROFILE``).
 
         Raises:
             ConfigError: the file cannot be read or used.
@@ -243,11 +267,17 @@ class GatewayConfig(_Table):
             text = raw.decode()
         except UnicodeDecodeError as error:
             raise ConfigError(f"{where} is not UTF-8 (byte {error.start})") from None
-        return cls.from_toml(text, env=env, region=region, source=str(where))
+        return cls.from_toml(text, env=env, region=region, profile=profile, source=str(where))
 
     @classmethod
     def from_toml(
-        cls, text: str, *, env: str | None = None, region: str | None = None, source: str = "gateway.toml"
+        cls,
+        text: str,
+        *,
+        env: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        source: str = "gateway.toml",
     ) -> GatewayConfig:
         """Read TOML *text*; *source* is its name in messages.
 
@@ -260,7 +290,7 @@ class GatewayConfig(_Table):
         except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
             raise ConfigError(f"{source}: not TOML: {error}") from None
         try:
-            return cls(**resolve(data, env or os.environ.get("BEDROCKGW_ENV"), region))
+            return cls(**resolve(data, env or os.environ.get("BEDROCKGW_ENV"), region, profile))
         except ConfigError as error:
             raise located(error, text, source) from None
 
@@ -284,7 +314,7 @@ class GatewayConfig(_Table):
         return self.principals[self.principal_name(name)]
 
     def knowledge_base(self, name: str) -> KnowledgeBaseConfig:
-        """Return the knowledge base of that name with every default filled in.
+        """Return the knowledge base of that name.
 
         Raises:
             ConfigError: there is none.
@@ -292,13 +322,7 @@ class GatewayConfig(_Table):
         found = self.knowledge_bases.get(name)
         if found is None:
             raise ConfigError(f"no knowledge base {name[:80]!r}{nearest(name, self.knowledge_bases)}")
-        return found.model_copy(
-            update={
-                "role": found.role or f"bedrock-gateway/AmazonBedrockGateway-kb-{name}",
-                "vector_bucket": found.vector_bucket or f"bedrock-gateway-{self.account}-{self.region}",
-                "vector_index": found.vector_index or name.lower().replace("_", "-"),
-            }
-        )
+        return found
 
     def scope(self, name: str | None = None) -> Scope:
         """Return what the capabilities of a principal apply to: the input of `iam.generate`.
