@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import time
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.answering import Answer, Part, answer
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
-from bedrock_gateway.local.embedding import dimensions_of
 from bedrock_gateway.local.knowledge_store import invalid, knowledge_base
+from bedrock_gateway.local.model import Pacing, pieces
 from bedrock_gateway.local.searching import Passage, search
 from bedrock_gateway.local.sessions import Session, SessionStore
+from bedrock_gateway.local.targets import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS"]
 
 _PAGE_CHARACTERS = 100_000
-_PACE_SECONDS = 0.005
-_PIECE = re.compile(r"\s*\S+\s*?")
-_MODEL = re.compile(r"(?:arn:[^:]+:bedrock:[a-z0-9-]+:\d*:[a-z-]+/)?(?P<id>[a-z0-9.:-]+)")
-_PROFILE_PREFIX = re.compile(r"^(?:us-gov|us|eu|apac|jp|au|ca|in|global)\.")
 _UNSERVED = ("guardrailConfiguration",)
 
 
@@ -109,15 +105,12 @@ def _configuration(call: Call) -> Mapping[str, Any]:
     _refuse_unserved(configuration.get("generationConfiguration") or {})
     if (configuration.get("orchestrationConfiguration") or {}).get("queryTransformationConfiguration"):
         raise invalid("The local Bedrock does not serve queryTransformationConfiguration; leave it out.")
-    _check_model(configuration["modelArn"])
+    _check_model(call, configuration["modelArn"])
     return configuration
 
 
-def _check_model(model_arn: str) -> None:
-    match = _MODEL.fullmatch(model_arn)
-    if match is None:
-        raise invalid("The provided model identifier is invalid.")
-    if dimensions_of(_PROFILE_PREFIX.sub("", match["id"])) is not None:
+def _check_model(call: Call, model_arn: str) -> None:
+    if "TEXT" not in resolve(call, model_arn).model.outputs:
         raise invalid(f"The model {model_arn} does not generate text. Use a text model with RetrieveAndGenerate.")
 
 
@@ -159,16 +152,16 @@ def retrieve_and_generate(call: Call) -> Reply:
 def retrieve_and_generate_stream(call: Call) -> Reply:
     """Serve RetrieveAndGenerateStream: everything that can be refused is refused before the stream begins."""
     made = _generate(call)
-    return Reply({"sessionId": made.session.session_id}, events=_events(made))
+    return Reply({"sessionId": made.session.session_id}, events=_events(made, call.state.of(Pacing)))
 
 
-def _events(made: _Generated) -> Iterator[dict[str, Any]]:
+def _events(made: _Generated, pacing: Pacing) -> Iterator[dict[str, Any]]:
     text = made.answer.text
     parts = made.answer.parts or (Part(text, 0, len(text), ()),)
     for number, part in enumerate(parts):
-        for piece in _PIECE.findall((" " if number else "") + part.text):
+        for piece in pieces((" " if number else "") + part.text):
             yield {"output": {"text": piece}}
-            time.sleep(_PACE_SECONDS)
+            time.sleep(pacing.seconds)
         citation = _citation(part.text, part.start, part.end, made.references(part))
         # AWS sends the members twice: in the event itself, and under the name it had first.
         yield {"citation": {"citation": citation, **citation}}

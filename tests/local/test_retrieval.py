@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from bedrock_gateway.local import retrieval
 from bedrock_gateway.local.call import Fault
+from bedrock_gateway.local.model import Pacing
 from bedrock_gateway.local.ranking import lexical_scores
 
-CHAT = "anthropic.claude-3-haiku-20240307-v1:0"
+CHAT = "amazon.nova-lite-v1:0"
 REFUSAL = "Sorry, I am unable to assist you with this request."
 DOCUMENTS = {
     "leave__md": "# Leave\n\nFull-time employees receive 25 days of annual leave 🙂 per year. Unused days of leave expire in March.",
@@ -23,8 +24,8 @@ DOCUMENTS = {
 
 
 @pytest.fixture
-def base(world, monkeypatch):
-    monkeypatch.setattr(retrieval, "_PACE_SECONDS", 0)
+def base(world):
+    world.state.of(Pacing).seconds = 0.0
     teams = {"leave": ("hr", 2025), "office": ("it", 2024), "travel": ("hr", 2023)}
     sidecars = {
         f"{name}__metadata__json": json.dumps({"metadataAttributes": dict(zip(("team", "year"), teams[name.partition("__")[0]], strict=True))})
@@ -259,14 +260,22 @@ def test_a_failed_call_leaves_no_session(world, base):
         f"us.{CHAT}",
         f"arn:aws:bedrock:us-east-1::foundation-model/{CHAT}",
         f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{CHAT}",
-        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghij12",
     ],
 )
 def test_the_model_may_be_an_id_an_arn_or_a_profile(world, base, model):
     assert "25 days" in ask(world, base, "How many days of leave?", model=model).output["output"]["text"]
 
 
-@pytest.mark.parametrize("model", ["not a model", "amazon.titan-embed-text-v2:0", ""])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "not a model",
+        "amazon.nova-unknown-v1:0",
+        "amazon.titan-embed-text-v2:0",
+        "",
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghij12",
+    ],
+)
 def test_a_model_that_cannot_answer_is_a_validation_error(world, base, model):
     assert refused(ask, world, base, "leave", model=model).code == "ValidationException"
 
