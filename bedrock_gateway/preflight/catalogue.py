@@ -77,7 +77,7 @@ CATALOGUE: tuple[Row, ...] = (
         "fail: an endpoint in the environment or the profile that is neither AWS's nor declared",
         "Unset it; declare a VPC endpoint under [env.NAME.endpoints]."),
     Row("ID-01", "critical", "Credentials", "minimal", "fail: none found, or expired",
-        "Sign in, or attach a role.", source=_IDENTITY),
+        "Sign in, or attach a role.", _STS, source=_IDENTITY),
     Row("ID-02", "critical", "Account and partition", "minimal", "fail: other than the configured ones",
         "Use credentials of the configured account.", _STS, ("ID-01",)),
     Row("ID-03", "critical", "Not the root user", "minimal", "fail: root",

@@ -43,7 +43,9 @@ def _id_01(probe: Probe) -> Checking:
         yield from probe.read("sts", "GetCallerIdentity")
     except ServiceError as error:
         if error.code in _UNUSABLE:
-            return Finding("fail", f"AWS refuses the credentials of {found.method!r}: {error.code}", command="aws sso login")
+            return Finding(
+                "fail", f"AWS refuses the credentials of {found.method!r}: {error.code}", command="aws sso login"
+            )
     except GatewayError:
         return Finding("pass", f"credentials come from {found.method!r}; AWS could not be asked about them")
     return Finding("pass", f"credentials come from {found.method!r}")

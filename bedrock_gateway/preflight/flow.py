@@ -157,7 +157,12 @@ def _one(
 
 def _held_back(row: Row, results: Mapping[str, CheckResult]) -> Finding | None:
     """What a check is that cannot be made, as one it needs did not pass."""
-    outcome: Mapping[str, Status] = {"fail": "skip", "skip": "skip", "unknown": "unknown", "not_applicable": "not_applicable"}
+    outcome: Mapping[str, Status] = {
+        "fail": "skip",
+        "skip": "skip",
+        "unknown": "unknown",
+        "not_applicable": "not_applicable",
+    }
     for needed in row.needs:
         before = results[needed]
         if before.status in outcome:
@@ -177,12 +182,12 @@ def _unread(error: GatewayError, probe: Probe) -> Finding:
 def _fix(row: Row, finding: Finding, probe: Probe) -> Fix | None:
     if finding.iam_action:
         config = probe.config
-        command = (
-            f"bedrock-gateway policy generate preflight-{probe.level} --region {config.region} --account {config.account}"
-        )
+        command = f"bedrock-gateway policy generate preflight-{probe.level} --region {config.region} --account {config.account}"
         return Fix(f"Grant {finding.iam_action} to this principal.", command, finding.iam_action)
     if finding.status == "unknown":
-        return Fix(finding.command and row.fix or "Run it again; see the summary for what was in the way.", finding.command)
+        return Fix(
+            finding.command and row.fix or "Run it again; see the summary for what was in the way.", finding.command
+        )
     if finding.status in {"fail", "warn"}:
         return Fix(row.fix, finding.command, None, finding.document)
     return None

@@ -127,7 +127,9 @@ class Report:
         undecided = []
         for pattern in patterns:
             found = [result for result in self.results if fnmatchcase(result.id, pattern)]
-            undecided += [result.id for result in found if result.status not in _DECIDED] or ([] if found else [pattern])
+            undecided += [result.id for result in found if result.status not in _DECIDED] or (
+                [] if found else [pattern]
+            )
         return undecided
 
     def raise_for_status(self) -> None:

@@ -1,0 +1,136 @@
+"""LOG-01 to LOG-05: the invocation logging configuration of the Region, and its log group."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Generator
+from typing import Any
+
+from bedrock_gateway._flow import Send
+from bedrock_gateway.preflight.flow import Check, Finding, Probe
+
+__all__ = ["CHECKS", "logging_configuration"]
+
+Checking = Generator[Send, Any, Finding]
+
+MODALITIES = ("text", "image", "embedding", "video", "audio")
+
+
+def logging_configuration(probe: Probe) -> Generator[Send, Any, dict[str, Any]]:
+    """Return what AWS has; absent, null and empty all mean that logging is off."""
+    reply = yield from probe.read("bedrock", "GetModelInvocationLoggingConfiguration")
+    return reply.get("loggingConfig") or {}
+
+
+def _put(probe: Probe, current: dict[str, Any] | None = None) -> str:
+    """The complete command that sets what was declared; Put replaces everything, so it starts from what is there."""
+    config, wanted = probe.config, probe.config.logging
+    body = dict(current or {})
+    if wanted and wanted.log_group:
+        role = f"arn:{config.partition}:iam::{config.account}:role/{wanted.role}"
+        body["cloudWatchConfig"] = {"logGroupName": wanted.log_group, "roleArn": role} | (
+            {"largeDataDeliveryS3Config": {"bucketName": wanted.large_data_bucket}} if wanted.large_data_bucket else {}
+        )
+    if wanted and wanted.bucket:
+        body["s3Config"] = {"bucketName": wanted.bucket} | ({"keyPrefix": wanted.prefix} if wanted.prefix else {})
+    used = wanted.modalities if wanted else ("text",)
+    body |= {f"{name}DataDeliveryEnabled": name in used for name in MODALITIES}
+    return (
+        f"aws bedrock put-model-invocation-logging-configuration --region {config.region}"
+        f" --logging-config {shlex.quote(json.dumps(body))}"
+    )
+
+
+def _log_01(probe: Probe) -> Checking:
+    found = yield from logging_configuration(probe)
+    region = probe.config.region
+    if found:
+        return Finding("pass", f"invocation logging is on in {region}")
+    summary = f"invocation logging is off in {region}: nothing said to models is recorded"
+    return Finding("fail", summary, command=_put(probe))
+
+
+def _log_02(probe: Probe) -> Checking:
+    found = yield from logging_configuration(probe)
+    cloudwatch, s3 = found.get("cloudWatchConfig") or {}, found.get("s3Config") or {}
+    if not cloudwatch and not s3:
+        return Finding("fail", "logging is on, but has no destination", command=_put(probe, found))
+    real = {"log_group": cloudwatch.get("logGroupName"), "bucket": s3.get("bucketName")}
+    real["role"] = str(cloudwatch.get("roleArn", "")).partition(":role/")[2] or None
+    evidence = {name: value for name, value in real.items() if value}
+    wanted = probe.config.logging
+    if wanted is None:
+        return Finding(
+            "warn", "the configuration declares no [logging]; what is there belongs to somebody else", evidence
+        )
+    declared = {"log_group": wanted.log_group, "bucket": wanted.bucket}
+    declared["role"] = wanted.role if wanted.log_group else None
+    other = [name for name, value in declared.items() if value and value != real[name]]
+    if other:
+        named = ", ".join(f"{name} is {real[name] or 'not set'}, declared is {declared[name]}" for name in other)
+        return Finding("warn", f"logs go elsewhere: {named}", evidence)
+    return Finding("pass", "logs go where it is declared", evidence)
+
+
+def _log_03(probe: Probe) -> Checking:
+    found = yield from logging_configuration(probe)
+    used = probe.config.logging.modalities if probe.config.logging else ("text",)
+    flags = {name: found.get(f"{name}DataDeliveryEnabled") for name in MODALITIES}
+    off = [name for name in used if flags[name] is False]
+    if off:
+        return Finding("fail", f"bodies of {', '.join(off)} are not delivered", command=_put(probe, found))
+    if "audio" in used and flags["audio"] is None:
+        return Finding("unknown", f"botocore {probe.facts.botocore} does not show the audio flag; upgrade boto3")
+    unused = [name for name in MODALITIES if flags[name] and name not in used]
+    if unused:
+        return Finding("warn", f"delivered but not declared: {', '.join(unused)}", command=_put(probe, found))
+    return Finding("pass", f"delivered: {', '.join(used)}")
+
+
+def _log_04(probe: Probe) -> Checking:
+    found = yield from logging_configuration(probe)
+    large = (found.get("cloudWatchConfig") or {}).get("largeDataDeliveryS3Config") or {}
+    if large.get("bucketName") or found.get("s3Config"):
+        return Finding("pass", "bodies above 100 KB go to S3")
+    return Finding("warn", "bodies above 100 KB are lost: no bucket for large data")
+
+
+def _log_05(probe: Probe) -> Checking:
+    found = yield from logging_configuration(probe)
+    name, region = (found.get("cloudWatchConfig") or {}).get("logGroupName"), probe.config.region
+    if not name:
+        return Finding("not_applicable", "logs do not go to CloudWatch Logs")
+    group = yield from _group(probe, name)
+    if group is None:
+        command = f"aws logs create-log-group --log-group-name {shlex.quote(name)} --region {region}"
+        return Finding("fail", f"log group {name} does not exist in {region}", {"log_group": name}, command)
+    if group.get("logGroupClass") == "INFREQUENT_ACCESS":
+        return Finding("warn", f"log group {name} has class INFREQUENT_ACCESS: no filters on metrics or subscriptions")
+    if not group.get("retentionInDays"):
+        command = f"aws logs put-retention-policy --log-group-name {shlex.quote(name)} --retention-in-days 365 --region {region}"
+        return Finding("warn", f"log group {name} keeps everything for ever", {"log_group": name}, command)
+    return Finding("pass", f"log group {name} exists, retention {group['retentionInDays']} days")
+
+
+def _group(probe: Probe, name: str) -> Generator[Send, Any, dict[str, Any] | None]:
+    """The group of exactly that name: AWS searches by prefix, page by page."""
+    params: dict[str, Any] = {"logGroupNamePrefix": name}
+    while True:
+        reply = yield from probe.read("logs", "DescribeLogGroups", **params)
+        for group in reply.get("logGroups", []):
+            if group.get("logGroupName") == name:
+                exact: dict[str, Any] = group
+                return exact
+        if not reply.get("nextToken"):
+            return None
+        params["nextToken"] = reply["nextToken"]
+
+
+CHECKS: dict[str, Check] = {
+    "LOG-01": _log_01,
+    "LOG-02": _log_02,
+    "LOG-03": _log_03,
+    "LOG-04": _log_04,
+    "LOG-05": _log_05,
+}

@@ -1,0 +1,170 @@
+"""MOD: the declared models and profiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bedrock_gateway._flow import Send
+from bedrock_gateway.capabilities.models import ModelId, parse_model_id, profiles_for
+from bedrock_gateway.errors import ConfigError, NotFoundError
+from bedrock_gateway.preflight.flow import Check, Finding, Probe
+from bedrock_gateway.preflight.report import Status
+
+__all__ = ["CHECKS"]
+
+Checking = Generator[Send, Any, Finding]
+Judging = Generator[Send, Any, tuple[Status, str]]
+
+END_FAILS_DAYS = 14
+END_WARNS_DAYS = 90
+_ORDER: Mapping[Status, int] = {"fail": 4, "unknown": 3, "warn": 2, "pass": 1, "not_applicable": 0, "skip": 0}
+_VERSION = re.compile(r"v\d+(:\d+)*$|:\d+$|-\d{8}\b")
+
+
+def _declared(probe: Probe) -> tuple[str, ...]:
+    """The principal's models; at level standard those of every principal, and what embeds."""
+    config = probe.config
+    if probe.level == "minimal":
+        return probe.principal.models
+    models = [model for one in config.principals.values() for model in one.models]
+    return tuple(dict.fromkeys([*models, *(base.embedding_model for base in config.knowledge_bases.values())]))
+
+
+def _worst(found: list[tuple[str, Status, str]], nothing: str) -> Finding:
+    """One finding of many: the worst status, with what was said of the models that have it."""
+    said = [one for one in found if one[1] != "not_applicable"]
+    if not said:
+        return Finding("not_applicable", nothing)
+    status = max((one[1] for one in said), key=_ORDER.__getitem__)
+    worst = [one for one in said if one[1] == status]
+    return Finding(
+        status, "; ".join(f"{name}: {text}" for name, _, text in worst), {name: text for name, _, text in said}
+    )
+
+
+def _each(judge: Any, nothing: str) -> Check:
+    def check(probe: Probe) -> Checking:
+        found = []
+        for text in _declared(probe):
+            status, said = yield from judge(probe, parse_model_id(text))
+            found.append((text, status, said))
+        return _worst(found, nothing)
+
+    return check
+
+
+def _model(probe: Probe, model: ModelId) -> Generator[Send, Any, dict[str, Any] | None]:
+    """AWS's details of the foundation model; None where the id does not tell which it is."""
+    if model.model is None:
+        return None
+    reply = yield from probe.read("bedrock", "GetFoundationModel", modelIdentifier=model.model)
+    details: dict[str, Any] = reply["modelDetails"]
+    return details
+
+
+def _mod_01(probe: Probe, model: ModelId) -> Judging:
+    try:
+        details = yield from _model(probe, model)
+    except NotFoundError:
+        return "fail", f"not in {probe.config.region}"
+    return ("pass", "exists") if details is not None else ("not_applicable", "")
+
+
+def _mod_02(probe: Probe, model: ModelId) -> Judging:
+    try:
+        details = yield from _model(probe, model)
+    except NotFoundError:
+        return "not_applicable", ""
+    if details is None:
+        return "not_applicable", ""
+    life = details.get("modelLifecycle") or {}
+    end = life.get("endOfLifeTime")
+    if end is not None:
+        days = (_aware(end) - datetime.now(UTC)).days
+        if days < END_FAILS_DAYS:
+            return "fail", f"end of life on {_aware(end):%Y-%m-%d}"
+        if days < END_WARNS_DAYS:
+            return "warn", f"end of life on {_aware(end):%Y-%m-%d}"
+    if life.get("status") == "LEGACY":
+        return "warn", "legacy" + ("" if end else "; AWS gave no date")
+    if life.get("status") != "ACTIVE":
+        return "unknown", f"botocore {probe.facts.botocore} shows no lifecycle"
+    return "pass", "active"
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _mod_03(probe: Probe, model: ModelId) -> Judging:
+    if model.kind != "on-demand":
+        return "not_applicable", ""
+    try:
+        details = yield from _model(probe, model)
+    except NotFoundError:
+        return "not_applicable", ""
+    types = (details or {}).get("inferenceTypesSupported") or []
+    if not types:
+        return "unknown", "AWS names no inference types"
+    if "ON_DEMAND" in types:
+        return "pass", "on demand"
+    profiles = profiles_for(model.name, probe.config.region)
+    return (
+        "fail",
+        f"has no on-demand throughput ({', '.join(types)}); use {profiles[0] if profiles else 'a profile of it'}",
+    )
+
+
+def _mod_04(probe: Probe, model: ModelId) -> Judging:
+    if model.kind not in {"profile", "application-profile"}:
+        return "not_applicable", ""
+    wanted = "SYSTEM_DEFINED" if model.kind == "profile" else "APPLICATION"
+    try:
+        profile = yield from probe.read("bedrock", "GetInferenceProfile", inferenceProfileIdentifier=model.text)
+    except NotFoundError:
+        return "fail", f"no such profile in {probe.config.region}"
+    if profile.get("status") != "ACTIVE":
+        return "fail", f"status is {profile.get('status')}"
+    if profile.get("type") != wanted:
+        return "fail", f"type is {profile.get('type')}, the id says {wanted}"
+    arns = [str(one.get("modelArn", "")) for one in profile.get("models", [])]
+    regions = sorted({arn.split(":")[3] or "any commercial Region" for arn in arns if arn.count(":") > 4})
+    if not regions:
+        return "unknown", "AWS names no destinations"
+    return "pass", f"active; may run in {', '.join(regions)}"
+
+
+def _mod_09(probe: Probe) -> Checking:
+    yield from ()
+    found: list[tuple[str, Status, str]] = []
+    for text in _declared(probe):
+        name = text.rpartition("/")[2]
+        loose = ":" not in name and not _VERSION.search(name) and not text.startswith("arn:")
+        found.append((text, "warn" if loose else "pass", "names no version" if loose else "pinned"))
+    return _worst(found, "no model is declared")
+
+
+def _mod_10(probe: Probe) -> Checking:
+    yield from ()
+    found: list[tuple[str, Status, str]] = []
+    for text in _declared(probe):
+        try:
+            parse_model_id(text)
+        except ConfigError as error:
+            found.append((text, "fail", error.message))
+        else:
+            found.append((text, "pass", "well formed"))
+    return _worst(found, "no model is declared")
+
+
+CHECKS: dict[str, Check] = {
+    "MOD-01": _each(_mod_01, "no foundation model is declared"),
+    "MOD-02": _each(_mod_02, "no foundation model is declared"),
+    "MOD-03": _each(_mod_03, "no bare model id is declared"),
+    "MOD-04": _each(_mod_04, "no inference profile is declared"),
+    "MOD-09": _mod_09,
+    "MOD-10": _mod_10,
+}

@@ -1,0 +1,210 @@
+"""Judge a logging role: may Bedrock assume it for every source of this account and Region, and may it write?
+
+AWS's simulator cannot answer the first (a caller that is a service is not allowed there), and AWS documents only the
+*pattern* of the source ARN, not the value it sends: so a policy is accepted only if it holds for probes of every shape
+that the pattern covers.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bedrock_gateway.capabilities import Scope
+from bedrock_gateway.iam.document import Policy, PolicyError, Statement
+from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, evaluate
+from bedrock_gateway.iam.trust import BEDROCK, service_trust
+from bedrock_gateway.preflight.report import Status
+
+__all__ = ["Verdict", "judge_delivery", "judge_trust", "stream_arn"]
+
+_RESOURCES = ("model-invocation-logging", "knowledge-base/KB12345678", "x", "provisioned-model/a/b", "Z-9_.:q", "*")
+_FOREIGN = "000000000000"
+_PARTS = ("prefix", "partition", "service", "Region", "account", "resource")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was concluded of a policy, and the document that would put it right."""
+
+    status: Status
+    summary: str
+    corrected: Policy | None = None
+
+
+def _assumes(policy: Policy, scope: Scope, account: str, resource: str) -> bool:
+    source = f"arn:{scope.partition}:bedrock:{scope.region}:{account}:{resource}"
+    request = AccessRequest(
+        "sts:AssumeRole",
+        "*",
+        {"aws:SourceAccount": account, "aws:SourceArn": source},
+        PrincipalRef(BEDROCK, kind="Service"),
+    )
+    return evaluate(request, Layers(resource=policy)).allowed
+
+
+def judge_trust(document: Any, scope: Scope) -> Verdict:
+    """Judge the trust policy *document* of a logging role."""
+    try:
+        policy = Policy.parse(document)
+    except PolicyError as error:
+        return Verdict("fail", f"the trust policy is not one: {error}", service_trust(scope))
+    corrected = _corrected(policy, scope)
+    if not all(_assumes(policy, scope, scope.account, resource) for resource in _RESOURCES):
+        return Verdict("fail", "; ".join(dict.fromkeys(_reasons(policy, scope))), corrected)
+    if any(("*", "*") == pair or pair == ("AWS", "*") for one in _allows(policy) for pair in one.principals):
+        return Verdict("fail", 'Principal "*": anybody may try to assume the role', corrected)
+    if any(one.not_principals for one in _allows(policy)):
+        return Verdict("fail", "NotPrincipal with Allow lets everybody else assume the role", corrected)
+    if any(_assumes(policy, scope, _FOREIGN, resource) for resource in _RESOURCES):
+        return Verdict("warn", "neither aws:SourceAccount nor aws:SourceArn keeps other accounts out", corrected)
+    return _remarks(policy, scope, corrected)
+
+
+def _remarks(policy: Policy, scope: Scope, corrected: Policy) -> Verdict:
+    """What works, but should not stay."""
+    extra = sorted({value for one in _allows(policy) for _, value in one.principals} - {BEDROCK})
+    if extra:
+        return Verdict("warn", f"Bedrock may assume it, and so may {', '.join(extra)}", corrected)
+    for statement in _allows(policy):
+        if wrong := list(_statement_reasons(statement, scope)):
+            return Verdict("warn", f"Bedrock may assume it, but {_name(statement)} does nothing: {wrong[0]}", corrected)
+    return Verdict("pass", f"Bedrock may assume it for account {scope.account} in {scope.region}, and nobody else")
+
+
+def _allows(policy: Policy) -> list[Statement]:
+    return [one for one in policy.statements if one.effect == "Allow"]
+
+
+def _name(statement: Statement) -> str:
+    return f'statement "{statement.sid}"' if statement.sid else "a statement"
+
+
+def _names_bedrock(statement: Statement) -> bool:
+    return any(value == BEDROCK or value == "*" for _, value in statement.principals)
+
+
+def _reasons(policy: Policy, scope: Scope) -> Iterator[str]:
+    """Why Bedrock may not assume it, most telling first."""
+    for statement in policy.statements:
+        applies = _names_bedrock(statement) or statement.not_principals
+        if statement.effect == "Deny" and applies and not _assumes_without(policy, statement, scope):
+            yield f"{_name(statement)} denies it to Bedrock"
+    named = [one for one in _allows(policy) if _names_bedrock(one)]
+    for statement in named:
+        yield from _statement_reasons(statement, scope)
+    if not named:
+        others = sorted({value for one in _allows(policy) for _, value in one.principals})
+        yield f"no statement names Service {BEDROCK}; it names {', '.join(others) or 'nobody'}"
+    yield (
+        "the policy does not let Bedrock assume the role" if len(policy.statements) > 1 else "a condition does not hold"
+    )
+
+
+def _assumes_without(policy: Policy, statement: Statement, scope: Scope) -> bool:
+    """Whether *statement*, a Deny, leaves every probe alone."""
+    allow = Statement("Allow", principals=(("Service", BEDROCK),), actions=("sts:AssumeRole",))
+    alone = Policy((allow, statement), policy.version)
+    return all(_assumes(alone, scope, scope.account, resource) for resource in _RESOURCES)
+
+
+def _statement_reasons(statement: Statement, scope: Scope) -> Iterator[str]:
+    request = {"sts:assumerole", "sts:*", "*"}
+    if statement.actions and not request & {action.casefold() for action in statement.actions}:
+        yield f"Action is {', '.join(statement.actions)}, not sts:AssumeRole"
+    for operator, keys in statement.conditions:
+        for key, values in keys:
+            yield from _condition_reasons(operator, key.casefold(), values, scope)
+
+
+def _condition_reasons(operator: str, key: str, values: Sequence[str], scope: Scope) -> Iterator[str]:
+    if key == "aws:sourceaccount":
+        if scope.account not in values and not any("*" in value for value in values):
+            yield f"SourceAccount is {', '.join(values)}, this account is {scope.account}"
+    elif key == "aws:sourcearn":
+        wrong = [reason for value in values if (reason := _source_reason(operator, value, scope))]
+        if len(wrong) == len(values):
+            yield from wrong
+    else:
+        yield f"condition {operator} on {key} may not hold for Bedrock" if not key.startswith("aws:principal") else key
+
+
+def _source_reason(operator: str, value: str, scope: Scope) -> str | None:
+    """Compare a source ARN part by part with what Bedrock sends; None where it covers all of it."""
+    parts = value.split(":", 5)
+    test = operator.rpartition(":")[2].removesuffix("IfExists").casefold()
+    if test in {"stringequals", "stringequalsignorecase"} and re.search(r"[*?]", value):
+        return f"{operator} does not expand wildcards, and SourceArn has one; use ArnLike"
+    if len(parts) < len(_PARTS):
+        return None if test == "stringlike" else "SourceArn has fewer than the six parts of an ARN; write all six"
+    wanted = ("arn", scope.partition, "bedrock", scope.region, scope.account)
+    for name, real, target in zip(_PARTS[:-1], parts, wanted, strict=False):
+        pattern = re.escape(real).replace(r"\*", ".*").replace(r"\?", ".")
+        if not re.fullmatch(pattern, target):
+            return f"SourceArn names {real or 'no ' + name}, this {name} is {target}"
+    if not parts[5].startswith("*") or parts[5].strip("*"):
+        return f"SourceArn covers {parts[5]} only, and logging is not in it; it ends in :*"
+    return None
+
+
+def _corrected(policy: Policy, scope: Scope) -> Policy:
+    """The smallest repair: one right statement for Bedrock, and what concerns other principals as it was."""
+    right = service_trust(scope).statements
+    kept = [one for one in policy.statements if not _meddles(one, policy, scope)]
+    return Policy((*right, *(one for one in kept if one not in right)))
+
+
+def _meddles(statement: Statement, policy: Policy, scope: Scope) -> bool:
+    if statement.effect == "Deny":
+        return not _assumes_without(policy, statement, scope)
+    return bool(statement.not_principals) or any(
+        "bedrock" in value or value == "*" for _, value in statement.principals
+    )
+
+
+def stream_arn(scope: Scope, group: str) -> str:
+    """Return the ARN of the one stream Bedrock writes to."""
+    return (
+        f"arn:{scope.partition}:logs:{scope.region}:{scope.account}:log-group:{group}"
+        ":log-stream:aws/bedrock/modelinvocations"
+    )
+
+
+def judge_delivery(
+    identity: Sequence[Policy], boundary: Sequence[Policy] | None, scope: Scope, group: str, role_arn: str
+) -> Verdict:
+    """Judge whether a role with these policies may write to the stream of *group*."""
+    layers, stream = Layers(identity=identity, boundary=boundary), stream_arn(scope, group)
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        decision = evaluate(_as_role(action, stream, scope, role_arn), layers)
+        if not decision.allowed:
+            malformed = [text for one in identity for text in _resources(one) if ":*:log-stream:" in text]
+            hint = f'; "{malformed[0]}" is malformed: no ":*" before ":log-stream:"' if malformed else ""
+            return Verdict("fail", f"{action} on {stream} is not allowed: {decision.reason}{hint}")
+    beside = stream.removesuffix("/modelinvocations") + "/another"
+    for other in (stream_arn(scope, f"{group}-another"), beside):
+        if evaluate(_as_role("logs:PutLogEvents", other, scope, role_arn), layers).allowed:
+            return Verdict("warn", f"the role may also write to {other}: broader than its one stream")
+    return Verdict("pass", f"the role may write to {stream}, and to no other")
+
+
+def _as_role(action: str, resource: str, scope: Scope, role_arn: str) -> AccessRequest:
+    context = {
+        "aws:PrincipalArn": role_arn,
+        "aws:PrincipalAccount": scope.account,
+        "aws:RequestedRegion": scope.region,
+        "aws:ResourceAccount": scope.account,
+    }
+    return AccessRequest(action, resource, context, PrincipalRef(role_arn, scope.account, role_arn=role_arn))
+
+
+def _resources(policy: Policy) -> list[str]:
+    return [text for one in policy.statements for text in one.resources]
+
+
+def quoted(policy: Policy) -> str:
+    """Return the document as one argument of a shell command."""
+    return shlex.quote(policy.to_json())
