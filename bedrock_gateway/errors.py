@@ -31,7 +31,8 @@ failed, on what, and what to do next. No prompt, response or credential is ever 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.results import IngestionJob, Usage
 
 __all__ = [
+    "CODES",
     "AccessDeniedError",
     "ConfigError",
     "ConflictError",
@@ -61,6 +63,8 @@ __all__ = [
     "TransportError",
     "UnavailableError",
     "UnsupportedByBotocoreError",
+    "error_class",
+    "normalise_code",
 ]
 
 
@@ -143,6 +147,9 @@ class TransportError(GatewayError):
 class ServiceError(GatewayError):
     """AWS answered with an error."""
 
+    may_succeed_later: ClassVar[bool] = False
+    """Whether errors of this class pass, so that the request may be sent again."""
+
     def __init__(
         self,
         message: str,
@@ -165,6 +172,10 @@ class ServiceError(GatewayError):
         self.attempts = attempts
         self.retryable = retryable
         """Whether the same request, sent again later, may succeed without being billed twice."""
+        self.retry_after_seconds: float | None = None
+        """How long the server asked to wait."""
+        self.original_status: int | None = None
+        """Of ``ModelErrorException``: the status the model itself answered with."""
 
 
 class AccessDeniedError(ServiceError):
@@ -202,9 +213,13 @@ class QuotaExceededError(ServiceError):
 class ThrottledError(ServiceError):
     """Too many requests."""
 
+    may_succeed_later = True
+
 
 class ModelNotReadyError(ServiceError):
     """The model is being loaded and can be called later."""
+
+    may_succeed_later = True
 
 
 class ModelTimeoutError(ServiceError):
@@ -217,6 +232,8 @@ class ModelFailedError(ServiceError):
 
 class UnavailableError(ServiceError):
     """The service failed or is unavailable."""
+
+    may_succeed_later = True
 
 
 class MalformedResponseError(GatewayError):
@@ -273,3 +290,93 @@ class PreflightFailedError(GatewayError):
         super().__init__(message)
         self.report = report
         """The `bedrock_gateway.preflight.Report` with every result."""
+
+
+_BY_CLASS: dict[type[ServiceError], tuple[str, ...]] = {
+    AccessDeniedError: (
+        "AccessDeniedException",
+        "AccessDenied",
+        "UnauthorizedException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "InvalidClientTokenId",
+        "InvalidAccessKeyId",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "IncompleteSignatureException",
+        "OptInRequired",
+        "ExpiredToken",
+        "ExpiredTokenException",
+    ),
+    NotFoundError: ("ResourceNotFoundException", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "NotFoundException"),
+    InvalidRequestError: ("ValidationException", "ValidationError", "BadRequestException", "MalformedInputException"),
+    ConflictError: (
+        "ConflictException",
+        "ResourceInUseException",
+        "TooManyTagsException",
+        "EntityAlreadyExists",
+        "ResourceAlreadyExistsException",
+    ),
+    QuotaExceededError: ("ServiceQuotaExceededException", "LimitExceededException"),
+    ThrottledError: (
+        "ThrottlingException",
+        "ThrottledException",
+        "Throttling",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+    ),
+    ModelNotReadyError: ("ModelNotReadyException",),
+    ModelTimeoutError: ("ModelTimeoutException",),
+    ModelFailedError: ("ModelErrorException", "ModelStreamErrorException"),
+    UnavailableError: (
+        "InternalServerException",
+        "InternalServerError",
+        "InternalFailure",
+        "InternalError",
+        "ServiceUnavailableException",
+        "ServiceUnavailable",
+        "BadGatewayException",
+        "DependencyFailedException",
+    ),
+}
+
+CODES: Mapping[str, type[ServiceError]] = MappingProxyType(
+    {
+        spelling: kind
+        for kind, codes in _BY_CLASS.items()
+        for code in codes
+        for spelling in (code, code[0].lower() + code[1:])
+    }
+)
+"""AWS's error code, also in the lower camel case of stream frames → class."""
+
+_TOO_MANY, _SERVER = 429, 500
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    401: AccessDeniedError,
+    403: AccessDeniedError,
+    404: NotFoundError,
+    408: ModelTimeoutError,
+    409: ConflictError,
+    424: ModelFailedError,
+    _TOO_MANY: ThrottledError,
+}
+
+
+def normalise_code(code: str) -> str:
+    """Return AWS's code without the ``namespace#`` and ``:uri`` around it, in upper camel case."""
+    bare = code.rsplit("#", maxsplit=1)[-1].split(":", maxsplit=1)[0].strip()
+    return bare[:1].upper() + bare[1:]
+
+
+def error_class(code: str, status: int | None, text: str = "") -> type[ServiceError]:
+    """Return the class of an AWS error: by its code, else by its HTTP status."""
+    found = CODES.get(code)
+    if found is QuotaExceededError and status == _TOO_MANY and "rate" in text.lower():
+        return ThrottledError
+    if found is not None:
+        return found
+    if status is not None and status >= _SERVER:
+        return UnavailableError
+    return _BY_STATUS.get(status or 0, InvalidRequestError if status else ServiceError)

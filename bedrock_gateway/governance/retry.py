@@ -1,0 +1,95 @@
+"""When a request is sent again: a table of failures, and tenacity's stop and wait callables for how often and when.
+
+Resending is a property of the operation. After a failure that may have been billed, only a ``free`` or ``token``
+operation is sent again, or a ``billed`` one whose caller opted in.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from tenacity.stop import stop_after_attempt
+from tenacity.wait import wait_exponential, wait_random_exponential
+
+from bedrock_gateway.errors import (
+    GatewayError,
+    MalformedResponseError,
+    ModelFailedError,
+    ModelNotReadyError,
+    ModelTimeoutError,
+    ServiceError,
+    StreamInterruptedError,
+    ThrottledError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bedrock_gateway._flow import Send
+
+__all__ = ["RetryPolicy", "may_resend"]
+
+HINT_LIMIT_SECONDS = 60.0
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_UNTRUSTED = "SSLError"
+
+
+def _ambiguous(send: Send, *, opted_in: bool) -> bool:
+    return send.resend in {"free", "token"} or opted_in
+
+
+def may_resend(error: GatewayError, send: Send, *, opted_in: bool = False) -> bool:
+    """Whether *send* may go out again after *error* without being billed twice, or its caller accepts that."""
+    if isinstance(error, TransportError):
+        if type(error.__cause__).__name__ == _UNTRUSTED:
+            return False
+        return error.sent is False or _ambiguous(send, opted_in=opted_in)
+    if isinstance(error, ModelFailedError):
+        return error.original_status in _PASSING
+    if isinstance(error, ModelTimeoutError):
+        return _ambiguous(send, opted_in=opted_in)
+    if isinstance(error, ServiceError):
+        return error.retryable
+    if isinstance(error, StreamInterruptedError):
+        return error.may_resend or (error.reason != "deadline" and error.partial is None and opted_in)
+    return isinstance(error, MalformedResponseError) and _ambiguous(send, opted_in=opted_in)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long; every part is one of tenacity's callables, so that tests pass ``wait_none``."""
+
+    stop: Callable[[Any], bool] = field(default_factory=lambda: stop_after_attempt(4))
+    not_ready_stop: Callable[[Any], bool] = field(default_factory=lambda: stop_after_attempt(6))
+    transient_wait: Callable[[Any], float] = field(
+        default_factory=lambda: wait_random_exponential(multiplier=0.1, max=5)
+    )
+    throttled_wait: Callable[[Any], float] = field(default_factory=lambda: wait_random_exponential(multiplier=1, max=20))
+    not_ready_wait: Callable[[Any], float] = field(default_factory=lambda: wait_exponential(multiplier=2, max=30))
+
+    def wait_seconds(
+        self, error: GatewayError, send: Send, attempts: int, remaining: float, *, opted_in: bool = False
+    ) -> float | None:
+        """Return how long to wait before sending again; None: do not."""
+        if not may_resend(error, send, opted_in=opted_in):
+            return None
+        state = SimpleNamespace(attempt_number=attempts, seconds_since_start=0.0)
+        stop, wait = self._schedule(error)
+        if stop(state):
+            return None
+        hint = getattr(error, "retry_after_seconds", None)
+        seconds = wait(state)
+        if hint is not None:
+            # A little jitter, so that all who were throttled together do not come back together.
+            seconds = max(seconds, min(hint, HINT_LIMIT_SECONDS)) + random.uniform(0, 0.1)  # noqa: S311
+        return seconds if seconds < remaining else None
+
+    def _schedule(self, error: GatewayError) -> tuple[Callable[[Any], bool], Callable[[Any], float]]:
+        if isinstance(error, ModelNotReadyError):
+            return self.not_ready_stop, self.not_ready_wait
+        throttled = isinstance(error, ThrottledError) or getattr(error, "original_status", None) == 429  # noqa: PLR2004
+        return self.stop, self.throttled_wait if throttled else self.transient_wait
