@@ -20,6 +20,7 @@ Judging = Generator[Send, Any, tuple[Status, str]]
 
 END_FAILS_DAYS = 14
 END_WARNS_DAYS = 90
+_ARN_COLONS = 5
 _ORDER: Mapping[Status, int] = {"fail": 4, "unknown": 3, "warn": 2, "pass": 1, "not_applicable": 0, "skip": 0}
 _VERSION = re.compile(r"v\d+(:\d+)*$|:\d+$|-\d{8}\b")
 
@@ -77,22 +78,20 @@ def _mod_02(probe: Probe, model: ModelId) -> Judging:
     try:
         details = yield from _model(probe, model)
     except NotFoundError:
-        return "not_applicable", ""
+        details = None  # MOD-01 says so
     if details is None:
         return "not_applicable", ""
-    life = details.get("modelLifecycle") or {}
-    end = life.get("endOfLifeTime")
-    if end is not None:
-        days = (_aware(end) - datetime.now(UTC)).days
-        if days < END_FAILS_DAYS:
-            return "fail", f"end of life on {_aware(end):%Y-%m-%d}"
-        if days < END_WARNS_DAYS:
-            return "warn", f"end of life on {_aware(end):%Y-%m-%d}"
-    if life.get("status") == "LEGACY":
+    return _lifecycle(details.get("modelLifecycle") or {}, probe.facts.botocore)
+
+
+def _lifecycle(life: Mapping[str, Any], botocore: str) -> tuple[Status, str]:
+    end, status = life.get("endOfLifeTime"), life.get("status")
+    days = (_aware(end) - datetime.now(UTC)).days if end is not None else END_WARNS_DAYS
+    if days < END_WARNS_DAYS:
+        return "fail" if days < END_FAILS_DAYS else "warn", f"end of life on {_aware(end):%Y-%m-%d}"
+    if status == "LEGACY":
         return "warn", "legacy" + ("" if end else "; AWS gave no date")
-    if life.get("status") != "ACTIVE":
-        return "unknown", f"botocore {probe.facts.botocore} shows no lifecycle"
-    return "pass", "active"
+    return ("pass", "active") if status == "ACTIVE" else ("unknown", f"botocore {botocore} shows no lifecycle")
 
 
 def _aware(moment: datetime) -> datetime:
@@ -131,7 +130,7 @@ def _mod_04(probe: Probe, model: ModelId) -> Judging:
     if profile.get("type") != wanted:
         return "fail", f"type is {profile.get('type')}, the id says {wanted}"
     arns = [str(one.get("modelArn", "")) for one in profile.get("models", [])]
-    regions = sorted({arn.split(":")[3] or "any commercial Region" for arn in arns if arn.count(":") > 4})
+    regions = sorted({arn.split(":")[3] or "any commercial Region" for arn in arns if arn.count(":") >= _ARN_COLONS})
     if not regions:
         return "unknown", "AWS names no destinations"
     return "pass", f"active; may run in {', '.join(regions)}"

@@ -102,13 +102,13 @@ def _id_08(probe: Probe) -> Checking:
     yield from ()
     token, bearer = probe.facts.bearer_token, probe.config.auth == "bearer"
     unset = "unset AWS_BEARER_TOKEN_BEDROCK"
-    if token == "none":  # noqa: S105 - the name of a state
+    if token == "none":
         if bearer:
             return Finding("fail", 'auth = "bearer" is declared, but AWS_BEARER_TOKEN_BEDROCK is not set')
         return Finding("pass", "no bearer token")
     if not bearer:
         return Finding("fail", f'a {token} bearer token is set, but auth = "bearer" is not declared', command=unset)
-    if token == "long-term":  # noqa: S105 - as above
+    if token == "long-term":
         return Finding("fail", "the bearer token is long-term (ABSK)", command=unset)
     if probe.principal.knowledge_bases:
         return Finding("fail", "a bearer token cannot be used for knowledge bases", command=unset)

@@ -103,12 +103,13 @@ def _log_08(probe: Probe) -> Checking:
 
 
 def _identity(probe: Probe, role: str) -> Generator[Send, Any, list[Policy]]:
-    policies = []
+    policies: list[Policy] = []
     for name in (yield from _pages(probe, "ListRolePolicies", "PolicyNames", role)):
         reply = yield from probe.read("iam", "GetRolePolicy", RoleName=role, PolicyName=name)
         policies.append(Policy.parse(reply["PolicyDocument"]))
     for one in (yield from _pages(probe, "ListAttachedRolePolicies", "AttachedPolicies", role)):
-        policies.append((yield from _managed(probe, one["PolicyArn"])))
+        managed = yield from _managed(probe, one["PolicyArn"])
+        policies.append(managed)
     return policies
 
 

@@ -186,7 +186,7 @@ def _fix(row: Row, finding: Finding, probe: Probe) -> Fix | None:
         return Fix(f"Grant {finding.iam_action} to this principal.", command, finding.iam_action)
     if finding.status == "unknown":
         return Fix(
-            finding.command and row.fix or "Run it again; see the summary for what was in the way.", finding.command
+            (finding.command and row.fix) or "Run it again; see the summary for what was in the way.", finding.command
         )
     if finding.status in {"fail", "warn"}:
         return Fix(row.fix, finding.command, None, finding.document)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.capabilities import Scope
 from bedrock_gateway.iam.document import Policy, PolicyError, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, evaluate
 from bedrock_gateway.iam.trust import BEDROCK, service_trust
-from bedrock_gateway.preflight.report import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bedrock_gateway.capabilities import Scope
+    from bedrock_gateway.preflight.report import Status
 
 __all__ = ["Verdict", "judge_delivery", "judge_trust", "stream_arn"]
 
@@ -55,7 +58,7 @@ def judge_trust(document: Any, scope: Scope) -> Verdict:
     corrected = _corrected(policy, scope)
     if not all(_assumes(policy, scope, scope.account, resource) for resource in _RESOURCES):
         return Verdict("fail", "; ".join(dict.fromkeys(_reasons(policy, scope))), corrected)
-    if any(("*", "*") == pair or pair == ("AWS", "*") for one in _allows(policy) for pair in one.principals):
+    if any(pair in (("*", "*"), ("AWS", "*")) for one in _allows(policy) for pair in one.principals):
         return Verdict("fail", 'Principal "*": anybody may try to assume the role', corrected)
     if any(one.not_principals for one in _allows(policy)):
         return Verdict("fail", "NotPrincipal with Allow lets everybody else assume the role", corrected)
@@ -84,7 +87,7 @@ def _name(statement: Statement) -> str:
 
 
 def _names_bedrock(statement: Statement) -> bool:
-    return any(value == BEDROCK or value == "*" for _, value in statement.principals)
+    return any(value in (BEDROCK, "*") for _, value in statement.principals)
 
 
 def _reasons(policy: Policy, scope: Scope) -> Iterator[str]:

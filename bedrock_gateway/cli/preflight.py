@@ -1,0 +1,74 @@
+"""`bedrock-gateway preflight`: the same as `Gateway.preflight`, printed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.cli.options import add_options, load_config
+from bedrock_gateway.cli.output import emit, emit_json
+from bedrock_gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bedrock_gateway.preflight.report import Report
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "preflight",
+        help="check identity, Region, models and the invocation-logging chain",
+        epilog="Exit codes: 0 nothing found, 1 findings, 2 could not start, 3 AWS unreachable or LOG-01 unknown.",
+    )
+    add_options(parser, "config", "env", "principal", "region", "profile", "output")
+    parser.add_argument("--level", choices=("minimal", "standard"), help="default: what the principal is granted")
+    parser.add_argument(
+        "--fail-on",
+        choices=("fail", "warn", "unknown"),
+        default="fail",
+        help="what exits 1; each includes those before it (default: fail)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the preflight, print the report, return its exit code."""
+    from bedrock_gateway import Gateway
+
+    config = load_config(args)
+    name = config.principal_name(args.principal)
+    with Gateway(config, principal=name, session=_session(args.profile)) as gateway:
+        report = gateway.preflight(level=args.level)
+    _print(report, args.output)
+    code: int = report.exit_code(args.fail_on)
+    return code
+
+
+def _session(profile: str | None) -> Any:
+    """The session of a named profile; None: the default chain."""
+    if profile is None:
+        return None
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        return boto3.Session(profile_name=profile)
+    except ProfileNotFound:
+        raise ConfigError(f"no profile {profile[:80]!r} in AWS's configuration files") from None
+
+
+def _print(report: Report, output: str) -> None:
+    from bedrock_gateway.preflight import render
+
+    if output == "json":
+        emit_json(report.to_dict())
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        render.print_rich(report, Console())
+    else:
+        emit(render.as_text(report))
