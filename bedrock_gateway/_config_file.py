@@ -9,17 +9,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._toml_lines import line_of
+from bedrock_gateway._toml_lines import place_of
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["located", "nearest", "refuse_widening", "resolve"]
+__all__ = ["located", "nearest", "not_toml", "refuse_widening", "resolve"]
 
 SELECTING = ("BEDROCKGW_CONFIG", "BEDROCKGW_DEBUG_TRACEBACKS", "BEDROCKGW_ENV", "BEDROCKGW_PRINCIPAL")
 # Belong to the local Bedrock and to our tests; they configure no client.
 IGNORED_PREFIXES = ("BEDROCKGW_LOCAL_", "BEDROCKGW_TEST_")
+ENVIRONMENT_KEYS = ("account", "region", "local", "endpoint", "endpoints", "auth")
 MERGED_TABLES = ("principals", "logging", "guardrail", "knowledge_base")
 
 
@@ -42,11 +43,19 @@ def refuse_widening(environment: Mapping[str, str]) -> None:
             )
 
 
-def _table(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _table(data: Mapping[str, Any], name: str, prefix: str = "") -> dict[str, Any]:
     found = data.get(name, {})
     if not isinstance(found, dict):
-        raise ConfigError(f"{name} is a table", key_path=name)
+        raise ConfigError(f"{prefix}{name} is a table: write [{prefix}{name}]", key_path=prefix + name)
     return dict(found)
+
+
+def _known_keys(table: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> None:
+    for key in table:
+        if key not in known:
+            raise ConfigError(
+                f"unknown key {prefix + key[:80]!r}{nearest(key, dict.fromkeys(known))}", key_path=f"{prefix}{key}"
+            )
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,13 +89,13 @@ def resolve(
     Raises:
         ConfigError: no environment can be chosen, or no Region is known.
     """
-    if data.get("format") != 1:
-        raise ConfigError("the first line is `format = 1`", key_path="format")
-    known = {"format", "application", "env", *MERGED_TABLES}
-    for key in data:
-        if key not in known:
-            raise ConfigError(f"unknown key {key!r}{nearest(key, dict.fromkeys(known))}", key_path=key)
+    stated = data.get("format")
+    if isinstance(stated, bool) or not isinstance(stated, int) or stated != 1:
+        raise ConfigError("this version reads format 1: write `format = 1` as the first line", key_path="format")
+    _known_keys(data, ("format", "application", "env", *MERGED_TABLES), "")
     environments = _table(data, "env")
+    for one in environments:
+        _known_keys(_table(environments, one, "env."), (*ENVIRONMENT_KEYS, *MERGED_TABLES), f"env.{one}.")
     name = _choose(environments, wanted)
     chosen = _table(environments, name)
     values = {key: value for key, value in chosen.items() if key not in MERGED_TABLES}
@@ -95,7 +104,7 @@ def resolve(
             values[table] = _merge(_table(data, table), _table(chosen, table))
     values["knowledge_bases"] = values.pop("knowledge_base", {})
     values["region"] = _resolve_region(values.get("region"), region, profile)
-    values |= {"application": data.get("application"), "environment": name}
+    values |= {"environment": name} | {key: data[key] for key in ("application",) if key in data}
     return values
 
 
@@ -128,14 +137,35 @@ def _profile_region(profile: str | None) -> str | None:
     return parser.get(section, "region", fallback=None)
 
 
+def not_toml(error: ValueError, text: str, source: str) -> ConfigError:
+    """Return what the parser says with file and line, and the reason where it is a number that wants quotes."""
+    found = re.search(r"\(at line (\d+)", str(error))
+    lines = text.splitlines()
+    line = int(found[1]) if found else len(lines)
+    said = re.sub(r" \(at .*\)$", "", str(error)).removeprefix("Invalid TOML: ")
+    row = lines[line - 1] if 0 < line <= len(lines) else ""
+    if re.match(r"\s*[A-Za-z0-9_.-]+\s*=\s*0\d", row):
+        said = "a number does not begin with 0; if this is an account, write it in quotes"
+    elif said.startswith(("Cannot overwrite", "Cannot declare", "Duplicate", "Cannot mutate")):
+        said = f"the same key or table twice ({said})"
+    return ConfigError(f"{source}:{line}: not TOML: {said}", line=line)
+
+
 def located(error: ConfigError, text: str, source: str) -> ConfigError:
     """Return *error* with the file's name and, where its key stands in the file, the line."""
-    path = (error.key_path or "").split(".")
-    line = line_of(text, path) if error.key_path else None
-    if line is None and error.key_path:
-        line = max((line_of(text, ["env", name, *path]) or 0 for name in _env_names(text)), default=0) or None
+    if error.key_path is None:
+        return ConfigError(f"{source}: {error.message}")
+    path = error.key_path.split(".")
+    found = [(depth, line) for depth, line in _places(text, path) if line is not None]
+    line = max(found, key=lambda place: place[0])[1] if found else None
     where = f"{source}:{line}" if line else source
     return ConfigError(f"{where}: {error.message}", key_path=error.key_path, line=line)
+
+
+def _places(text: str, path: list[str]) -> list[tuple[int, int | None]]:
+    """How much of *path* stands where: the tables of an environment lie over the common ones, so they come first."""
+    below = [(depth - 2, line) for name in _env_names(text) for depth, line in [place_of(text, ["env", name, *path])]]
+    return [*(place for place in below if place[0] >= 0), place_of(text, path)]
 
 
 def _env_names(text: str) -> list[str]:

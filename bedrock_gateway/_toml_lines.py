@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["line_of"]
+__all__ = ["place_of"]
 
 _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\"'.-]+)\s*=")
@@ -23,8 +23,8 @@ def _parts(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
-def line_of(text: str, path: Sequence[str]) -> int | None:
-    """Return the line, counted from 1, of the longest part of *path* that stands in *text*; None if none does."""
+def place_of(text: str, path: Sequence[str]) -> tuple[int, int | None]:
+    """Return how many parts of *path* stand in *text*, and the line of the last, from 1; (0, None) if none does."""
     names = tuple(part for part in path if not part.isdigit())
     best, best_line = 0, None
     table: tuple[str, ...] = ()
@@ -38,4 +38,4 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
             continue
         if len(here) > best and here == names[: len(here)]:
             best, best_line = len(here), number
-    return best_line
+    return best, best_line

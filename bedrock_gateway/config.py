@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from bedrock_gateway._config_file import located, nearest, refuse_widening, resolve
+from bedrock_gateway._config_file import located, nearest, not_toml, refuse_widening, resolve
 from bedrock_gateway.capabilities import CAPABILITIES, Scope, capability
 from bedrock_gateway.capabilities.models import is_region, parse_model_id
 from bedrock_gateway.capabilities.table import checked
@@ -41,8 +41,8 @@ __all__ = [
 ]
 
 FILE_LIMIT = 1 << 20
-_LOOPBACK = re.compile(r"http://(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]|localhost)(:\d{1,5})?/?")
-_VPC_HOST = re.compile(r"https://[a-z0-9.-]+\.vpce\.amazonaws\.com/?")
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_LOOPBACK = re.compile(rf"http://(?:127\.{_BYTE}\.{_BYTE}\.{_BYTE}|\[::1\])(?::\d{{1,5}})?/?", re.ASCII)
 _ENDPOINT_SERVICES = (
     "bedrock",
     "bedrock-runtime",
@@ -75,8 +75,8 @@ def _by(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _named(kind: str) -> AfterValidator:
-    return _by(lambda value: checked(kind, value))
+def _named(kind: str, shown: str | None = None) -> AfterValidator:
+    return _by(lambda value: checked(kind, value, name=shown))
 
 
 def _region(value: str) -> None:
@@ -84,13 +84,13 @@ def _region(value: str) -> None:
         raise ConfigError(f"{value[:80]!r} is not a Region; one looks like us-east-1")
 
 
-Account = Annotated[str, BeforeValidator(_quoted), _named("account")]
+Account = Annotated[str, BeforeValidator(_quoted), _named("account", "account: twelve digits")]
 Region = Annotated[str, _by(_region)]
 ModelName = Annotated[str, _by(parse_model_id)]
 Bucket = Annotated[str, _named("bucket")]
 Prefix = Annotated[str, _named("prefix")]
 Role = Annotated[str, _named("role")]
-KnowledgeBaseId = Annotated[str, _named("knowledge_base")]
+KnowledgeBaseId = Annotated[str, _named("knowledge_base", "knowledge base id: ten of 0-9 and A-Z")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 CapabilityName = Annotated[str, _by(capability)]
 
@@ -117,6 +117,17 @@ class PrincipalConfig(_Table):
                 f"{kinds['runtime']!r} and {kinds['administration']!r} in one principal: an application that can "
                 "administer can switch off its own audit; make two principals"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _enough(self) -> PrincipalConfig:
+        for name in self.capabilities:
+            row = CAPABILITIES[name]
+            wanted = {leg.resource for one in row.operations for leg in one.legs} if row.kind == "runtime" else set()
+            if "model" in wanted and not self.models:
+                raise ValueError(f"{name!r} needs a model: add `models`")
+            if "knowledge-base" in wanted and not self.knowledge_bases:
+                raise ValueError(f"{name!r} needs a knowledge base: add `knowledge_bases`")
         return self
 
 
@@ -202,19 +213,33 @@ class GatewayConfig(_Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> GatewayConfig:
-        if self.region.startswith("us-gov-") != (self.partition == "aws-us-gov"):
-            raise ValueError(f"Region {self.region} is not served")
-        if self.endpoint is not None and not (self.local and _LOOPBACK.fullmatch(self.endpoint)):
-            raise ValueError("endpoint is for `local = true` and a loopback address; AWS's own endpoints need none")
-        for service, url in self.endpoints.items():
-            if service not in _ENDPOINT_SERVICES or not _VPC_HOST.fullmatch(url):
-                raise ValueError(f"endpoints.{service}: a VPC endpoint in full, https://vpce-….vpce.amazonaws.com")
+        # A ConfigError passes through pydantic as it is, and keeps its key path.
+        self._check_endpoints()
         for name, principal in self.principals.items():
-            if missing := set(principal.knowledge_bases) - set(self.knowledge_bases):
-                raise ValueError(
-                    f"principals.{name}.knowledge_bases: {min(missing)!r} is not defined; add [knowledge_base.{min(missing)}]"
-                )
+            for base in principal.knowledge_bases:
+                if base not in self.knowledge_bases:
+                    raise ConfigError(
+                        f"principals.{name}.knowledge_bases: {base!r} is not defined; add [knowledge_base.{base}]",
+                        key_path=f"principals.{name}.knowledge_bases",
+                    )
         return self
+
+    def _check_endpoints(self) -> None:
+        if self.endpoint is not None and not (self.local and _LOOPBACK.fullmatch(self.endpoint)):
+            raise ConfigError(
+                "endpoint: only with `local = true`, and only http:// to a loopback address such as"
+                " http://127.0.0.1:4566; for VPC endpoints use `endpoints`",
+                key_path="endpoint",
+            )
+        for service, url in self.endpoints.items():
+            path = f"endpoints.{service}"
+            if service not in _ENDPOINT_SERVICES:
+                known = dict.fromkeys(_ENDPOINT_SERVICES)
+                raise ConfigError(f"unknown service {path!r}{nearest(service, known)}", key_path=path)
+            host = rf"(?:bucket\.)?vpce-[0-9a-z-]+\.{service}\.{self.region}\.vpce\.amazonaws\.com"
+            if not re.fullmatch(f"https://{host}/?", url):
+                shown = f"https://vpce-….{service}.{self.region}.vpce.amazonaws.com"
+                raise ConfigError(f"{path}: write the VPC endpoint in full, {shown}", key_path=path)
 
     @model_validator(mode="after")
     def _named_resources(self) -> GatewayConfig:
@@ -224,11 +249,17 @@ class GatewayConfig(_Table):
         return self
 
     def _filled(self, name: str, base: KnowledgeBaseConfig) -> KnowledgeBaseConfig:
+        index = base.vector_index or name.lower().replace("_", "-")
+        try:
+            checked("vector_index", index)
+        except ConfigError:
+            path = f"knowledge_base.{name}"
+            raise ConfigError(f"{path}: no index can be named {index!r}; add `vector_index`", key_path=path) from None
         return base.model_copy(
             update={
                 "role": base.role or f"bedrock-gateway/AmazonBedrockGateway-kb-{name}",
                 "vector_bucket": base.vector_bucket or f"bedrock-gateway-{self.account}-{self.region}",
-                "vector_index": base.vector_index or name.lower().replace("_", "-"),
+                "vector_index": index,
             }
         )
 
@@ -287,8 +318,10 @@ class GatewayConfig(_Table):
         refuse_widening(os.environ)
         try:
             data = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-            raise ConfigError(f"{source}: not TOML: {error}") from None
+        except RecursionError:
+            raise ConfigError(f"{source}: not TOML that we read: nested too deeply") from None
+        except ValueError as error:
+            raise not_toml(error, text, source) from None
         try:
             return cls(**resolve(data, env or os.environ.get("BEDROCKGW_ENV"), region, profile))
         except ConfigError as error:
@@ -374,13 +407,25 @@ def _administers(principal: PrincipalConfig) -> bool:
     return any(CAPABILITIES[name].kind == "administration" for name in principal.capabilities)
 
 
-_MESSAGES = {"extra_forbidden": "unknown key", "missing": "is missing", "frozen_instance": "is frozen"}
+_MESSAGES = {
+    "missing": "is missing",
+    "string_type": "is a string: write it in quotes",
+    "bool_type": "is true or false",
+    "tuple_type": "is an array: write it in brackets",
+    "model_type": "is a table",
+    "dict_type": "is a table",
+    "mapping_type": "is a table",
+    "too_short": "is empty: name at least one",
+    "string_pattern_mismatch": "a name begins with a letter; letters, digits, - and _ follow, 63 at most",
+}
 
 
 def _translate(error: ValidationError) -> ConfigError:
     """The first fault, in words of ours: pydantic's own would quote the input."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    path = [str(part) for part in fault["loc"] if not str(part).startswith("function-")]
+    faults = error.errors(include_url=False, include_input=False)
+    # A misspelt key is also a missing one: the misspelling is the news.
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
+    path = [str(part) for part in fault["loc"] if part != "[key]"]
     dotted = ".".join(path).replace("knowledge_bases", "knowledge_base", 1)
     if fault["type"] == "extra_forbidden":
         return ConfigError(
