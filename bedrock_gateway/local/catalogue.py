@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Profile", "destinations", "model", "model_ids", "models", "profile", "profiles"]
 
 _DATA = Path(__file__).with_name("_catalogue.json")
-_GEO_NAMES = {"us": "US", "eu": "EU", "apac": "APAC", "jp": "JP", "au": "AU", "ca": "CA", "in": "IN", "global": "Global"}
+_GEO_NAMES = {
+    "us": "US",
+    "eu": "EU",
+    "apac": "APAC",
+    "jp": "JP",
+    "au": "AU",
+    "ca": "CA",
+    "in": "IN",
+    "global": "Global",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,9 @@ def model(model_id: str, region: str | None = None) -> Model | None:
 def profiles(region: str) -> tuple[Profile, ...]:
     """Return the system inference profiles whose source can be *region*."""
     return tuple(
-        Profile(f"{geo}.{found.id}", f"{_GEO_NAMES.get(geo, geo)} {found.vendor} {found.name}", found, region, to[region])
+        Profile(
+            f"{geo}.{found.id}", f"{_GEO_NAMES.get(geo, geo)} {found.vendor} {found.name}", found, region, to[region]
+        )
         for found in _models().values()
         for geo, to in found.profiles.items()
         if region in to

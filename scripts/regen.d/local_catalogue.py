@@ -23,7 +23,9 @@ VENDORS = {
 # Titan Text has left the source, but its body is still what many programs send; these rows are ours.
 RETIRED = {
     name: {
-        "inference_types": {region: ["ON_DEMAND"] for region in ("us-east-1", "us-east-2", "us-west-2", "eu-central-1")},
+        "inference_types": {
+            region: ["ON_DEMAND"] for region in ("us-east-1", "us-east-2", "us-west-2", "eu-central-1")
+        },
         "model_lifecycle_status": "LEGACY",
         "inputModalities": ["TEXT"],
         "outputModalities": ["TEXT"],
@@ -52,7 +54,9 @@ def row(name: str, model: dict) -> dict:
     for region, kinds in sorted(model["inference_types"].items()):
         for kind in kinds:
             types.setdefault(kind, []).append(region)
-    profiles = {geo.lower(): destinations(found) for geo, found in sorted((model.get("inferenceProfile") or {}).items())}
+    profiles = {
+        geo.lower(): destinations(found) for geo, found in sorted((model.get("inferenceProfile") or {}).items())
+    }
     return {
         "vendor": vendor,
         "name": title(name),
