@@ -1,0 +1,207 @@
+"""The tables of `gateway.toml` as frozen models, and what is wrong with one in words of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from bedrock_gateway._config_file import nearest
+from bedrock_gateway.capabilities import CAPABILITIES, capability
+from bedrock_gateway.capabilities.models import is_region, parse_model_id
+from bedrock_gateway.capabilities.table import checked
+from bedrock_gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "Account",
+    "GuardrailConfig",
+    "KnowledgeBaseConfig",
+    "LoggingConfig",
+    "Name",
+    "PrincipalConfig",
+    "Region",
+    "SourceConfig",
+    "Table",
+    "translated",
+]
+
+
+def _quoted(value: object) -> object:
+    """TOML numbers lose leading zeros: an account number without quotes is refused, not repaired."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError("write it in quotes, as a string")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+def _by(check: Callable[[str], object]) -> AfterValidator:
+    """A validator that keeps the value and turns our error into one that pydantic gives a path."""
+
+    def validate(value: str) -> str:
+        try:
+            check(value)
+        except ConfigError as error:
+            raise ValueError(error.message) from None
+        return value
+
+    return AfterValidator(validate)
+
+
+def _named(kind: str, shown: str | None = None) -> AfterValidator:
+    return _by(lambda value: checked(kind, value, name=shown))
+
+
+def _region(value: str) -> None:
+    if not is_region(value):
+        raise ConfigError(f"{value[:80]!r} is not a Region; one looks like us-east-1")
+
+
+Account = Annotated[str, BeforeValidator(_quoted), _named("account", "account: twelve digits")]
+Region = Annotated[str, _by(_region)]
+ModelName = Annotated[str, _by(parse_model_id)]
+Bucket = Annotated[str, _named("bucket")]
+Prefix = Annotated[str, _named("prefix")]
+Role = Annotated[str, _named("role")]
+KnowledgeBaseId = Annotated[str, _named("knowledge_base", "knowledge base id: ten of 0-9 and A-Z")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+CapabilityName = Annotated[str, _by(capability)]
+
+
+class Table(BaseModel):
+    """Strict, frozen, and without any input in its errors: a configuration may sit beside secrets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class PrincipalConfig(Table):
+    """What one principal may do."""
+
+    capabilities: Annotated[tuple[CapabilityName, ...], Field(min_length=1, strict=False)]
+    models: Annotated[tuple[ModelName, ...], Field(strict=False)] = ()
+    knowledge_bases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """Configured names, not ids."""
+
+    @model_validator(mode="after")
+    def _separate(self) -> PrincipalConfig:
+        kinds = {CAPABILITIES[name].kind: name for name in self.capabilities}
+        if {"runtime", "administration"} <= set(kinds):
+            raise ValueError(
+                f"{kinds['runtime']!r} and {kinds['administration']!r} in one principal: an application that can "
+                "administer can switch off its own audit; make two principals"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _enough(self) -> PrincipalConfig:
+        for name in self.capabilities:
+            row = CAPABILITIES[name]
+            wanted = {leg.resource for one in row.operations for leg in one.legs} if row.kind == "runtime" else set()
+            if "model" in wanted and not self.models:
+                raise ValueError(f"{name!r} needs a model: add `models`")
+            if "knowledge-base" in wanted and not self.knowledge_bases:
+                raise ValueError(f"{name!r} needs a knowledge base: add `knowledge_bases`")
+        return self
+
+
+class LoggingConfig(Table):
+    """Where invocation logs must go; the preflight looks for exactly this."""
+
+    log_group: Annotated[str, _named("log_group")] | None = None
+    role: Role = "AmazonBedrockGateway-logging"
+    bucket: Bucket | None = None
+    prefix: Prefix = ""
+    large_data_bucket: Bucket | None = None
+    modalities: Annotated[tuple[Literal["text", "image", "embedding", "video", "audio"], ...], Field(strict=False)] = (
+        "text",
+    )
+
+
+class GuardrailConfig(Table):
+    """The guardrail every call carries."""
+
+    id: Annotated[str, _named("guardrail")]
+    version: Annotated[str, BeforeValidator(_quoted), _named("version")]
+
+
+class SourceConfig(Table):
+    """One data source of a knowledge base."""
+
+    type: Literal["s3"]
+    bucket: Bucket
+    prefix: Prefix = ""
+
+
+class KnowledgeBaseConfig(Table):
+    """One knowledge base; what AWS assigns belongs to an environment."""
+
+    embedding_model: ModelName
+    store: Literal["s3-vectors"]
+    id: KnowledgeBaseId | None = None
+    """None until AWS has assigned it."""
+    role: Role | None = None
+    """Service role with its path; None: ``bedrock-gateway/AmazonBedrockGateway-kb-NAME``."""
+    vector_bucket: Annotated[str, _named("vector_bucket")] | None = None
+    """None: ``bedrock-gateway-ACCOUNT-REGION``."""
+    vector_index: Annotated[str, _named("vector_index")] | None = None
+    """None: the knowledge base's name."""
+    source: Annotated[tuple[SourceConfig, ...], Field(strict=False)] = ()
+
+    @property
+    def sources(self) -> tuple[SourceConfig, ...]:
+        """The data sources (``[[knowledge_base.NAME.source]]`` in the file)."""
+        return self.source
+
+
+_MESSAGES = {
+    "missing": "is missing",
+    "string_type": "is a string: write it in quotes",
+    "bool_type": "is true or false",
+    "tuple_type": "is an array: write it in brackets",
+    "model_type": "is a table",
+    "dict_type": "is a table",
+    "mapping_type": "is a table",
+    "too_short": "is empty: name at least one",
+    "string_pattern_mismatch": "a name begins with a letter; letters, digits, - and _ follow, 63 at most",
+}
+
+
+def translated(error: ValidationError, top: type[BaseModel]) -> ConfigError:
+    """Return the first fault, in words of ours: pydantic's own would quote the input. *top*: what was validated."""
+    faults = error.errors(include_url=False, include_input=False)
+    # A misspelt key is also a missing one: the misspelling is the news.
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
+    path = [str(part) for part in fault["loc"] if part != "[key]"]
+    dotted = ".".join(path).replace("knowledge_bases", "knowledge_base", 1)
+    if fault["type"] == "extra_forbidden":
+        return ConfigError(
+            f"unknown key {dotted!r}{nearest(path[-1], dict.fromkeys(_siblings(path, top)))}", key_path=dotted
+        )
+    what = _MESSAGES.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{dotted}: {what}" if dotted else what, key_path=dotted or None)
+
+
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "principals": PrincipalConfig,
+    "logging": LoggingConfig,
+    "guardrail": GuardrailConfig,
+    "knowledge_bases": KnowledgeBaseConfig,
+    "source": SourceConfig,
+}
+
+
+def _siblings(path: list[str], top: type[BaseModel]) -> list[str]:
+    """Keys that would have been valid where *path* ends."""
+    table = next((part for part in reversed(path[:-1]) if part in _MODELS), None)
+    model = _MODELS[table] if table else top
+    return list(model.model_fields)
