@@ -47,9 +47,7 @@ def retrieve(call: Call) -> Reply:
 def _refuse_unserved(members: Mapping[str, Any]) -> None:
     for member in _UNSERVED:
         if member in members:
-            raise Fault(
-                "NotImplementedException", f"The local Bedrock does not serve {member} here; leave it out.", 501
-            )
+            raise Fault("NotImplemented", f"The local Bedrock does not serve {member} here; leave it out.", 501)
 
 
 def _page(call: Call, found: list[Passage]) -> tuple[list[Passage], dict[str, str]]:
@@ -98,7 +96,7 @@ def _configuration(call: Call) -> Mapping[str, Any]:
     if whole is None:
         raise invalid("retrieveAndGenerateConfiguration is required.")
     if whole["type"] != "KNOWLEDGE_BASE":
-        raise Fault("NotImplementedException", f"The local Bedrock serves RetrieveAndGenerate of type KNOWLEDGE_BASE only, not {whole['type']}.", 501)  # fmt: skip
+        raise Fault("NotImplemented", f"The local Bedrock serves RetrieveAndGenerate of type KNOWLEDGE_BASE only, not {whole['type']}.", 501)  # fmt: skip
     if "knowledgeBaseConfiguration" not in whole:
         raise invalid("knowledgeBaseConfiguration is required for type KNOWLEDGE_BASE.")
     configuration: Mapping[str, Any] = whole["knowledgeBaseConfiguration"]

@@ -6,13 +6,13 @@ use the index. Both are kept on moto's own objects, so that they live exactly as
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local import filters
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.moto_bridge import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "Hit", "delete", "find_index", "get_index_arn", "metadata_keys", "put", "query"]
 
 _ARN_PARTS = 6
-_LOCK = threading.RLock()
-"""moto's dictionaries are not safe against a writer while they are being iterated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def find_index(account: str, region: str, index_arn: str) -> Any | None:
     if len(parts) != _ARN_PARTS or parts[3] != region:
         return None
     bucket_arn = index_arn.partition("/index/")[0]
-    with _LOCK:
+    with LOCK:
         bucket = _backend(account, parts[1]).vector_buckets.get(bucket_arn)
         return bucket.indexes.get(index_arn) if bucket else None
 
@@ -74,13 +72,13 @@ def put(index: Any, vectors: Sequence[Mapping[str, Any]]) -> None:
     from moto.s3vectors.models import Vector
 
     made = {vector["key"]: Vector.from_dict(vector) for vector in vectors}
-    with _LOCK:
+    with LOCK:
         index.vectors.update(made)
 
 
 def delete(index: Any, keys: Sequence[str]) -> None:
     """Delete the vectors with *keys* from moto's *index*; absent keys are no error."""
-    with _LOCK:
+    with LOCK:
         for key in keys:
             index.vectors.pop(key, None)
 
@@ -109,7 +107,7 @@ def query(
         raise Fault("ValidationException", f"Query vector contains invalid values or is invalid for this index: it must have length {index.dimension}, but has length {len(vector)}")  # fmt: skip
     if query_filter is not None:
         filters.check(query_filter, metadata_keys(index))
-    with _LOCK:
+    with LOCK:
         stored = list(index.vectors.values())
     found = [v for v in stored if query_filter is None or filters.matches(query_filter, v.metadata or {})]
     if not found:
@@ -161,7 +159,7 @@ def create_index(call: Call) -> Reply:
     """Serve CreateIndex: moto makes the index, its metadata configuration is remembered."""
     params, bucket_arn = call.params, _bucket_arn(call)
     arn = f"{bucket_arn}/index/{params['indexName']}"
-    with _LOCK:
+    with LOCK:
         backend = _backend(call.account, call.partition)
         bucket = backend.vector_buckets.get(bucket_arn)
         if bucket is None:
