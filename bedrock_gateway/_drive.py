@@ -1,15 +1,19 @@
-"""Drivers: step a flow, and do what it asks for."""
+"""Drivers: step a flow, and do what it asks for. All blocking and all awaiting is here and in what this imports."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from bedrock_gateway._drive_async import AsyncPerform
+from bedrock_gateway._drive_sync import Perform
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import Any
 
     from bedrock_gateway._flow import Flow
 
-__all__ = ["arun", "run"]
+__all__ = ["AsyncPerform", "Perform", "arun", "run"]
 
 T = TypeVar("T")
 
@@ -27,7 +31,7 @@ def run(flow: Flow[T], perform: Callable[[Any], Any]) -> T:
             try:
                 step, value = flow.send, perform(command)
             except BaseException as error:  # noqa: BLE001 - the flow decides: retry, translate, report and re-raise
-                step, value = flow.throw, error
+                step, value = flow.throw, error  # type: ignore[assignment]
     finally:
         flow.close()
 
@@ -45,6 +49,6 @@ async def arun(flow: Flow[T], perform: Callable[[Any], Awaitable[Any]]) -> T:
             try:
                 step, value = flow.send, await perform(command)
             except BaseException as error:  # noqa: BLE001 - as in `run`; cancellation passes through the flow's report
-                step, value = flow.throw, error
+                step, value = flow.throw, error  # type: ignore[assignment]
     finally:
         flow.close()
