@@ -29,8 +29,8 @@ def _role(name: str) -> Operation:
 
 _READ_LOGGING = _logging("GetModelInvocationLoggingConfiguration")
 _WHO = Operation("GetCallerIdentity", "sts", "free")
-# AWS checks DescribeLogGroups on the ARN of all log groups, whatever prefix is asked for.
-_DESCRIBE_GROUPS = _one("DescribeLogGroups", "logs", "logs:DescribeLogGroups", "log-groups", "M")
+# AWS's reference gives DescribeLogGroups no resource type: under an ARN it might grant nothing.
+_DESCRIBE_GROUPS = _one("DescribeLogGroups", "logs", "logs:DescribeLogGroups", "*")
 
 ROWS = (
     Capability(
@@ -68,6 +68,7 @@ ROWS = (
             _WHO,
             _DESCRIBE_GROUPS,
             *(_role(name) for name in ("GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies")),
+            *(_one(name, "iam", f"iam:{name}", "managed-policies") for name in ("GetPolicy", "GetPolicyVersion")),
             _one("GetFoundationModel", "bedrock", "bedrock:GetFoundationModel", "foundation-model"),
             _one("GetInferenceProfile", "bedrock", "bedrock:GetInferenceProfile", "profile"),
         ),

