@@ -16,7 +16,6 @@ from bedrock_gateway import ConfigError, GatewayConfig
 from bedrock_gateway._config_file import _merge
 from bedrock_gateway.cli.init import TEMPLATE
 
-CASES = Path(__file__).parent / "cases" / "config"
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 REGION = 'region = "us-east-2"'
