@@ -176,7 +176,7 @@ def create_index(call: Call) -> Reply:
 def _new_index(bucket: Any, params: Mapping[str, Any]) -> Any:
     from moto.s3vectors.models import Index
 
-    index = Index(bucket, params["indexName"], params["dimension"], params["dataType"], params["distanceMetric"])
+    index: Any = Index(bucket, params["indexName"], params["dimension"], params["dataType"], params["distanceMetric"])
     index.metadata_configuration = params.get("metadataConfiguration", {})
     index.creation_time = datetime.now(UTC)
     return index
