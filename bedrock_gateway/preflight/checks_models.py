@@ -85,7 +85,8 @@ def _mod_02(probe: Probe, model: ModelId) -> Judging:
 
 
 def _lifecycle(life: Mapping[str, Any], botocore: str) -> tuple[Status, str]:
-    end, status = life.get("endOfLifeTime"), life.get("status")
+    end: Any = life.get("endOfLifeTime")
+    status = life.get("status")
     days = (_aware(end) - datetime.now(UTC)).days if end is not None else END_WARNS_DAYS
     if days < END_WARNS_DAYS:
         return "fail" if days < END_FAILS_DAYS else "warn", f"end of life on {_aware(end):%Y-%m-%d}"
