@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,15 +77,14 @@ def _models() -> Mapping[str, Model]:
     return {name: _model(name, row) for name, row in rows.items()}
 
 
-def _model(name: str, row: Mapping[str, object]) -> Model:
+def _model(name: str, row: Mapping[str, Any]) -> Model:
     known = dict(row)
     sources = known.pop("profiles")
-    assert isinstance(sources, dict)
     profiles = {geo: {region: tuple(to) for region, to in found.items()} for geo, found in sources.items()}
-    plain: dict[str, object] = {
+    plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in known.items() if key != "on_demand"
     }
-    return Model(id=name, on_demand=frozenset(known["on_demand"]), profiles=profiles, **plain)  # type: ignore[arg-type]
+    return Model(id=name, on_demand=frozenset(known["on_demand"]), profiles=profiles, **plain)
 
 
 def model_ids() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local import catalogue, logging_config
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS"]
 
 _PAGE = 1000
-_SYSTEM_SINCE = datetime(2024, 8, 27, tzinfo=timezone.utc)
+_SYSTEM_SINCE = datetime(2024, 8, 27, tzinfo=UTC)
 _ID_BYTES = 6
 
 
@@ -189,7 +189,7 @@ def _create_profile(call: Call) -> Reply:
                 model_id,
                 destinations,
                 call.region,
-                datetime.now(timezone.utc),
+                datetime.now(UTC),
                 tags,
                 token,
             )

@@ -6,6 +6,7 @@ Nova's own format has the same shapes, so it is read and written here too.
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bedrock_gateway.local.call import Fault
@@ -90,7 +91,7 @@ def _check_order(turns: Sequence[Turn]) -> None:
             "A conversation must start with a user message. Try again with a conversation that starts with a user message."
         )
     roles = [turn.role for turn in turns]
-    if any(one == other for one, other in zip(roles, roles[1:], strict=False)):
+    if any(one == other for one, other in pairwise(roles)):
         _refuse(
             "A conversation must alternate between user and assistant roles. Make sure the conversation alternates "
             "between user and assistant roles and try again."
@@ -179,7 +180,9 @@ def stream_of(answer: Answer, request_id: str) -> Iterator[dict[str, Any]]:
 
 def folded(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the Converse reply that stream *events* amount to, complete or not; the log holds a stream like that."""
-    text, arguments, use, reply = "", "", {}, {}
+    text, arguments = "", ""
+    use: dict[str, Any] = {}
+    reply: dict[str, Any] = {}
     for event in events:
         delta = event.get("contentBlockDelta", {}).get("delta", {})
         text += delta.get("text", "")

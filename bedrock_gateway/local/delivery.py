@@ -14,7 +14,7 @@ import threading
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam.document import Policy, PolicyError
@@ -131,7 +131,7 @@ def put_line(call: Call, principal: Principal, group: str, line: str) -> None:
         Fault: the role may not, or the group is gone.
     """
     place = {"logGroupName": group, "logStreamName": LOG_STREAM}
-    event = {"timestamp": int(datetime.now(timezone.utc).timestamp() * 1000), "message": line}
+    event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": line}
     params = {**place, "logEvents": [event]}
     try:
         call.aws.call("logs", "PutLogEvents", params, region=call.region, principal=principal)
@@ -147,7 +147,7 @@ def deliver(call: Call, logged: Logged) -> None:
     config = call.state.of(Configurations).by_region.get(call.region)
     if not config:
         return
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     deliveries = call.state.of(Deliveries)
     if watch := config.get("cloudWatchConfig"):
         large = watch.get("largeDataDeliveryS3Config")

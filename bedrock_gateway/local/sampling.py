@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 __all__ = ["sample"]
 
@@ -36,22 +34,27 @@ def sample(schema: Mapping[str, Any] | bool, text: str = "") -> Any:
 def _value(schema: Any, text: str, root: Any, depth: int) -> Any:
     if not isinstance(schema, dict) or depth > _MAX_DEPTH:
         return {} if depth == 0 else "text"
-    if "$ref" in schema:
-        return _value(_referred(schema["$ref"], root), text, root, depth + 1)
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
-        return next((one for one in schema["enum"] if str(one).lower() in text.lower() and one), schema["enum"][0])
-    for some in ("anyOf", "oneOf"):
-        if schema.get(some):
-            rest = {key: value for key, value in schema.items() if key != some}
-            return _value(_merged(rest, schema[some][0], root), text, root, depth + 1)
-    if schema.get("allOf"):
-        rest = {key: value for key, value in schema.items() if key != "allOf"}
-        for part in schema["allOf"]:
-            rest = _merged(rest, part, root)
-        return _value(rest, text, root, depth + 1)
+        return next((one for one in schema["enum"] if one and str(one).lower() in text.lower()), schema["enum"][0])
+    resolved = _resolved(schema, root)
+    if resolved is not None:
+        return _value(resolved, text, root, depth + 1)
     return _KINDS.get(_kind(schema), _string)(schema, text, root, depth)
+
+
+def _resolved(schema: Mapping[str, Any], root: Any) -> Any:
+    """Return the schema that a reference, a choice or a conjunction stands for; None where there is none."""
+    if "$ref" in schema:
+        return _referred(schema["$ref"], root)
+    for some in ("anyOf", "oneOf", "allOf"):
+        if schema.get(some):
+            merged = {key: value for key, value in schema.items() if key != some}
+            for part in schema[some] if some == "allOf" else schema[some][:1]:
+                merged = _merged(merged, part, root)
+            return merged
+    return None
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
@@ -141,12 +144,13 @@ def _integer(schema: Mapping[str, Any], text: str, root: Any, depth: int) -> int
     return math.ceil(_number(schema, text, root, depth))
 
 
-_KINDS: Mapping[str, Callable[[Mapping[str, Any], str, Any, int], Any]] = {
+_Maker = Callable[[Mapping[str, Any], str, Any, int], Any]
+_KINDS: Mapping[str, _Maker] = {
     "object": _object,
     "array": _array,
     "string": _string,
     "number": _number,
     "integer": _integer,
-    "boolean": lambda *_: True,
-    "null": lambda *_: None,
+    "boolean": lambda _schema, _text, _root, _depth: True,
+    "null": lambda _schema, _text, _root, _depth: None,
 }
