@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from bedrock_gateway._flow import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["MAX_CONNECTIONS", "RAW", "CallState", "client_arguments", "hook", "inside", "method_name", "refuse_environment"]
+__all__ = [
+    "MAX_CONNECTIONS",
+    "RAW",
+    "CallState",
+    "client_arguments",
+    "hook",
+    "inside",
+    "method_name",
+    "refuse_environment",
+]
 
 MAX_CONNECTIONS = 100
 RAW = "_bedrockgw_raw"
@@ -71,7 +80,9 @@ def refuse_environment(config: GatewayConfig) -> None:
         raise ConfigError(f'{_BEARER} is set: unset it, or declare auth = "bearer" in gateway.toml')
 
 
-def client_arguments(config: GatewayConfig, service: str, region: str | None, timeouts: Timeouts, **more: Any) -> dict[str, Any]:
+def client_arguments(
+    config: GatewayConfig, service: str, region: str | None, timeouts: Timeouts, **more: Any
+) -> dict[str, Any]:
     """Return the arguments of ``session.client``, its Config aside."""
     url = config.endpoint if config.local and config.endpoint else config.endpoints.get(service)
     del timeouts, more
@@ -111,7 +122,9 @@ def _set_read_timeout(context: dict[str, Any], **_: Any) -> None:
         context["read_timeout"] = state.read_timeout
 
 
-def _keep_body(operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+def _keep_body(
+    operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
     if response_dict["status_code"] >= 300:  # noqa: PLR2004 - botocore's own bound
         return
     if operation_model.has_event_stream_output:

@@ -30,7 +30,21 @@ if TYPE_CHECKING:
     from bedrock_gateway._fold import Fold
     from bedrock_gateway.results import IngestionJob, Usage
 
-__all__ = ["Acquire", "Context", "Deliver", "Flow", "Receive", "Record", "Rule", "Send", "Sleep", "Timeouts", "call", "poll_ingestion", "stream"]
+__all__ = [
+    "Acquire",
+    "Context",
+    "Deliver",
+    "Flow",
+    "Receive",
+    "Record",
+    "Rule",
+    "Send",
+    "Sleep",
+    "Timeouts",
+    "call",
+    "poll_ingestion",
+    "stream",
+]
 
 T = TypeVar("T")
 
@@ -196,9 +210,7 @@ def attempted(send: Send, ctx: Context, once: Once[T], tally: _Tally) -> Flow[T]
             return (yield from once(send, ctx, tally))
         except Exception as cause:  # noqa: BLE001 - the one place where every failure becomes an error of ours
             error = translate(cause, send, tally.attempts)
-        wait = ctx.retry.wait_seconds(
-            error, send, tally.attempts, end - ctx.now(), opted_in=ctx.resend_ambiguous
-        )
+        wait = ctx.retry.wait_seconds(error, send, tally.attempts, end - ctx.now(), opted_in=ctx.resend_ambiguous)
         if wait is None:
             raise error
         ctx.emit(_retry_scheduled(ctx, tally, wait, error))

@@ -33,9 +33,7 @@ def _send(
     config: GatewayConfig, capability: str, service: str, name: str, params: dict[str, Any], **facts: Any
 ) -> Send:
     row = operation(service, name)
-    return Send(
-        service, name, params, row.resend, row.stream, config.region, capability=capability, **facts
-    )
+    return Send(service, name, params, row.resend, row.stream, config.region, capability=capability, **facts)
 
 
 def _token() -> str:
@@ -117,9 +115,7 @@ def retrieve(
     params = {"knowledgeBaseId": _id_of(config, knowledge_base), "retrievalQuery": {"text": query}, **members}
     if results is not None:
         params["retrievalConfiguration"] = {"vectorSearchConfiguration": {"numberOfResults": results}}
-    return _send(
-        config, "retrieve", "bedrock-agent-runtime", "Retrieve", params, knowledge_base=knowledge_base
-    )
+    return _send(config, "retrieve", "bedrock-agent-runtime", "Retrieve", params, knowledge_base=knowledge_base)
 
 
 def _model_arn(config: GatewayConfig, model: str) -> str:
@@ -216,6 +212,4 @@ def start_ingestion(config: GatewayConfig, name: str, *, data_source_id: str) ->
 def get_ingestion(config: GatewayConfig, job: IngestionJob) -> Send:
     """Build GetIngestionJob."""
     params = {"knowledgeBaseId": job.knowledge_base_id, "dataSourceId": job.data_source_id, "ingestionJobId": job.id}
-    return _send(
-        config, "kb-ingest", "bedrock-agent", "GetIngestionJob", params, knowledge_base=job.knowledge_base
-    )
+    return _send(config, "kb-ingest", "bedrock-agent", "GetIngestionJob", params, knowledge_base=job.knowledge_base)

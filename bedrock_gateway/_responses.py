@@ -48,7 +48,9 @@ BODY = "_bedrockgw_body"
 
 def _malformed(send: Send, reply: Mapping[str, Any], what: str) -> MalformedResponseError:
     return MalformedResponseError(
-        f"{send.operation}: {what}; it may have been billed" if send.resend == "billed" else f"{send.operation}: {what}",
+        f"{send.operation}: {what}; it may have been billed"
+        if send.resend == "billed"
+        else f"{send.operation}: {what}",
         operation=send.operation,
         maybe_billed=send.resend == "billed",
         request_id=reply.get("ResponseMetadata", {}).get("RequestId"),
@@ -96,9 +98,7 @@ _COUNTS = {
 
 
 def _counted(headers: Mapping[str, str]) -> Usage | None:
-    found = {
-        name: int(headers[header]) for name, header in _COUNTS.items() if str(headers.get(header, "")).isdecimal()
-    }
+    found = {name: int(headers[header]) for name, header in _COUNTS.items() if str(headers.get(header, "")).isdecimal()}
     if not found.keys() & {"input_tokens", "output_tokens"}:
         return None
     sent, made = found.get("input_tokens"), found.get("output_tokens")
@@ -136,7 +136,9 @@ _URIS = (
 
 def _uri(location: Any) -> str | None:
     found = location if isinstance(location, dict) else {}
-    return next((one[member] for name, member in _URIS if isinstance(one := found.get(name), dict) and member in one), None)
+    return next(
+        (one[member] for name, member in _URIS if isinstance(one := found.get(name), dict) and member in one), None
+    )
 
 
 def _source_facts(found: Mapping[str, Any]) -> dict[str, Any]:

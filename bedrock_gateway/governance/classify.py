@@ -259,5 +259,3 @@ def _invalid(send: Send, text: str, attempts: int) -> InvalidRequestError:
         code="ParamValidation",
         attempts=attempts,
     )
-
-

@@ -68,7 +68,9 @@ class RetryPolicy:
     transient_wait: Callable[[Any], float] = field(
         default_factory=lambda: wait_random_exponential(multiplier=0.1, max=5)
     )
-    throttled_wait: Callable[[Any], float] = field(default_factory=lambda: wait_random_exponential(multiplier=1, max=20))
+    throttled_wait: Callable[[Any], float] = field(
+        default_factory=lambda: wait_random_exponential(multiplier=1, max=20)
+    )
     not_ready_wait: Callable[[Any], float] = field(default_factory=lambda: wait_exponential(multiplier=2, max=30))
 
     def wait_seconds(

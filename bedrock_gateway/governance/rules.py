@@ -41,7 +41,11 @@ def rules_of(config: GatewayConfig, principal: str) -> tuple[Callable[[Send], Se
 
     def declared_knowledge_bases(send: Send) -> Send:
         name = send.knowledge_base
-        if name is not None and name not in bases and not (administers and name in config.knowledge_bases and not bases):
+        if (
+            name is not None
+            and name not in bases
+            and not (administers and name in config.knowledge_bases and not bases)
+        ):
             raise GovernanceError(
                 f"knowledge base {name!r} is not declared in principals.{principal}.knowledge_bases",
                 rule="declared-knowledge-bases",
