@@ -1,0 +1,174 @@
+"""The local Bedrock as one function from request to response, and as a WSGI application.
+
+A request is verified, resolved, authorised, then served: by a handler of ours, or by moto. Whatever goes wrong becomes
+an error of the client's own protocol; the log has the traceback, the client never.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from bedrock_gateway.local.aws import InProcessAws
+from bedrock_gateway.local.call import Call, Fault, Handler, State
+from bedrock_gateway.local.message import Request, Response
+from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
+from bedrock_gateway.local.signature import Claim, SignatureFault, claim_of, verify
+from bedrock_gateway.local.wire import BEDROCK_SERVICES, Match, named_service, resolve
+from bedrock_gateway.local.wire_errors import error_response, protocol_of, signature_error
+from bedrock_gateway.local.wire_input import parse
+from bedrock_gateway.local.wire_output import respond
+
+if TYPE_CHECKING:
+    from bedrock_gateway.local.enforcement import Gate
+    from bedrock_gateway.local.principals import Principal
+
+__all__ = ["App", "handlers"]
+
+_log = logging.getLogger(__name__)
+_HANDLER_MODULES = ("control", "runtime", "knowledge", "retrieval", "vectors")
+_INTERNAL = "The local Bedrock failed inside; its own log says why."
+
+
+@cache
+def handlers() -> Mapping[tuple[str, str], Handler]:
+    """Return every handler of ours by service and operation; their modules are imported at the first request."""
+    found: dict[tuple[str, str], Handler] = {}
+    for name in _HANDLER_MODULES:
+        try:
+            found |= import_module(f"bedrock_gateway.local.{name}").HANDLERS
+        except ModuleNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A request whose signature is verified."""
+
+    request: Request
+    claim: Claim
+    caller: Principal
+    request_id: str
+
+
+class App:
+    """One local AWS account. Called as WSGI, or through `handle` by a client in this process."""
+
+    def __init__(self, gate: Gate, state: State) -> None:
+        self.gate = gate
+        self.state = state
+        self.aws = InProcessAws(gate)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request; never raises."""
+        request_id = str(uuid.uuid4())
+        protocol = protocol_of(request, None)
+        try:
+            claim = claim_of(request)
+            protocol = protocol_of(request, claim.service)
+            caller = self._verified(request, claim)
+            return self._served(_Known(request, claim, caller, request_id))
+        except SignatureFault as fault:
+            code, status = signature_error(fault, protocol)
+            return error_response(Fault(code, fault.message, status), protocol, request_id, method=request.method)
+        except Fault as fault:
+            return error_response(fault, protocol, request_id, method=request.method)
+        except Exception:
+            _log.exception("the local Bedrock failed at %s %s", request.method, request.raw_path)
+            fault = Fault("InternalServerException", _INTERNAL, 500)
+            return error_response(fault, protocol, request_id, method=request.method)
+
+    def _verified(self, request: Request, claim: Claim) -> Principal:
+        directory = self.gate.directory
+        with LOCK:
+            known = directory.credentials(claim.key_id)
+        if known is None:
+            raise SignatureFault("unknown-key", "The security token included in the request is invalid.")
+        if known.token != claim.token:
+            raise SignatureFault("token", "The security token included in the request is invalid.")
+        now = directory.now()
+        if known.expired(now):
+            raise SignatureFault("expired", "The security token included in the request is expired")
+        verify(request, claim, known.secret, now)
+        return known.principal
+
+    def _served(self, known: _Known) -> Response:
+        if known.claim.service == "bedrock" or named_service(known.request.hostname):
+            match = resolve(known.request)
+            if match is None:
+                text = f"No operation of {', '.join(BEDROCK_SERVICES)} is {known.request.method} {known.request.raw_path}."
+                raise Fault("UnknownOperationException", text, 501)
+            return self._handled(known, match)
+        return self._forwarded(known)
+
+    def _handled(self, known: _Known, match: Match) -> Response:
+        handler = handlers().get((match.service, match.operation))
+        if handler is None:
+            text = f"The local Bedrock does not serve {match.service} {match.operation}."
+            raise Fault("NotImplementedException", text, 501)
+        params = parse(known.request, match)
+        self.gate.check(match.service, match.operation, params, known.caller, known.claim.region)
+        reply = handler(self._call(known, match.service, match.operation, params))
+        return respond(reply, match, known.request_id)
+
+    def _forwarded(self, known: _Known) -> Response:
+        claim = known.claim
+        identified = identify(known.request, claim.service, claim.region)
+        if identified is not None:
+            service, operation = identified.service, identified.operation
+            if (service, operation) in handlers():
+                return self._handled(known, Match(service, operation, identified.params))
+            self.gate.check(service, operation, identified.params, known.caller, claim.region)
+        response = forward(known.request, claim.service, claim.region, self.gate.directory.account)
+        response.headers.setdefault("x-amzn-RequestId", known.request_id)
+        return response
+
+    def _call(self, known: _Known, service: str, operation: str, params: dict[str, Any]) -> Call:
+        directory = self.gate.directory
+        return Call(
+            service=service,
+            operation=operation,
+            params=params,
+            region=known.claim.region,
+            account=directory.account,
+            partition=directory.partition,
+            caller=known.caller,
+            request_id=known.request_id,
+            headers=known.request.headers,
+            state=self.state,
+            aws=self.aws,
+        )
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve WSGI."""
+        response = self.handle(_from_environ(environ))
+        start_response(f"{response.status} {_reason(response.status)}", list(response.headers.items()))
+        return response.body
+
+
+def _reason(status: int) -> str:
+    from http.client import responses
+
+    return responses.get(status, "Unknown")
+
+
+def _from_environ(environ: Mapping[str, Any]) -> Request:
+    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    path, _, query = raw.partition("?")
+    if not raw:
+        path = quote(environ.get("PATH_INFO", "/").encode("latin-1"))
+        query = environ.get("QUERY_STRING", "")
+    headers = {
+        name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
+    }
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    return Request(environ["REQUEST_METHOD"], path, query, headers, environ["wsgi.input"].read())

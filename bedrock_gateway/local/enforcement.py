@@ -1,0 +1,90 @@
+"""Whether IAM is enforced, only watched, or off; and the log of what was decided.
+
+What a request demands, and over which policies that is decided, is `authorization` and `principals`; here their answer
+becomes a denial in the service's own form, or is let through.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.iam.evaluate import AccessRequest, Decision, PrincipalRef, evaluate
+from bedrock_gateway.local.call import Fault
+from bedrock_gateway.local.moto_bridge import LOCK
+from bedrock_gateway.local.principals import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bedrock_gateway.local.call import State
+    from bedrock_gateway.local.principals import Directory
+
+__all__ = ["MODES", "Decided", "Gate"]
+
+MODES = ("enforce", "report", "off")
+_KEPT_DECISIONS = 10_000
+_XML_SERVICES = {"s3", "iam", "sts"}
+_BEDROCK = "bedrock.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decision, as the log of decisions keeps it."""
+
+    principal: str
+    """ARN of the caller."""
+    operation: str
+    """``service:Operation``."""
+    action: str
+    resource: str
+    allowed: bool
+    """What IAM says; in report mode a request is served even where this is False."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands between a verified caller and an operation."""
+
+    mode: str
+    directory: Directory
+    state: State
+    decisions: deque[Decided] = field(default_factory=lambda: deque(maxlen=_KEPT_DECISIONS))
+
+    def check(self, service: str, operation: str, params: dict[str, Any], principal: Principal, region: str) -> None:
+        """Let the request pass, or refuse it.
+
+        Raises:
+            Fault: the denial, with the service's own code and AWS's wording.
+        """
+        if self.mode == "off":
+            return
+
+    def decide(
+        self, principal: Principal, action: str, resource: str, context: Mapping[str, str | list[str]]
+    ) -> Decision:
+        """Decide one action on one resource over all policies of *principal*."""
+        with LOCK:
+            layers = self.directory.layers(principal)
+            return evaluate(AccessRequest(action, resource, dict(context), principal.ref), layers)
+
+    def assume_service_role(self, role_arn: str, *, source_arn: str, region: str) -> Principal:
+        """Return a session of *role_arn* for Bedrock.
+
+        Raises:
+            Fault: ``AccessDenied`` where the role is absent or does not trust Bedrock for *source_arn*.
+        """
+        account = self.directory.account
+        context = {"aws:SourceArn": source_arn, "aws:SourceAccount": account, "aws:RequestedRegion": region}
+        with LOCK:
+            role = self.directory.role(role_arn)
+            trusted = role is not None and self.directory.trusts(
+                role, PrincipalRef(_BEDROCK, "", "Service"), context
+            )
+            session = self.directory.role_principal(role_arn, "bedrock")
+        if not trusted or not trusted.allowed or session is None:
+            text = f"{_BEDROCK} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+            raise Fault("AccessDenied", text, 403)
+        return session

@@ -1,0 +1,178 @@
+"""Serve the local Bedrock over HTTP/1.1: threads, keep-alive, and streams that leave frame by frame."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.local.call import Fault
+from bedrock_gateway.local.message import Request, Response
+from bedrock_gateway.local.wire_errors import error_response, protocol_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bedrock_gateway.local.app import App
+
+__all__ = ["LocalServer", "is_loopback", "serving"]
+
+_log = logging.getLogger(__name__)
+_OWN_NAMES = ("localhost",)
+_OWN_SUFFIXES = (".localhost", ".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+_LARGEST_BODY = 256 * 1024 * 1024
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* is a name or an address of this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class LocalServer(ThreadingHTTPServer):
+    """A socket and the app behind it."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, app: App, host: str, port: int) -> None:
+        self.app = app
+        self.host = host
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without the reverse lookup of the standard library, which can take seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = self.host, int(self.server_address[1])
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that clients are given."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.server_port}"
+
+    def allows(self, request: Request) -> bool:
+        """Whether *request* names this server and does not come from a web page."""
+        name = request.hostname
+        ours = name in {*_OWN_NAMES, self.host} or name.endswith(_OWN_SUFFIXES) or _is_address(name)
+        return ours and "origin" not in request.headers
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing where a client went away; that is the client's business."""
+        _log.debug("a connection from %s ended", client_address, exc_info=True)
+
+
+def _is_address(name: str) -> bool:
+    """Addresses cannot be rebound to by a name of somebody else's."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: LocalServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def handle_one_request(self) -> None:
+        """Read one request and answer it, whatever its method is."""
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or len(self.raw_requestline) > 65536 or not self.parse_request():
+            self.close_connection = True
+            return
+        request = self._request()
+        if request is not None:
+            self._send(self._answer(request), request.method)
+
+    def _request(self) -> Request | None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        path, _, query = self.path.partition("?")
+        body = self._body(headers)
+        return None if body is None else Request(self.command, path, query, headers, body)
+
+    def _body(self, headers: Mapping[str, str]) -> bytes | None:
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            return b"".join(self._chunks())
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > _LARGEST_BODY:
+            self.close_connection = True
+            return None
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline(64).partition(b";")[0].strip() or b"0", 16):
+            yield self.rfile.read(size)
+            self.rfile.readline(4)
+        while self.rfile.readline(4096).strip():
+            pass
+
+    def _answer(self, request: Request) -> Response:
+        if self.server.allows(request):
+            return self.server.app.handle(request)
+        text = "The local Bedrock answers its own host names only, and no web page (a request with an Origin header)."
+        return error_response(Fault("AccessDeniedException", text, 403), protocol_of(request, None), "-")
+
+    def _send(self, response: Response, method: str) -> None:
+        chunked = response.streaming
+        self.send_response_only(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif not any(name.lower() == "content-length" for name in response.headers) and method != "HEAD":
+            self.send_header("Content-Length", "0")
+        self.end_headers()
+        try:
+            self._write(response, chunked=chunked)
+        finally:
+            close = getattr(response.body, "close", None)
+            if close is not None:
+                close()
+
+    def _write(self, response: Response, *, chunked: bool) -> None:
+        if not chunked:
+            for part in response.body:
+                self.wfile.write(part)
+            self.wfile.flush()
+            return
+        self.wfile.flush()
+        for part in response.body:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
+        """Leave access logging to the decisions log."""
+
+
+@contextmanager
+def serving(app: App, host: str, port: int) -> Iterator[LocalServer]:
+    """Serve *app* in a thread until the context ends.
+
+    Raises:
+        OSError: the port is in use.
+    """
+    server = LocalServer(app, host, port)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
