@@ -71,7 +71,7 @@ def put(index: Any, vectors: Sequence[Mapping[str, Any]]) -> None:
     """Write *vectors* (PutVectors' own shape, of the index's length) to moto's *index*."""
     from moto.s3vectors.models import Vector
 
-    made = {vector["key"]: Vector.from_dict(vector) for vector in vectors}
+    made = {vector["key"]: Vector(vector["key"], vector["data"], vector.get("metadata", {})) for vector in vectors}
     with LOCK:
         index.vectors.update(made)
 
