@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from bedrock_gateway.capabilities import models
+from bedrock_gateway.errors import ConfigError
+
+PREFIX = "arn:aws:bedrock:us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "model"),
+    [
+        ("amazon.nova-lite-v1:0", "on-demand", "amazon.nova-lite-v1:0"),
+        ("us.amazon.nova-lite-v1:0", "profile", "amazon.nova-lite-v1:0"),
+        ("us-gov.amazon.nova-lite-v1:0", "profile", "amazon.nova-lite-v1:0"),
+        ("global.amazon.nova-2-lite-v1:0", "profile", "amazon.nova-2-lite-v1:0"),
+        (f"{PREFIX}::foundation-model/amazon.nova-lite-v1:0", "on-demand", "amazon.nova-lite-v1:0"),
+        (f"{PREFIX}:111122223333:application-inference-profile/abc123", "application-profile", None),
+    ],
+)
+def test_a_model_id_is_parsed_by_kind(text, kind, model):
+    found = models.parse_model_id(text)
+    assert (found.kind, found.model) == (kind, model)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nova",
+        "amazon.*",
+        "amazon..nova",
+        "../amazon.nova",
+        "amazon.${aws:username}",
+        "amazon.nova-lite-v1:0\n",
+        f"{PREFIX}:111122223333:foundation-model/amazon.nova-lite-v1:0",
+        f"{PREFIX}::inference-profile/us.amazon.nova-lite-v1:0",
+        f"{PREFIX}:111122223333:inference-profile/us.a..b",
+        f"{PREFIX}:111122223333:inference-profile/xx.amazon.nova-lite-v1:0",
+        f"{PREFIX}:111122223333:agent/ABC",
+        "arn:aws:sagemaker:us-east-1:111122223333:endpoint/x",
+    ],
+)
+def test_what_is_not_a_model_id_is_refused(text):
+    with pytest.raises(ConfigError):
+        models.parse_model_id(text)
+
+
+def test_every_destination_list_holds_its_source():
+    for name, row in models._data()["models"].items():
+        for geography, sources in row["profiles"].items():
+            for source in sources:
+                assert source in models.destinations(f"{geography}.{name}", source)
+
+
+def test_every_id_of_the_data_parses_to_itself():
+    for name in models._data()["models"]:
+        assert models.parse_model_id(name).model == name
