@@ -46,7 +46,7 @@ def read_facts(
         bearer_token=_bearer(variables.get("AWS_BEARER_TOKEN_BEDROCK", "")),
         host=host,
         resolves=None if config.local else _resolves(host),
-        region_known=config.region in core.get_available_regions("bedrock-runtime", config.partition),
+        region_known=config.region in core.get_available_regions("bedrock", config.partition),
         botocore=botocore.__version__,
     )
 
