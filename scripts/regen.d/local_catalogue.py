@@ -35,6 +35,14 @@ RETIRED = {
     for name in ("amazon.titan-text-express-v1", "amazon.titan-text-lite-v1", "amazon.titan-text-premier-v1:0")
 }
 
+# Regions that have dropped an older Claude, in which a great many programs still ask for it.
+STILL_SERVED = {
+    "anthropic.claude-3-haiku-20240307-v1:0": ["us-east-1", "us-west-2", "eu-central-1"],
+    "anthropic.claude-3-sonnet-20240229-v1:0": ["us-east-1", "us-west-2", "eu-central-1"],
+    "anthropic.claude-3-5-sonnet-20240620-v1:0": ["us-east-1", "us-west-2", "eu-central-1"],
+    "anthropic.claude-3-5-sonnet-20241022-v2:0": ["us-west-2"],
+}
+
 
 def title(name: str) -> str:
     words = name.partition(".")[2].split(":")[0].split("-")
@@ -65,7 +73,7 @@ def row(name: str, model: dict) -> dict:
         "streaming": bool(model["responseStreamingSupported"]),
         "status": model["model_lifecycle_status"] or "ACTIVE",
         "customizations": model["customizationsSupported"],
-        "on_demand": types.get("ON_DEMAND", []),
+        "on_demand": sorted({*types.get("ON_DEMAND", []), *STILL_SERVED.get(name, [])}),
         "profiles": profiles,
     }
 

@@ -212,7 +212,7 @@ def test_every_form_of_model_id_reaches_the_model():
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"{}"])
 def test_a_malformed_body_is_a_validation_exception(body):
-    with pytest.raises(Fault, match="^Malformed input request: ") as caught:
+    with pytest.raises(Fault, match=r"^Malformed input request: ") as caught:
         Account().do("InvokeModel", modelId=HAIKU, body=body)
     assert caught.value.code == "ValidationException"
 
@@ -220,7 +220,7 @@ def test_a_malformed_body_is_a_validation_exception(body):
 def test_turns_must_start_with_the_user_and_alternate():
     with pytest.raises(Fault, match="must start with a user message"):
         Account().do("Converse", modelId=HAIKU, messages=[])
-    with pytest.raises(Fault, match="must alternate"):
+    with pytest.raises(Fault, match=r"must alternate"):
         Account().do("Converse", modelId=HAIKU, messages=said("a") + said("b"))
 
 

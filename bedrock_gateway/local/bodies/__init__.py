@@ -38,4 +38,4 @@ def body_of(model: Model) -> Body:
         text = f"The local Bedrock does not serve {model.id}: it makes {', '.join(model.outputs).lower()}, not text."
         raise Fault("NotImplementedException", text, 501)
     text_body: Body = import_module(f"{__name__}.{name}").BODY
-    return text_body  # noqa: RET504 - the annotation types what import_module cannot
+    return text_body
