@@ -114,7 +114,11 @@ def test_what_could_widen_is_refused(changes):
         scope(**changes)
 
 
-HOSTILE = st.text(st.sampled_from("*?${}:/.,\"'\\\n aZ0-_") | st.characters(), max_size=40)
+# Pieces, not characters: a string made of characters alone seldom holds a wildcard in the middle of a valid name.
+PIECES = st.sampled_from(
+    ["*", "?", "${aws:username}", ":", "/", "..", '"', "\n", "a", "Z", "0", "-", "us.", "arn:aws:"]
+)
+HOSTILE = st.lists(PIECES | st.characters(), max_size=8).map("".join)
 FIELDS = {
     "models": lambda text: (text,),
     "knowledge_bases": lambda text: (text,),
@@ -130,22 +134,17 @@ FIELDS = {
 }
 
 
-@given(st.sampled_from(sorted(FIELDS)), HOSTILE)
+@pytest.mark.parametrize("field", FIELDS)
+@given(text=HOSTILE)
 def test_no_string_widens_a_statement(field, text):
     try:
         made = generate(list(CAPABILITIES), scope(**{field: FIELDS[field](text)}))
     except ConfigError:
         return
-    plain = generate(list(CAPABILITIES), scope(guardrail=("a", "1")))
-    wild = {one for one in arns(plain) if one == "*"}
-    found = {one for one in arns(made) if one == "*"}
-    assert found <= wild
-    for arn in arns(made) - {"*"}:
-        assert arn.startswith("arn:aws:")
-        assert "*" not in arn.rstrip("*").replace("policy/*", "")
-        assert "?" not in arn
-        assert "$" not in arn
+    assert wildcards(made) == wildcards(generate(list(CAPABILITIES), scope()))
 
 
-def arns(made):
-    return {arn for one in made.policy.statements for arn in one.resources}
+def wildcards(made):
+    """Every wildcard and policy variable of every ARN: no value may add one."""
+    arns = {arn for one in made.policy.statements for arn in one.resources}
+    return sum(arn.count(character) for arn in arns for character in "*?$")
