@@ -255,31 +255,36 @@ def _received(send: Send, ctx: Context, tally: _Tally, fold: Fold) -> Flow[Any]:
     except Exception as cause:
         if not fold.complete:
             tally.usage = fold.usage
-            raise _interrupted(cause, send, tally, fold, delivered=delivered) from None
+            over = send.until is not None and ctx.now() >= send.until
+            raise _interrupted(cause, send, tally, fold, delivered=delivered, over=over) from None
     tally.usage = fold.usage
     if not fold.complete:
         raise _cut("truncated", send, tally, fold, delivered=delivered)
     return fold.result(tally.request_id, local=ctx.local)
 
 
-def _interrupted(cause: Exception, send: Send, tally: _Tally, fold: Fold, *, delivered: bool) -> BaseException:
+def _interrupted(
+    cause: Exception, send: Send, tally: _Tally, fold: Fold, *, delivered: bool, over: bool
+) -> BaseException:
     """Return what is raised for *cause*: itself where nothing has been shown and AWS said why."""
     error = translate(cause, send, tally.attempts)
     if not delivered and isinstance(error, ServiceError):
         return error
-    made = _cut(_reason(cause, error), send, tally, fold, delivered=delivered)
+    made = _cut(_reason(cause, error, over=over), send, tally, fold, delivered=delivered)
     made.__cause__ = error
     return made
 
 
-def _reason(cause: Exception, error: GatewayError) -> str:
+def _reason(cause: Exception, error: GatewayError, *, over: bool) -> str:
     if isinstance(cause, CorruptFrameError):
         return "corrupt"
     if isinstance(error, ServiceError):
         return "service"
-    return getattr(cause, "bedrockgw_deadline", None) or "transport"
+    waited = hasattr(cause, "bedrockgw_deadline") or type(cause).__name__ in _WAITED
+    return ("deadline" if over else "idle") if waited else "transport"
 
 
+_WAITED = frozenset({"ReadTimeoutError", "SocketTimeoutError", "ServerTimeoutError"})
 _REASONS = {
     "truncated": "it ended before its terminal event",
     "corrupt": "its bytes are damaged",
