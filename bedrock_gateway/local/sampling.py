@@ -21,6 +21,7 @@ _FORMATS = {
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NAME = re.compile(r"(?<!^)(?<![.?!] )\b[A-Z]\w+")
 _MAX_DEPTH = 12
+_Maker = Callable[[Mapping[str, Any], str, Any, int], Any]
 
 
 def sample(schema: Mapping[str, Any] | bool, text: str = "") -> Any:
@@ -41,7 +42,8 @@ def _value(schema: Any, text: str, root: Any, depth: int) -> Any:
     resolved = _resolved(schema, root)
     if resolved is not None:
         return _value(resolved, text, root, depth + 1)
-    return _KINDS.get(_kind(schema), _string)(schema, text, root, depth)
+    maker: _Maker = _KINDS.get(_kind(schema), _string)
+    return maker(schema, text, root, depth)
 
 
 def _resolved(schema: Mapping[str, Any], root: Any) -> Any:
@@ -144,7 +146,6 @@ def _integer(schema: Mapping[str, Any], text: str, root: Any, depth: int) -> int
     return math.ceil(_number(schema, text, root, depth))
 
 
-_Maker = Callable[[Mapping[str, Any], str, Any, int], Any]
 _KINDS: Mapping[str, _Maker] = {
     "object": _object,
     "array": _array,
