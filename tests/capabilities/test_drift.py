@@ -36,6 +36,7 @@ def test_an_operation_is_what_botocore_says(models, service, name):
     members = model.output_shape.members if model.output_shape else {}
     assert row.stream == next((key for key, shape in members.items() if shape is streamed and streamed), None)
     assert row.token == (model.idempotent_members[0] if model.idempotent_members else None)
+    assert len(model.idempotent_members) <= 1
     assert (row.resend == "token") == (row.token is not None)
 
 
