@@ -74,10 +74,13 @@ def _request(service: str, model: Any, params: Mapping[str, Any], region: str) -
     serializer, _ = _codec(service)
     sent = serializer.serialize_to_request(dict(params), model)
     prepare_request_dict(sent, "https://in-process")
-    path, body = quote(sent["url_path"], safe="/%~-._:"), sent["body"]
+    # ListObjectsV2 and its like carry a fixed query in the path itself.
+    path, _, fixed = sent["url_path"].partition("?")
+    path, body = quote(path, safe="/%~-._:"), sent["body"]
     headers = {name.lower(): str(value) for name, value in dict(sent["headers"]).items()}
     headers["authorization"] = f"AWS4-HMAC-SHA256 Credential=in-process/20200101/{region}/{service}/aws4_request"
-    query = urlencode(sent["query_string"], quote_via=quote) if sent["query_string"] else ""
+    given = urlencode(sent["query_string"], quote_via=quote) if sent["query_string"] else ""
+    query = "&".join(part for part in (fixed, given) if part)
     if isinstance(body, dict):
         body = urlencode(body, quote_via=quote)
         headers["content-type"] = "application/x-www-form-urlencoded"
