@@ -92,7 +92,7 @@ _NAMES = {
     "account": re.compile(r"[0-9]{12}"),
     "partition": re.compile(r"aws|aws-us-gov"),
     "role": re.compile(r"(?:[A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}"),
-    "bucket": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+    "bucket": re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
     "prefix": re.compile(r"[^*?${}\x00-\x1f\x7f-\U0010ffff]{0,900}"),
     "log_group": re.compile(r"[A-Za-z0-9._/#-]{1,512}"),
     "knowledge_base": re.compile(r"[0-9A-Z]{10}"),
