@@ -31,7 +31,7 @@ def run(flow: Flow[T], perform: Callable[[Any], Any]) -> T:
             try:
                 step, value = flow.send, perform(command)
             except BaseException as error:  # noqa: BLE001 - the flow decides: retry, translate, report and re-raise
-                step, value = flow.throw, error  # type: ignore[assignment]
+                step, value = flow.throw, error
     finally:
         flow.close()
 
@@ -49,6 +49,6 @@ async def arun(flow: Flow[T], perform: Callable[[Any], Awaitable[Any]]) -> T:
             try:
                 step, value = flow.send, await perform(command)
             except BaseException as error:  # noqa: BLE001 - as in `run`; cancellation passes through the flow's report
-                step, value = flow.throw, error  # type: ignore[assignment]
+                step, value = flow.throw, error
     finally:
         flow.close()

@@ -91,7 +91,7 @@ class AsyncPerform:
         client = await self.client(send.service, send.region)
         remaining = self._timeouts.total if send.until is None else send.until - time.monotonic()
         method = getattr(client, clients.method_name(client, send.operation))
-        with clients.inside(min(self._timeouts.first_byte, remaining)):
+        with clients.inside(min(send.first_byte or self._timeouts.first_byte, remaining)):
             async with asyncio.timeout(remaining):
                 reply: dict[str, Any] = await method(**send.params)
                 if not clients.body_member(send, reply) and send.stream is None and hasattr(reply.get("body"), "read"):

@@ -107,7 +107,7 @@ class Perform:
         if remaining <= 0:
             raise DeadlineError("deadline")
         method = getattr(client, clients.method_name(client, send.operation))
-        with clients.inside(min(self._timeouts.first_byte, remaining)):
+        with clients.inside(min(send.first_byte or self._timeouts.first_byte, remaining)):
             reply: dict[str, Any] = method(**send.params)
             if not clients.body_member(send, reply) and send.stream is None and hasattr(reply.get("body"), "read"):
                 reply[BODY] = _read_all(reply["body"])

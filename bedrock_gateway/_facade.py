@@ -54,7 +54,8 @@ class Facade:
     def _view(self, timeouts: _flow.Timeouts | None, *, resend_ambiguous: bool | None) -> Any:
         from dataclasses import replace
 
-        view, given = copy.copy(self), {}
+        view = copy.copy(self)
+        given: dict[str, Any] = {}
         if timeouts is not None:
             given["timeouts"] = timeouts
         if resend_ambiguous is not None:

@@ -78,6 +78,8 @@ class Send:
     model_id: str | None = None
     knowledge_base: str | None = None
     """Configured name, for the rules."""
+    first_byte: float | None = None
+    """Seconds to wait for the answer to begin; None: what the driver was built with."""
     until: float | None = None
     """Deadline of the whole call, on the driver's monotonic clock."""
 
@@ -203,7 +205,7 @@ def governed(send: Send, ctx: Context, once: Once[T]) -> Flow[T]:
 def attempted(send: Send, ctx: Context, once: Once[T], tally: _Tally) -> Flow[T]:
     """Send until it succeeds, or must not or cannot be sent again."""
     end = tally.started + ctx.timeouts.total
-    send = replace(send, until=end)
+    send = replace(send, until=end, first_byte=ctx.timeouts.first_byte)
     while True:
         tally.attempts += 1
         try:

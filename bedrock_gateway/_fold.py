@@ -61,6 +61,7 @@ class Fold:
     def feed(self, arrived: Iterable[Any]) -> list[Any]:
         """Return the typed events of frames or event dicts."""
         events: list[Any] = []
+        named: tuple[str, Any] | None
         for one in arrived:
             named = self._opened(one) if isinstance(one, Frame) else next(iter(one.items()), ("", {}))
             if named is None:

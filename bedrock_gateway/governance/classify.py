@@ -128,7 +128,8 @@ def from_frame(send: Send, code: str, text: str, request_id: str | None, attempt
 
 def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -> ServiceError:
     kind = error_class(code, status, text)
-    advice, facts = "", {}
+    advice = ""
+    facts: dict[str, Any] = {}
     if kind is AccessDeniedError:
         advice, facts = _access_denied(send, text)
     if kind is InferenceProfileRequiredError or (kind is InvalidRequestError and _NEEDS_PROFILE.search(text)):
