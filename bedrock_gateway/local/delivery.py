@@ -104,8 +104,7 @@ def bucket_allows(call: Call, bucket: str, key: str) -> bool:
         "s3:PutObject",
         f"arn:{call.partition}:s3:::{bucket}/{key}",
         {"aws:SourceAccount": call.account, "aws:SourceArn": source_arn(call), "aws:SecureTransport": "true"},
-        PrincipalRef("bedrock.amazonaws.com", "", "Service"),
-        call.account,
+        PrincipalRef("bedrock.amazonaws.com", call.account, "Service"),
     )
     return evaluate(request, Layers(resource=policy)).allowed
 
@@ -131,6 +130,9 @@ def put_line(call: Call, principal: Principal, group: str, line: str) -> None:
         Fault: the role may not, or the group is gone.
     """
     place = {"logGroupName": group, "logStreamName": LOG_STREAM}
+    stream = f"arn:{call.partition}:logs:{call.region}:{call.account}:log-group:{group}:log-stream:{LOG_STREAM}"
+    if not call.aws.authorize(principal, "logs:PutLogEvents", stream).allowed:
+        raise Fault("AccessDeniedException", f"logs:PutLogEvents on {stream} is not allowed.", 403)
     event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": line}
     params = {**place, "logEvents": [event]}
     try:

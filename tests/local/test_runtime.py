@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bedrock_gateway.iam.evaluate import Decision
 from bedrock_gateway.local import control, delivery, runtime
 from bedrock_gateway.local.call import Call, Fault, State
 from bedrock_gateway.local.fault_rules import FaultRule, Faults
@@ -34,6 +35,9 @@ class Account:
         if "untrusting" in role_arn:
             raise Fault("AccessDenied", "no", 403)
         return Principal("role", role_arn, "123456789012")
+
+    def authorize(self, principal: Any, action: str, resource: str, context: Any = None) -> Decision:
+        return Decision(True, "no IAM here", "identity")
 
     def log(self, **flags: bool) -> None:
         watch = {"logGroupName": "/b", "roleArn": "arn:aws:iam::123456789012:role/logging"}
