@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bedrock_gateway.local.aws import InProcessAws
-from bedrock_gateway.local.call import Call, Fault, Handler, State
+from bedrock_gateway.local.call import Call, Fault, Handler
 from bedrock_gateway.local.message import Request, Response
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.signature import Claim, SignatureFault, claim_of, verify
@@ -61,9 +61,8 @@ class _Known:
 class App:
     """One local AWS account. Called as WSGI, or through `handle` by a client in this process."""
 
-    def __init__(self, gate: Gate, state: State) -> None:
+    def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.state = state
         self.aws = InProcessAws(gate)
 
     def handle(self, request: Request) -> Response:
@@ -82,8 +81,8 @@ class App:
             return error_response(fault, protocol, request_id, method=request.method)
         except Exception:
             _log.exception("the local Bedrock failed at %s %s", request.method, request.raw_path)
-            fault = Fault("InternalServerException", _INTERNAL, 500)
-            return error_response(fault, protocol, request_id, method=request.method)
+            bug = Fault("InternalServerException", _INTERNAL, 500)
+            return error_response(bug, protocol, request_id, method=request.method)
 
     def _verified(self, request: Request, claim: Claim) -> Principal:
         directory = self.gate.directory
@@ -142,7 +141,7 @@ class App:
             caller=known.caller,
             request_id=known.request_id,
             headers=known.request.headers,
-            state=self.state,
+            state=self.gate.state,
             aws=self.aws,
         )
 

@@ -44,7 +44,7 @@ class Decided:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gate:
     """What stands between a verified caller and an operation."""
 

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.local.app import App
 from bedrock_gateway.local.call import State
 from bedrock_gateway.local.enforcement import MODES, Decided, Gate
+from bedrock_gateway.local.inprocess import attach
+from bedrock_gateway.local.model import Pacing
+from bedrock_gateway.local.moto_bridge import LOCK
 from bedrock_gateway.local.principals import Directory
 from bedrock_gateway.local.server import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
+
+    import boto3
 
     from bedrock_gateway.local.server import LocalServer
 
@@ -25,8 +31,8 @@ ROOT_SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 class LocalBedrock:
     """One local AWS account with Bedrock and, through moto, the services around it.
 
-    moto keeps its state in the process: two of these in one process share users, buckets and logs where they name the
-    same account.
+    moto keeps its state in the process: two of these in one process share users, roles, buckets and logs where they
+    name the same account. What Bedrock itself keeps (knowledge bases, logging, sessions) is each one's own.
     """
 
     def __init__(
@@ -39,15 +45,47 @@ class LocalBedrock:
         region: str | None = None,
         pace_seconds: float = 0.005,
     ) -> None:
+        """Make one; nothing listens yet, and nothing of moto is loaded.
+
+        Args:
+            account: Its id, 12 digits.
+            iam: ``enforce``, ``report`` (everything is served, what IAM says is only recorded) or ``off``.
+            root_access_key: Access key id of the root user, who is subject to no policy.
+            root_secret_key: Its secret.
+            region: What `session` uses where it is given none.
+            pace_seconds: Pause before each token of a stream.
+        """
         if iam not in MODES:
             raise ValueError(f"iam is one of {', '.join(MODES)}, not {iam!r}")
+        if not (len(account) == 12 and account.isdigit()):
+            raise ValueError(f"account is 12 digits, not {account!r}")
         self.account = account
         self.iam = iam
         self.region = region
+        self.root_credentials = (root_access_key, root_secret_key)
+        """Access key id and secret of the root user."""
         self.pace_seconds = pace_seconds
-        self.state = State()
-        self._gate = Gate(iam, Directory(account, "aws", root_access_key, root_secret_key), self.state)
-        self.app = App(self._gate, self.state)
+        self._gate = Gate(iam, Directory(account, "aws", root_access_key, root_secret_key), self._fresh_state())
+        self.app = App(self._gate)
+
+    def __repr__(self) -> str:
+        return f"LocalBedrock(account={self.account!r}, iam={self.iam!r})"
+
+    def __enter__(self) -> LocalBedrock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _fresh_state(self) -> State:
+        state = State()
+        state.of(Pacing).seconds = self.pace_seconds
+        return state
+
+    @property
+    def state(self) -> State:
+        """What Bedrock keeps; a test can order faults through it."""
+        return self._gate.state
 
     @property
     def decisions(self) -> tuple[Decided, ...]:
@@ -61,3 +99,45 @@ class LocalBedrock:
             OSError: the port is in use.
         """
         return serving(self.app, host, port)
+
+    def attach(self, target: Any) -> None:
+        """Answer every request of *target* in this process: a session, or a client, of boto3, botocore or their
+        asynchronous likes. Requests are signed and checked as on a port.
+        """
+        attach(self.app, target)
+
+    def session(
+        self, *, region: str | None = None, credentials: Mapping[str, str] | None = None
+    ) -> boto3.Session:
+        """Return a boto3 session that is answered in this process.
+
+        Args:
+            region: Its Region; None: the one given to this object.
+            credentials: ``AccessKeyId``, ``SecretAccessKey`` and perhaps ``SessionToken``, as AssumeRole and
+                CreateAccessKey return them; None: the root user's.
+        """
+        import boto3
+
+        key, secret = self.root_credentials
+        given = credentials or {"AccessKeyId": key, "SecretAccessKey": secret}
+        session = boto3.Session(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given.get("SessionToken"),
+            region_name=region or self.region,
+        )
+        self.attach(session)
+        return session
+
+    def reset(self) -> None:
+        """Forget everything: Bedrock's state of this object, its decisions, and *all* of moto's state in the process."""
+        from moto.moto_api._internal import moto_api_backend
+
+        with LOCK:
+            moto_api_backend.reset()
+        self._gate.decisions.clear()
+        self._gate.state = self._fresh_state()
+
+    def close(self) -> None:
+        """Release what Bedrock kept; moto's state stays in the process. Attached sessions keep being answered."""
+        self._gate.decisions.clear()

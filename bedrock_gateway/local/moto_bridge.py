@@ -65,7 +65,7 @@ def _path_style(request: Request) -> str:
     for pattern in _BUCKET_HOSTS:
         found = pattern.fullmatch(request.hostname)
         if found:
-            return f"/{found['bucket']}{request.raw_path or '/'}"
+            return f"/{found['bucket']}{request.raw_path if request.raw_path != '/' else ''}"
     return request.raw_path
 
 

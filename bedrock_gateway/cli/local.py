@@ -1,0 +1,147 @@
+"""`bedrock-gateway local`: serve the local Bedrock until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.cli.output import emit, note
+from bedrock_gateway.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    import argparse
+    from types import FrameType
+
+    from bedrock_gateway.local.instance import LocalBedrock
+    from bedrock_gateway.local.server import LocalServer
+
+__all__ = ["add_parser", "run"]
+
+_PORT = 4566
+_STATE = {"enforce": "ENFORCED", "report": "REPORT", "off": "OFF"}
+_WARNINGS = {
+    "report": "warning: IAM is not enforced: every request is served, what a policy would deny is only recorded",
+    "off": "warning: IAM is off: every signed request is served, whatever policies say",
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "local",
+        help="serve a local Bedrock with IAM enforced",
+        description="Serve a stand-in for Amazon Bedrock, IAM, STS, S3 and CloudWatch Logs on this machine.",
+    )
+    env = os.environ.get
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=_PORT, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--iam", choices=tuple(_STATE), default="enforce", help="default: %(default)s")
+    parser.add_argument("--account", default=env("BEDROCKGW_LOCAL_ACCOUNT", "123456789012"), help="default: %(default)s")
+    parser.add_argument("--root-access-key", default=env("BEDROCKGW_LOCAL_ROOT_ACCESS_KEY"), metavar="KEY")
+    parser.add_argument("--root-secret-key", default=env("BEDROCKGW_LOCAL_ROOT_SECRET_KEY"), metavar="SECRET")
+    parser.set_defaults(run=run)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(text)
+    return port
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM (0) or SIGINT (130)."""
+    stopped = _Stop()
+    with ExitStack() as stack:
+        stack.enter_context(stopped)
+        local, generated = _make(args)
+        server = stack.enter_context(_serving(local, args.host, args.port))
+        _say(local, server, generated=generated)
+        return stopped.wait()
+
+
+class _Stop:
+    """Waits for a signal; handlers are put back at the end."""
+
+    def __init__(self) -> None:
+        import threading
+
+        self._event = threading.Event()
+        self._code = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Stop:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self._code = 130 if number == signal.SIGINT else 0
+        self._event.set()
+
+    def wait(self) -> int:
+        """Return the exit code that the signal asks for, once it has come."""
+        self._event.wait()
+        return self._code
+
+
+def _make(args: argparse.Namespace) -> tuple[LocalBedrock, bool]:
+    """Return the local Bedrock, and whether its root keys were made for this run."""
+    _require_extra()
+    from bedrock_gateway.local.instance import LocalBedrock
+    from bedrock_gateway.local.server import is_loopback
+
+    keys = {"root_access_key": args.root_access_key, "root_secret_key": args.root_secret_key}
+    given = {name: value for name, value in keys.items() if value}
+    if len(given) == 1:
+        raise ConfigError("--root-access-key and --root-secret-key belong together: give both or neither")
+    generated = False
+    if not is_loopback(args.host):
+        if args.iam == "off":
+            raise ConfigError(f"--iam off would let anybody who reaches {args.host} do anything: leave --host or --iam out")
+        generated = True
+        given = {"root_access_key": _key_id(), "root_secret_key": secrets.token_urlsafe(30)}
+    try:
+        return LocalBedrock(account=args.account, iam=args.iam, **given), generated
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _key_id() -> str:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    return "AKIA" + "".join(secrets.choice(letters) for _ in range(16))
+
+
+def _require_extra() -> None:
+    from importlib.util import find_spec
+
+    if not all(map(find_spec, ("moto", "numpy"))):
+        raise MissingExtraError(extra="local", needed_for="the local Bedrock")
+
+
+def _serving(local: LocalBedrock, host: str, port: int) -> Any:
+    from bedrock_gateway.local.server import serving
+
+    try:
+        return serving(local.app, host, port)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port (0: a free one)") from None
+
+
+def _say(local: LocalBedrock, server: LocalServer, *, generated: bool) -> None:
+    emit(f"ready endpoint={server.endpoint} iam={_STATE[local.iam]} account={local.account}")
+    note(f"export AWS_ENDPOINT_URL={server.endpoint}")
+    note(f"export ANTHROPIC_BEDROCK_BASE_URL={server.endpoint}")
+    if generated:
+        key, secret = local.root_credentials
+        note(f"export AWS_ACCESS_KEY_ID={key}")
+        note(f"export AWS_SECRET_ACCESS_KEY={secret}")
+    if local.iam in _WARNINGS:
+        note(_WARNINGS[local.iam])
