@@ -105,10 +105,13 @@ class Facade:
         parse = partial(_marked, _responses.ingestion_job, self._context)
         return _flow.poll_ingestion(_requests.get_ingestion(self.config, job), self._context, parse, **options)
 
-    def _preflight(self, level: str | None) -> Any:
+    def _preflight(self, level: Any, session: Any) -> Flow[Any]:
         from bedrock_gateway import preflight
+        from bedrock_gateway.preflight.readers import read_facts
 
-        return preflight.run(self.config, self.principal, level, emit=self._context.emit)
+        facts = yield _flow.Record(lambda: read_facts(self.config, session))
+        checks = preflight.run(self.config, self.principal, level, facts, emit=self._context.emit)
+        return (yield from _flow.retried(checks, self._context))
 
 
 def _marked(parse: Callable[[Any, Send], Any], ctx: Context, reply: Any, send: Send) -> Any:

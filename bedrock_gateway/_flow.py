@@ -392,3 +392,27 @@ def _polled(job: IngestionJob, waited: float, *, local: bool) -> IngestionPolled
         round(waited, 3),
         local,
     )
+
+
+def retried(flow: Flow[T], ctx: Context) -> Flow[T]:
+    """Run a flow of probes: each `Send` is sent again as a call's is, and fails with an error of ours; no event."""
+    step, value = flow.send, None
+    while True:
+        try:
+            command = step(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        try:
+            value = (
+                (yield from attempted(command, ctx, _plain, _Tally(command, ctx.now())))
+                if isinstance(command, Send)
+                else (yield command)
+            )
+            step = flow.send
+        except GatewayError as error:
+            step, value = flow.throw, error
+
+
+def _plain(send: Send, _ctx: Context, _tally: _Tally) -> Flow[Any]:
+    return (yield send)

@@ -45,6 +45,7 @@ class AsyncGateway(Facade):
         observers: Iterable[Callable[[Any], None]] | None = None,
     ) -> None:
         super().__init__(config, principal=principal, rules=rules, observers=observers)
+        self._session = session
         self._perform = AsyncPerform(config, session=session)
 
     @classmethod
@@ -172,7 +173,7 @@ class AsyncGateway(Facade):
 
     async def preflight(self, level: str | None = None) -> Any:
         """Check what must be in place before the first call; the report says what is not, and how to mend it."""
-        return await arun(self._preflight(level), self._perform)
+        return await arun(self._preflight(level, None), self._perform)
 
     def converse_stream(
         self, prompt: str | Sequence[Mapping[str, Any]], *, model: str | None = None, **options: Any
