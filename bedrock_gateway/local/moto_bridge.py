@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.message import Response, one_chunk
@@ -87,7 +88,7 @@ def identify(request: Request, signing_name: str, region: str) -> Identified | N
     service = service_of(signing_name)
     url = aws_url(request, signing_name, region)
     try:
-        sent = MotoRequest.from_primitives(request.method, url, request.headers, request.body)
+        sent = MotoRequest.from_primitives(request.method, url, _headers(request, url), request.body)
         operation, labels = get_service_router(service).match(sent)
         return Identified(service, operation.name, _params(service, operation, sent, labels))
     except (HTTPException, NotImplementedError, LookupError, ValueError):
@@ -118,6 +119,11 @@ def _params(service: str, operation: Any, sent: Any, labels: dict[str, Any]) -> 
     return {name: value for name, value in dict(parsed).items() if value is not None}
 
 
+def _headers(request: Request, url: str) -> dict[str, str]:
+    """Return the headers as moto must see them: it looks for the bucket in Host before it looks in the URL."""
+    return {**request.headers, "host": urlsplit(url).netloc}
+
+
 @cache
 def _stubber() -> Any:
     from moto.core.botocore_stubber import BotocoreStubber
@@ -135,10 +141,10 @@ def forward(request: Request, signing_name: str, region: str, account: str) -> R
     from botocore.compat import HTTPHeaders
 
     headers = HTTPHeaders()
-    for name, value in request.headers.items():
+    url = aws_url(request, signing_name, region)
+    for name, value in _headers(request, url).items():
         headers[name] = value
     headers["x-moto-account-id"] = account
-    url = aws_url(request, signing_name, region)
     prepared = AWSPreparedRequest(request.method, url, headers, request.body, stream_output=False)
     what = f"this request of {signing_name} ({request.headers.get('x-amz-target') or request.raw_path})"
     try:
