@@ -14,13 +14,14 @@ from bedrock_gateway.errors import ConfigError, MissingExtraError
 if TYPE_CHECKING:
     import argparse
     from types import FrameType
+    from typing import Self
 
     from bedrock_gateway.local.instance import LocalBedrock
     from bedrock_gateway.local.server import LocalServer
 
 __all__ = ["add_parser", "run"]
 
-_PORT = 4566
+_PORT, _LAST_PORT = 4566, 65535
 _STATE = {"enforce": "ENFORCED", "report": "REPORT", "off": "OFF"}
 _WARNINGS = {
     "report": "warning: IAM is not enforced: every request is served, what a policy would deny is only recorded",
@@ -39,7 +40,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=_PORT, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--iam", choices=tuple(_STATE), default="enforce", help="default: %(default)s")
-    parser.add_argument("--account", default=env("BEDROCKGW_LOCAL_ACCOUNT", "123456789012"), help="default: %(default)s")
+    parser.add_argument(
+        "--account", default=env("BEDROCKGW_LOCAL_ACCOUNT", "123456789012"), help="default: %(default)s"
+    )
     parser.add_argument("--root-access-key", default=env("BEDROCKGW_LOCAL_ROOT_ACCESS_KEY"), metavar="KEY")
     parser.add_argument("--root-secret-key", default=env("BEDROCKGW_LOCAL_ROOT_SECRET_KEY"), metavar="SECRET")
     parser.set_defaults(run=run)
@@ -47,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _port(text: str) -> int:
     port = int(text)
-    if not 0 <= port <= 65535:
+    if not 0 <= port <= _LAST_PORT:
         raise ValueError(text)
     return port
 
@@ -73,7 +76,7 @@ class _Stop:
         self._code = 0
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> _Stop:
+    def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._stop)
         return self
@@ -105,7 +108,9 @@ def _make(args: argparse.Namespace) -> tuple[LocalBedrock, bool]:
     generated = False
     if not is_loopback(args.host):
         if args.iam == "off":
-            raise ConfigError(f"--iam off would let anybody who reaches {args.host} do anything: leave --host or --iam out")
+            raise ConfigError(
+                f"--iam off would let anybody who reaches {args.host} do anything: leave --host or --iam out"
+            )
         generated = True
         given = {"root_access_key": _key_id(), "root_secret_key": secrets.token_urlsafe(30)}
     try:
@@ -132,7 +137,9 @@ def _serving(local: LocalBedrock, host: str, port: int) -> Any:
     try:
         return serving(local.app, host, port)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port (0: a free one)") from None
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port (0: a free one)"
+        ) from None
 
 
 def _say(local: LocalBedrock, server: LocalServer, *, generated: bool) -> None:

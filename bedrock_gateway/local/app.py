@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -26,6 +25,8 @@ from bedrock_gateway.local.wire_input import parse
 from bedrock_gateway.local.wire_output import respond
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from bedrock_gateway.local.enforcement import Gate
     from bedrock_gateway.local.principals import Principal
 
@@ -79,7 +80,7 @@ class App:
             return error_response(Fault(code, fault.message, status), protocol, request_id, method=request.method)
         except Fault as fault:
             return error_response(fault, protocol, request_id, method=request.method)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the edge: a bug of ours must reach the client in its own protocol
             _log.exception("the local Bedrock failed at %s %s", request.method, request.raw_path)
             bug = Fault("InternalServerException", _INTERNAL, 500)
             return error_response(bug, protocol, request_id, method=request.method)
@@ -102,7 +103,9 @@ class App:
         if known.claim.service == "bedrock" or named_service(known.request.hostname):
             match = resolve(known.request)
             if match is None:
-                text = f"No operation of {', '.join(BEDROCK_SERVICES)} is {known.request.method} {known.request.raw_path}."
+                text = (
+                    f"No operation of {', '.join(BEDROCK_SERVICES)} is {known.request.method} {known.request.raw_path}."
+                )
                 raise Fault("UnknownOperationException", text, 501)
             return self._handled(known, match)
         return self._forwarded(known)
@@ -164,9 +167,7 @@ def _from_environ(environ: Mapping[str, Any]) -> Request:
     if not raw:
         path = quote(environ.get("PATH_INFO", "/").encode("latin-1"))
         query = environ.get("QUERY_STRING", "")
-    headers = {
-        name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
-    }
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = environ[name]

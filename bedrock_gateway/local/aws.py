@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InProcessAws"]
 
+_FIRST_ERROR = 300
+
 
 @cache
 def _codec(service: str) -> tuple[Any, Any]:
@@ -92,7 +94,7 @@ def _parsed(service: str, model: Any, response: Response) -> dict[str, Any]:
     from botocore.awsrequest import HeadersDict
 
     body = b"".join(response.body)
-    streaming = model.has_streaming_output and response.status < 300
+    streaming = model.has_streaming_output and response.status < _FIRST_ERROR
     reply = {
         "status_code": response.status,
         "headers": HeadersDict(response.headers),
@@ -101,7 +103,7 @@ def _parsed(service: str, model: Any, response: Response) -> dict[str, Any]:
     }
     _, parser = _codec(service)
     parsed: dict[str, Any] = parser.parse(reply, model.output_shape)
-    if response.status >= 300:
+    if response.status >= _FIRST_ERROR:
         error = parsed.get("Error", {})
         raise Fault(error.get("Code") or str(response.status), error.get("Message", ""), response.status)
     return parsed

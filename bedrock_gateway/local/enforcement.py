@@ -80,9 +80,7 @@ class Gate:
         context = {"aws:SourceArn": source_arn, "aws:SourceAccount": account, "aws:RequestedRegion": region}
         with LOCK:
             role = self.directory.role(role_arn)
-            trusted = role is not None and self.directory.trusts(
-                role, PrincipalRef(_BEDROCK, "", "Service"), context
-            )
+            trusted = role is not None and self.directory.trusts(role, PrincipalRef(_BEDROCK, "", "Service"), context)
             session = self.directory.role_principal(role_arn, "bedrock")
         if not trusted or not trusted.allowed or session is None:
             text = f"{_BEDROCK} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"

@@ -15,6 +15,7 @@ from bedrock_gateway.local.message import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from typing import Self
 
     from bedrock_gateway.local.app import App
     from bedrock_gateway.local.message import Response
@@ -235,7 +236,7 @@ class AsyncLocalBody:
         """Do as `close`: there is no connection to give back."""
         self.close()
 
-    async def __aenter__(self) -> AsyncLocalBody:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

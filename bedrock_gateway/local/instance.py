@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.app import App
@@ -16,6 +17,7 @@ from bedrock_gateway.local.server import serving
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
+    from typing import Self
 
     import boto3
 
@@ -26,6 +28,8 @@ __all__ = ["ROOT_ACCESS_KEY", "ROOT_SECRET_KEY", "LocalBedrock"]
 ROOT_ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 """AWS's documentation example: known to everybody, so good for nothing but this machine."""
 ROOT_SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 class LocalBedrock:
@@ -57,7 +61,7 @@ class LocalBedrock:
         """
         if iam not in MODES:
             raise ValueError(f"iam is one of {', '.join(MODES)}, not {iam!r}")
-        if not (len(account) == 12 and account.isdigit()):
+        if not _ACCOUNT.fullmatch(account):
             raise ValueError(f"account is 12 digits, not {account!r}")
         self.account = account
         self.iam = iam
@@ -71,7 +75,7 @@ class LocalBedrock:
     def __repr__(self) -> str:
         return f"LocalBedrock(account={self.account!r}, iam={self.iam!r})"
 
-    def __enter__(self) -> LocalBedrock:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,14 +105,13 @@ class LocalBedrock:
         return serving(self.app, host, port)
 
     def attach(self, target: Any) -> None:
-        """Answer every request of *target* in this process: a session, or a client, of boto3, botocore or their
-        asynchronous likes. Requests are signed and checked as on a port.
+        """Answer every request of *target* in this process, signed and checked as on a port.
+
+        *target* is a session or a client of boto3, botocore, aioboto3 or aiobotocore.
         """
         attach(self.app, target)
 
-    def session(
-        self, *, region: str | None = None, credentials: Mapping[str, str] | None = None
-    ) -> boto3.Session:
+    def session(self, *, region: str | None = None, credentials: Mapping[str, str] | None = None) -> boto3.Session:
         """Return a boto3 session that is answered in this process.
 
         Args:
@@ -131,7 +134,7 @@ class LocalBedrock:
 
     def reset(self) -> None:
         """Forget everything: Bedrock's state of this object, its decisions, and *all* of moto's state in the process."""
-        from moto.moto_api._internal import moto_api_backend
+        from moto.moto_api._internal.models import moto_api_backend
 
         with LOCK:
             moto_api_backend.reset()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.message import Response, one_chunk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bedrock_gateway.local.message import Request
 
 __all__ = ["LOCK", "Identified", "aws_url", "forward", "identify", "service_of"]
@@ -107,7 +108,7 @@ def _params(service: str, operation: Any, sent: Any, labels: dict[str, Any]) -> 
     protocol = determine_request_protocol(get_service_model(service), sent.content_type)
     # An object's content is nobody's right; parsing it as XML would fail.
     body = b"" if operation.has_streaming_input else sent.get_data()
-    parts = {
+    parts: Any = {
         "method": sent.method,
         "values": sent.values,
         "headers": sent.headers,

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 _OWN_NAMES = ("localhost",)
 _OWN_SUFFIXES = (".localhost", ".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _LARGEST_BODY = 256 * 1024 * 1024
+_LONGEST_LINE = 65536
 
 
 def is_loopback(host: str) -> bool:
@@ -66,9 +68,23 @@ class LocalServer(ThreadingHTTPServer):
         ours = name in {*_OWN_NAMES, self.host} or name.endswith(_OWN_SUFFIXES) or _is_address(name)
         return ours and "origin" not in request.headers
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's signature
         """Say nothing where a client went away; that is the client's business."""
         _log.debug("a connection from %s ended", client_address, exc_info=True)
+
+
+def _checked(size: int) -> int:
+    if size > _LARGEST_BODY:
+        text = f"The local Bedrock reads bodies of at most {_LARGEST_BODY} bytes, with a valid Content-Length."
+        raise Fault("RequestEntityTooLargeException", text, 413)
+    return size
+
+
+def _hex(line: bytes) -> int:
+    try:
+        return int(line.partition(b";")[0].strip(), 16)
+    except ValueError:
+        raise Fault("ValidationException", "A chunk of the request has no valid size.", 400) from None
 
 
 def _is_address(name: str) -> bool:
@@ -90,35 +106,40 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         """Read one request and answer it, whatever its method is."""
-        self.raw_requestline = self.rfile.readline(65537)
-        if not self.raw_requestline or len(self.raw_requestline) > 65536 or not self.parse_request():
+        self.raw_requestline = self.rfile.readline(_LONGEST_LINE + 1)
+        if not self.raw_requestline or len(self.raw_requestline) > _LONGEST_LINE or not self.parse_request():
             self.close_connection = True
             return
-        request = self._request()
-        if request is not None:
-            self._send(self._answer(request), request.method)
-
-    def _request(self) -> Request | None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         path, _, query = self.path.partition("?")
-        body = self._body(headers)
-        return None if body is None else Request(self.command, path, query, headers, body)
+        head = Request(self.command, path, query, headers, b"")
+        try:
+            request = replace(head, body=self._body(headers))
+        except Fault as fault:
+            self.close_connection = True
+            self._send(error_response(fault, protocol_of(head, None), "-"), head.method)
+            return
+        self._send(self._answer(request), request.method)
 
-    def _body(self, headers: Mapping[str, str]) -> bytes | None:
+    def _body(self, headers: Mapping[str, str]) -> bytes:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return b"".join(self._chunks())
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _LARGEST_BODY:
-            self.close_connection = True
-            return None
-        return self.rfile.read(int(length))
+        return self.rfile.read(_checked(int(length) if length.isdigit() else _LARGEST_BODY + 1))
 
     def _chunks(self) -> Iterator[bytes]:
-        while size := int(self.rfile.readline(64).partition(b";")[0].strip() or b"0", 16):
+        total = 0
+        while size := _hex(self.rfile.readline(64)):
+            total = _checked(total + size)
             yield self.rfile.read(size)
             self.rfile.readline(4)
-        while self.rfile.readline(4096).strip():
+        while self.rfile.readline(_LONGEST_LINE).strip():
             pass
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer a request that is not HTTP as JSON; the standard library would send a page of HTML."""
+        text = f"{message or 'The request cannot be read'}. {explain or ''}".strip()
+        self._send(error_response(Fault("ValidationException", text, int(code)), "rest-json", "-"), "GET")
 
     def _answer(self, request: Request) -> Response:
         if self.server.allows(request):

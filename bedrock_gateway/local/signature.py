@@ -11,7 +11,7 @@ import hmac
 import posixpath
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -81,7 +81,7 @@ def claim_of(request: Request) -> Claim:
 
 
 def _from_header(request: Request, header: str) -> Claim:
-    parts = {name: value for name, value in _HEADER.findall(header)}
+    parts = dict(_HEADER.findall(header))
     timestamp = request.headers.get("x-amz-date") or ""
     token = request.headers.get("x-amz-security-token")
     return _claim(parts, timestamp, token, None)
@@ -111,7 +111,7 @@ def _claim(parts: dict[str, str], timestamp: str, token: str | None, seconds: in
 
 def _parse_time(text: str) -> datetime | None:
     try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None
 
@@ -208,11 +208,12 @@ def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 def _check_payload(request: Request, claim: Claim, payload: str, key: bytes) -> None:
     if payload.startswith(_SIGNED_STREAM):
         _check_chunks(request.body, claim, key)
-    elif payload != _UNSIGNED and not payload.startswith("STREAMING-"):
-        if not hmac.compare_digest(payload, hashlib.sha256(request.body).hexdigest()):
-            raise SignatureFault(
-                "mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."
-            )
+        return
+    if payload == _UNSIGNED or payload.startswith("STREAMING-"):
+        return
+    if not hmac.compare_digest(payload, hashlib.sha256(request.body).hexdigest()):
+        text = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        raise SignatureFault("mismatch", text)
 
 
 def _check_chunks(body: bytes, claim: Claim, key: bytes) -> None:

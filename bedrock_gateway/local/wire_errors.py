@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -12,12 +11,15 @@ import orjson
 from bedrock_gateway.local.message import Response, one_chunk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from bedrock_gateway.local.call import Fault
     from bedrock_gateway.local.message import Request
     from bedrock_gateway.local.signature import SignatureFault
 
 __all__ = ["access_denied_code", "error_response", "protocol_of", "signature_error"]
 
+_OUR_FAULT = 500
 _XML_SERVICES = {"s3", "s3control"}
 _QUERY_SERVICES = {"iam", "sts"}
 
@@ -120,7 +122,7 @@ def _rest_xml(fault: Fault, request_id: str) -> _Written:
 
 
 def _query(fault: Fault, request_id: str) -> _Written:
-    side = "Sender" if fault.status < 500 else "Receiver"
+    side = "Sender" if fault.status < _OUR_FAULT else "Receiver"
     inner = f"<Type>{side}</Type><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>"
     text = f"<ErrorResponse><Error>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     return text.encode(), "text/xml", {}

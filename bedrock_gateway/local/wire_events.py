@@ -47,7 +47,7 @@ def frames(events: Iterator[dict[str, Any]], stream: Any) -> Generator[bytes, No
                 yield _event(stream, name, payload)
     except Fault as fault:
         yield _exception(stream, fault)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the head is sent: what is left is to say so in the stream, and to log it
         _log.exception("an event stream of the local Bedrock failed")
         yield _exception(stream, _INTERNAL)
     finally:
