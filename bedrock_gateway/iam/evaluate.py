@@ -1,27 +1,48 @@
 """Decide one request over every policy that bears on it, and say which statement decided.
 
-Theory of operation. An explicit Deny in any layer wins. Otherwise the request needs an Allow from an identity-based
-policy or, within one account, from the resource's own policy; and every layer that limits (service control policy,
-permissions boundary, session policy) must allow it too. A resource policy that names the principal itself is not
-limited by the implicit deny of a boundary or session policy where it names the *session*; where it names the role,
-both still apply. Across accounts identity and resource must both allow. Source: IAM User Guide,
-reference_policies_evaluation-logic and …_policy-eval-denyallow.
+Theory of operation. An explicit Deny in any layer wins. Otherwise something must grant the request, and every layer
+that limits the grant must allow it too. Within one account either kind of policy grants alone:
+
+- an identity-based policy; service control policy, permissions boundary and session policy limit it;
+- a resource policy that names the role; the same three limit it;
+- a resource policy that names the user or the role session itself, or everybody (``*``): only a service control policy
+  limits it, for it speaks to the very principal that asks;
+- a resource policy that names the account grants nothing alone: it hands the decision to the account's own policies.
+
+Across accounts, identity-based policy and resource policy must both allow. For a role's trust and for a KMS key the
+resource policy must allow in any case. A service has no identity-based policies: its grant is the resource policy's.
+
+Sources: IAM User Guide, reference_policies_evaluation-logic_policy-eval-denyallow, …_policy-eval-basics,
+…_evaluation-logic-cross-account, reference_policies_elements_principal, access_policies_boundaries.
 
 Everything is pure: no policy is fetched here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.iam.conditions import Context, holds, matches, substitute
+from bedrock_gateway.iam.conditions import Context, Folded, fold, holds, matches, substitute
 
 if TYPE_CHECKING:
     from bedrock_gateway.iam.document import Policy, Statement
 
 __all__ = ["AccessRequest", "Decision", "Layers", "PrincipalRef", "evaluate", "matching"]
+
+_ARN_COLONS = 5
+_LAYER_NAMES = {
+    "scp": "service control policy",
+    "resource": "resource-based policy",
+    "identity": "identity-based policy",
+    "boundary": "permissions boundary",
+    "session": "session policy",
+}
+
+_DIRECT, _ROLE, _ACCOUNT = 3, 2, 1
+"""How closely a resource policy names a principal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,8 @@ class AccessRequest:
     principal: PrincipalRef | None = None
     resource_account: str | None = None
     """Account that owns the resource; None: the principal's own."""
+    resource_must_allow: bool = False
+    """Whether the resource policy has to allow even within one account: role trust and KMS keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +81,7 @@ class Layers:
     boundary: Sequence[Policy] | None = None
     session: Sequence[Policy] | None = None
     scp: Sequence[Policy] | None = None
+    """Of one level of the organisation; the policies of several levels are decided one level after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,88 +101,126 @@ class Decision:
         return not self.allowed and self.statement is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A statement that applies, and where it stands."""
+
+    layer: str
+    policy: int
+    index: int
+    statement: Statement
+    closeness: int = _DIRECT
+
+    def __str__(self) -> str:
+        sid = f' "{self.statement.sid}"' if self.statement.sid else ""
+        which = f" {self.policy}" if self.layer != "resource" else ""
+        return f"statement {self.index}{sid} of {_LAYER_NAMES[self.layer]}{which}"
+
+
 def _action_matches(patterns: Sequence[str], action: str) -> bool:
-    wanted = action.casefold()
-    return any(matches(pattern.casefold(), wanted) for pattern in patterns)
+    return any(matches(pattern.casefold(), action) for pattern in patterns)
 
 
-def _resource_matches(patterns: Sequence[str], resource: str, context: Context, *, variables: bool) -> bool:
+@lru_cache(maxsize=4096)
+def _completed(pattern: str) -> str:
+    """An ARN with fewer than six parts means any value in those it lacks."""
+    lacking = _ARN_COLONS - pattern.count(":")
+    return pattern + ":*" * lacking if pattern.startswith("arn:") and lacking > 0 else pattern
+
+
+def _resource_matches(patterns: Sequence[str], resource: str, context: Folded, *, variables: bool) -> bool:
+    """A pattern is matched against the whole ARN. One with a variable that has no value matches nothing."""
     for pattern in patterns:
         text = substitute(pattern, context) if variables else pattern
-        if text is not None and _one_resource(text, resource):
+        if text is not None and matches(_completed(text), resource):
             return True
     return False
 
 
-def _one_resource(pattern: str, resource: str) -> bool:
-    """A pattern matches the whole ARN; `*` may span its parts, as IAM's own examples do."""
-    return pattern == "*" or matches(pattern, resource)
+def _closeness(pairs: Sequence[tuple[str, str]], principal: PrincipalRef) -> int:
+    return max((_names(kind, value, principal) for kind, value in pairs), default=0)
 
 
-def _principal_matches(pairs: Iterable[tuple[str, str]], principal: PrincipalRef) -> bool:
-    return any(_names(kind, value, principal) for kind, value in pairs)
-
-
-def _names(kind: str, value: str, principal: PrincipalRef) -> bool:
-    """Whether ``{kind: value}`` names *principal*. Only a lone ``*`` is a wildcard."""
-    if kind == "*" or (kind == principal.kind and value == "*"):
-        return True
+def _names(kind: str, value: str, principal: PrincipalRef) -> int:
+    """How closely ``{kind: value}`` names *principal*; 0: not at all. Only a lone ``*`` is a wildcard."""
+    if value == "*" and kind in {"*", "AWS", principal.kind}:
+        return _DIRECT
     if kind != principal.kind:
-        return False
-    account_names = {principal.account, f":{principal.account}:root"}
-    if (
-        kind == "AWS"
-        and principal.account
-        and (value in account_names or value.endswith(f"iam::{principal.account}:root"))
-    ):
+        return 0
+    if value == principal.arn:
+        return _DIRECT
+    if value == principal.role_arn:
+        return _ROLE
+    if kind == "AWS" and principal.account and _is_account(value, principal.account):
+        return _ACCOUNT
+    return 0
+
+
+def _is_account(value: str, account: str) -> bool:
+    return value == account or (value.startswith("arn:") and value.endswith(f":iam::{account}:root"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, made ready for comparing it with many statements."""
+
+    request: AccessRequest
+    action: str
+    context: Folded
+
+    @classmethod
+    def of(cls, request: AccessRequest) -> _Asked:
+        return cls(request, request.action.casefold(), fold(request.context))
+
+    def applies(self, statement: Statement, *, variables: bool) -> int:
+        """Whether *statement* applies, and how closely it names the principal; 0: it does not apply."""
+        if statement.actions and not _action_matches(statement.actions, self.action):
+            return 0
+        if statement.not_actions and _action_matches(statement.not_actions, self.action):
+            return 0
+        if not self._resource_applies(statement, variables=variables):
+            return 0
+        closeness = self._who_applies(statement)
+        return closeness if closeness and holds(statement.conditions, self.context, variables=variables) else 0
+
+    def _resource_applies(self, statement: Statement, *, variables: bool) -> bool:
+        resource, context = self.request.resource, self.context
+        if statement.resources:
+            return _resource_matches(statement.resources, resource, context, variables=variables)
+        if statement.not_resources:
+            return not _resource_matches(statement.not_resources, resource, context, variables=variables)
         return True
-    return value in {principal.arn, principal.role_arn}
 
+    def _who_applies(self, statement: Statement) -> int:
+        principal = self.request.principal
+        if principal is None:
+            return _DIRECT
+        if statement.principals:
+            return _closeness(statement.principals, principal)
+        if statement.not_principals:
+            return 0 if _closeness(statement.not_principals, principal) else _DIRECT
+        return _DIRECT
 
-def _statement_applies(statement: Statement, request: AccessRequest, *, variables: bool) -> bool:
-    if statement.actions and not _action_matches(statement.actions, request.action):
-        return False
-    if statement.not_actions and _action_matches(statement.not_actions, request.action):
-        return False
-    context = request.context
-    if statement.resources and not _resource_matches(
-        statement.resources, request.resource, context, variables=variables
-    ):
-        return False
-    if statement.not_resources and _resource_matches(
-        statement.not_resources, request.resource, context, variables=variables
-    ):
-        return False
-    return _who_applies(statement, request) and holds(statement.conditions, context, variables=variables)
+    def all(self, layer: str, policies: Sequence[Policy], effect: str) -> Iterator[_Found]:
+        """Return every statement of that effect that applies."""
+        for number, policy in enumerate(policies, 1):
+            variables = policy.version != "2008-10-17"
+            for index, statement in enumerate(policy.statements, 1):
+                if statement.effect == effect and (closeness := self.applies(statement, variables=variables)):
+                    yield _Found(layer, number, index, statement, closeness)
 
-
-def _who_applies(statement: Statement, request: AccessRequest) -> bool:
-    if request.principal is None:
-        return True
-    if statement.principals and not _principal_matches(statement.principals, request.principal):
-        return False
-    return not (statement.not_principals and _principal_matches(statement.not_principals, request.principal))
+    def first(self, layer: str, policies: Sequence[Policy] | None, effect: str) -> _Found | None:
+        """Return the first statement of that effect that applies."""
+        return next(self.all(layer, policies or (), effect), None)
 
 
 def matching(policy: Policy, request: AccessRequest, effect: str) -> Statement | None:
     """Return the first statement of *policy* with that effect that applies to *request*."""
-    variables = policy.version != "2008-10-17"
-    for statement in policy.statements:
-        if statement.effect == effect and _statement_applies(statement, request, variables=variables):
-            return statement
-    return None
+    found = _Asked.of(request).first("identity", (policy,), effect)
+    return found.statement if found else None
 
 
-def _first(policies: Sequence[Policy], request: AccessRequest, effect: str) -> Statement | None:
-    found = (matching(policy, request, effect) for policy in policies)
-    return next((statement for statement in found if statement is not None), None)
-
-
-def _named(statement: Statement) -> str:
-    return f'statement "{statement.sid}"' if statement.sid else "a statement without Sid"
-
-
-def _layers(layers: Layers) -> Mapping[str, Sequence[Policy]]:
+def _present(layers: Layers) -> Mapping[str, Sequence[Policy]]:
     """Every layer that exists, in the order in which AWS names them in a denial."""
     listed: dict[str, Sequence[Policy] | None] = {
         "scp": layers.scp,
@@ -170,42 +232,57 @@ def _layers(layers: Layers) -> Mapping[str, Sequence[Policy]]:
     return {name: policies for name, policies in listed.items() if policies is not None}
 
 
-def _names_session(statement: Statement, request: AccessRequest) -> bool:
-    principal = request.principal
-    return principal is not None and ("AWS", principal.arn) in statement.principals
-
-
 def evaluate(request: AccessRequest, layers: Layers) -> Decision:
     """Decide *request* over *layers*."""
-    present = _layers(layers)
+    asked, present = _Asked.of(request), _present(layers)
     for name, policies in present.items():
-        if denied := _first(policies, request, "Deny"):
-            return Decision(False, f"explicit deny by {_named(denied)} of the {name} layer", name, denied)
-    granted = _grant(request, layers)
-    if not granted.allowed:
-        return granted
-    direct = (
-        granted.layer == "resource" and granted.statement is not None and _names_session(granted.statement, request)
-    )
-    limits = ("scp",) if direct else ("scp", "boundary", "session")
-    for name in limits:
-        if name in present and _first(present[name], request, "Allow") is None:
-            return Decision(False, f"no statement of the {name} layer allows it", name)
-    return granted
+        if denied := asked.first(name, policies, "Deny"):
+            return Decision(False, f"explicit deny by {denied}", name, denied.statement)
+    grants = _grants(asked, layers)
+    if isinstance(grants, str):
+        text = f"no {_LAYER_NAMES[grants]} allows {request.action} on {request.resource}"
+        return Decision(False, text, grants)
+    return _limited(asked, present, grants)
 
 
-def _grant(request: AccessRequest, layers: Layers) -> Decision:
-    """The Allow that identity and resource policies give together, before any limit."""
-    by_identity = _first(layers.identity, request, "Allow")
-    by_resource = matching(layers.resource, request, "Allow") if layers.resource else None
-    account = request.principal.account if request.principal else None
-    across = request.resource_account not in {None, "", account}
-    if by_identity and (by_resource or not across):
-        return Decision(True, f"allowed by {_named(by_identity)}", "identity", by_identity)
-    if by_resource and not across:
-        return Decision(True, f"allowed by {_named(by_resource)} of the resource", "resource", by_resource)
-    missing = "resource" if by_identity else "identity"
-    return Decision(False, f"no {missing}-based policy allows {request.action} on {request.resource}", missing)
+def _limited(asked: _Asked, present: Mapping[str, Sequence[Policy]], grants: Sequence[tuple[_Found, bool]]) -> Decision:
+    """Return the first grant that passes every layer limiting it, else what stopped the last."""
+    stopped = "identity"
+    for granted, direct in grants:
+        limits = ("scp",) if direct else ("scp", "boundary", "session")
+        missing = next(
+            (name for name in limits if name in present and not asked.first(name, present[name], "Allow")), None
+        )
+        if missing is None:
+            return Decision(True, f"allowed by {granted}", granted.layer, granted.statement)
+        stopped = missing
+    text = f"no {_LAYER_NAMES[stopped]} allows {asked.request.action} on {asked.request.resource}"
+    return Decision(False, text, stopped)
 
 
-Evaluate = Callable[[AccessRequest, Layers], Decision]
+def _grants(asked: _Asked, layers: Layers) -> Sequence[tuple[_Found, bool]] | str:
+    """Return what grants the request, each with whether only a service control policy limits it; or the layer missing."""
+    request = asked.request
+    by_identity = asked.first("identity", layers.identity, "Allow")
+    resource = list(asked.all("resource", (layers.resource,), "Allow")) if layers.resource else []
+    closest = max(resource, key=lambda found: found.closeness, default=None)
+    principal = request.principal
+    if principal is not None and principal.kind != "AWS":
+        return [(closest, True)] if closest else "resource"
+    across = request.resource_account not in {None, "", principal.account if principal else None}
+    if closest is None and (across or request.resource_must_allow):
+        return "resource"
+    if across:
+        return [(by_identity, False)] if by_identity else "identity"
+    return _within_one_account(request, by_identity, closest)
+
+
+def _within_one_account(
+    request: AccessRequest, by_identity: _Found | None, closest: _Found | None
+) -> Sequence[tuple[_Found, bool]] | str:
+    grants = [(by_identity, False)] if by_identity else []
+    alone = closest is not None and closest.closeness > _ACCOUNT
+    if closest is not None and alone:
+        direct = closest.closeness == _DIRECT and request.principal is not None
+        grants.append((closest, direct))
+    return grants or "identity"
