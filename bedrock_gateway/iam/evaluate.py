@@ -20,7 +20,6 @@ Everything is pure: no policy is fetched here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -28,6 +27,8 @@ from typing import TYPE_CHECKING
 from bedrock_gateway.iam.conditions import Context, Folded, fold, holds, matches, substitute
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from bedrock_gateway.iam.document import Policy, Statement
 
 __all__ = ["AccessRequest", "Decision", "Layers", "PrincipalRef", "evaluate", "matching"]

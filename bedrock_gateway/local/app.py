@@ -34,6 +34,9 @@ __all__ = ["App", "handlers"]
 
 _log = logging.getLogger(__name__)
 _HANDLER_MODULES = ("control", "runtime", "knowledge", "retrieval", "vectors")
+_FORGETFUL = ("iam", "sts")
+"""Services of which moto drops members that rights depend on."""
+_OK = 200
 _INTERNAL = "The local Bedrock failed inside; its own log says why."
 
 
@@ -128,7 +131,12 @@ class App:
             if (service, operation) in handlers():
                 return self._handled(known, Match(service, operation, identified.params))
             self.gate.check(service, operation, identified.params, known.caller, claim.region)
+        else:
+            self.gate.check(claim.service, "UnknownOperation", {}, known.caller, claim.region)
         response = forward(known.request, claim.service, claim.region, self.gate.directory.account)
+        if identified is not None and response.status == _OK and identified.service in _FORGETFUL:
+            with LOCK:
+                self.gate.directory.note(identified.operation, identified.params)
         response.headers.setdefault("x-amzn-RequestId", known.request_id)
         return response
 

@@ -6,15 +6,20 @@ from: a wrong row there must not pass its own proof. What it does not know, it d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bedrock_gateway.iam.evaluate import AccessRequest, Decision, evaluate
+from bedrock_gateway.local.demands import ApiRequest, Context, Demand, IamEntity, Lookup, Rows, WrappedModel, rows_of
 
 if TYPE_CHECKING:
-    from bedrock_gateway.iam.evaluate import Decision
+    from bedrock_gateway.iam.document import Policy
+    from bedrock_gateway.local.call import State
     from bedrock_gateway.local.principals import Directory, Principal
 
 __all__ = [
+    "AccountLookup",
     "ApiRequest",
     "Demand",
     "Denial",
@@ -22,55 +27,27 @@ __all__ = [
     "UnknownOperationError",
     "Verdict",
     "authorize_api",
+    "decide",
     "demands",
     "denial_code",
     "denial_message",
 ]
 
-Context = Mapping[str, str | Sequence[str]]
+_CODES = {"s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied", "cloudwatch": "AccessDenied"}
+_PRINCIPAL_TYPES = {"root": "Account", "user": "User", "role": "AssumedRole"}
+_LAYERS = {
+    "identity": "an identity-based policy",
+    "resource": "a resource-based policy",
+    "boundary": "a permissions boundary",
+    "session": "a session policy",
+    "scp": "a service control policy",
+}
+_BEARER = "Bedrock User Guide, api-keys-permissions"
+_ROOT_ASSUMES = "Roles may not be assumed by root accounts."
 
 
 class UnknownOperationError(LookupError):
     """What AWS demands of this operation is not written down here; non-root principals are denied."""
-
-
-class Lookup(Protocol):
-    """What a demand can depend on besides the request itself."""
-
-    def application_profile(self, identifier: str, region: str) -> tuple[str, tuple[str, ...]] | None:
-        """Return the wrapped model id and the destination Regions of an application inference profile, or None."""
-        ...
-
-    def role_arn(self, name: str) -> str | None:
-        """Return the ARN, path included, of the existing role *name*, or None."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
-    """One API call, as the judge sees it."""
-
-    service: str
-    """botocore's service name."""
-    operation: str
-    params: Mapping[str, Any]
-    region: str
-    account: str
-    partition: str = "aws"
-    lookup: Lookup | None = None
-    """None: nothing exists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """One action on one resource that the caller must be allowed, all of a request's demands together."""
-
-    action: str
-    resource: str
-    context: Context = field(default_factory=dict)
-    """Condition keys of this demand alone; those of every request are added when it is judged."""
-    source: str = ""
-    confidence: str = "H"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +65,67 @@ class Verdict:
     allowed: bool
     denials: tuple[Denial, ...] = ()
     decisions: tuple[tuple[Demand, Decision], ...] = ()
+    """Every demand with its decision, in the order in which AWS would look at them."""
     code: str = ""
     """The service's error code for a denial."""
     message: str = ""
     """AWS's wording of the first denial."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLookup:
+    """`Lookup` over moto's state and the local Bedrock's own."""
+
+    directory: Directory
+    state: State
+
+    def application_profile(self, identifier: str, region: str) -> WrappedModel | None:
+        """Return what an application inference profile wraps."""
+        from bedrock_gateway.local.targets import ApplicationProfiles
+
+        found = self.state.of(ApplicationProfiles).find(identifier, region)
+        return WrappedModel(found.model_id, found.destinations) if found else None
+
+    def knowledge_base_role(self, identifier: str, region: str) -> str | None:
+        """Return the ARN of a knowledge base's role."""
+        from bedrock_gateway.local.knowledge_store import KnowledgeStore
+
+        found = self.state.of(KnowledgeStore).bases.get((region, identifier.rpartition("/")[2]))
+        return found.role_arn if found else None
+
+    def entity(self, kind: str, name: str) -> IamEntity | None:
+        """Return an IAM entity by name."""
+        return self.directory.entity(kind, name)
+
+    def key_arn(self, identifier: str, region: str) -> str | None:
+        """Return the ARN of a KMS key."""
+        return self.directory.key_arn(identifier, region)
+
+
+@cache
+def _rows() -> Rows:
+    from bedrock_gateway.local import (
+        demands_iam,
+        demands_inference,
+        demands_knowledge,
+        demands_s3,
+        demands_services,
+    )
+
+    return {
+        **demands_inference.RUNTIME,
+        **demands_inference.CONTROL,
+        **demands_knowledge.AGENT,
+        **demands_knowledge.AGENT_RUNTIME,
+        **demands_s3.S3,
+        **demands_services.VECTORS,
+        **demands_services.LOGS,
+        **demands_services.KMS,
+        **demands_services.CLOUDWATCH,
+        **demands_services.TAGGING,
+        **demands_iam.IAM,
+        **demands_iam.STS,
+    }
 
 
 def demands(request: ApiRequest) -> list[Demand]:
@@ -100,19 +134,121 @@ def demands(request: ApiRequest) -> list[Demand]:
     Raises:
         UnknownOperationError: the judge has no row for the operation.
     """
-    raise UnknownOperationError(f"{request.service} {request.operation}")
+    rows = _rows().get((request.service, request.operation))
+    if rows is None:
+        raise UnknownOperationError(
+            f"the local Bedrock does not know what AWS demands for {request.service}:{request.operation}"
+        )
+    listed = rows_of(rows, request)
+    if request.bearer_token:
+        context = {"bedrock:BearerTokenType": request.bearer_token}
+        listed.insert(0, Demand("bedrock:CallWithBearerToken", "*", context, _BEARER))
+    return listed
 
 
 def authorize_api(principal: Principal, request: ApiRequest, directory: Directory) -> Verdict:
-    """Judge *request* of *principal* over every policy that bears on it; the root user passes identity policies by."""
-    raise NotImplementedError
+    """Judge *request* of *principal* over every policy that bears on it.
+
+    The root user has every right that a resource's own policy does not deny, and may do what is not written down here.
+    """
+    code = denial_code(request.service)
+    if principal.kind == "root" and request.operation == "AssumeRole":
+        return Verdict(False, code=code, message=_ROOT_ASSUMES)
+    try:
+        demanded = demands(replace(request, caller_arn=principal.arn))
+    except UnknownOperationError as error:
+        if principal.kind == "root":
+            return Verdict(True)
+        what = f"{request.service}:{request.operation}"
+        message = f"User: {principal.arn} is not authorized to perform: {what} because {error}, so only root may"
+        return Verdict(False, code=code, message=message)
+    decisions = tuple((demand, decide(principal, demand, directory, request.region)) for demand in demanded)
+    denials = tuple(Denial(demand, decision) for demand, decision in decisions if not decision.allowed)
+    message = denial_message(principal, denials[0].decision, denials[0].demand) if denials else ""
+    return Verdict(not denials, denials, decisions, code if denials else "", message)
+
+
+def decide(principal: Principal, demand: Demand, directory: Directory, region: str) -> Decision:
+    """Decide one demand for *principal*, over its own policies and the resource's."""
+    service = demand.action.partition(":")[0]
+    policy = _resource_policy(service, demand.resource, directory)
+    layers = directory.layers(principal, policy)
+    context = {**_request_context(principal, directory, region), **demand.context}
+    asked = AccessRequest(
+        demand.action,
+        demand.resource,
+        context,
+        principal.ref,
+        resource_must_allow=_must_be_named(service, demand.resource),
+    )
+    decision = evaluate(asked, layers)
+    if principal.kind == "root" and not decision.explicit_deny:
+        return Decision(True, "the root user is subject to no identity-based policy", "identity")
+    return decision
+
+
+def _must_be_named(service: str, resource: str) -> bool:
+    """Whether the resource's own policy has to allow: nobody assumes a role or uses a key by an identity policy alone."""
+    return (service == "sts" and ":role/" in resource) or (service == "kms" and ":key/" in resource)
+
+
+def _resource_policy(service: str, resource: str, directory: Directory) -> Policy | None:
+    if service == "s3" and resource.startswith("arn:"):
+        return directory.bucket_policy(resource.split(":", 5)[5].partition("/")[0])
+    if service == "sts" and ":role/" in resource:
+        return directory.trust_policy(resource)
+    if service == "kms" and ":key/" in resource:
+        return directory.key_policy(resource)
+    return None
+
+
+def _request_context(principal: Principal, directory: Directory, region: str) -> Context:
+    """Return the condition keys that every request has."""
+    now = directory.now()
+    return {
+        "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(now.timestamp())),
+        # The local endpoint stands in for one that speaks TLS only.
+        "aws:SecureTransport": "true",
+        "aws:SourceIp": "127.0.0.1",
+        "aws:RequestedRegion": region,
+        "aws:ResourceAccount": directory.account,
+        "aws:ViaAWSService": "false",
+        **_principal_context(principal),
+    }
+
+
+def _principal_context(principal: Principal) -> Context:
+    if principal.kind == "service":
+        return {
+            "aws:PrincipalIsAWSService": "true",
+            "aws:PrincipalServiceName": principal.arn,
+            "aws:PrincipalType": "AWSService",
+        }
+    return {
+        "aws:PrincipalArn": principal.role_arn or principal.arn,
+        "aws:PrincipalAccount": principal.account,
+        "aws:PrincipalType": _PRINCIPAL_TYPES[principal.kind],
+        "aws:PrincipalIsAWSService": "false",
+        "aws:userid": principal.user_id,
+        **({"aws:username": principal.name} if principal.kind == "user" else {}),
+        **({} if principal.mfa is None else {"aws:MultiFactorAuthPresent": str(principal.mfa).lower()}),
+        **{f"aws:PrincipalTag/{key}": value for key, value in principal.tags.items()},
+    }
 
 
 def denial_message(principal: Principal, decision: Decision, demand: Demand) -> str:
-    """Return AWS's wording of a denial."""
-    raise NotImplementedError
+    """Return AWS's wording of a denial: who, what, on which resource, and which kind of policy decided."""
+    where = _LAYERS[decision.layer]
+    because = (
+        f"with an explicit deny in {where}"
+        if decision.explicit_deny
+        else f"because no {where.partition(' ')[2]} allows the {demand.action} action"
+    )
+    what = f"{demand.action} on resource: {demand.resource}"
+    return f"User: {principal.arn} is not authorized to perform: {what} {because}"
 
 
 def denial_code(service: str) -> str:
     """Return the error code with which *service* denies."""
-    return "AccessDenied" if service in {"s3", "iam", "sts"} else "AccessDeniedException"
+    return _CODES.get(service, "AccessDeniedException")

@@ -171,9 +171,7 @@ Rows = Mapping[tuple[str, str], tuple[Row | Irregular, ...]]
 
 def rows_of(rows: tuple[Row | Irregular, ...], request: ApiRequest) -> list[Demand]:
     """Return everything that *rows* demand for *request*."""
-    return [
-        demand for row in rows for demand in (row.demands(request) if isinstance(row, Row) else row(request))
-    ]
+    return [demand for row in rows for demand in (row.demands(request) if isinstance(row, Row) else row(request))]
 
 
 def same_named(

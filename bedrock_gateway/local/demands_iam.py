@@ -5,9 +5,12 @@ ARNs of existing roles, users and groups are looked up, because a request names 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bedrock_gateway.local.demands import ApiRequest, Context, Demand, IamEntity, Row, Rows, same_named, tag_context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["IAM", "STS"]
 

@@ -7,8 +7,8 @@ guardrails-permissions-id, model-invocation-logging; the Service Authorization R
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bedrock_gateway.local import catalogue
 from bedrock_gateway.local.demands import (
@@ -22,6 +22,9 @@ from bedrock_gateway.local.demands import (
     same_named,
     tag_context,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["BEDROCK", "CONTROL", "RUNTIME", "forwarded", "guardrail_arn", "invoke", "tagged"]
 

@@ -7,8 +7,7 @@ knowledge base is their resource.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.demands import (
     SAR,
@@ -23,6 +22,9 @@ from bedrock_gateway.local.demands import (
 )
 from bedrock_gateway.local.demands_inference import BEDROCK, forwarded, guardrail_arn, invoke, tagged
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["AGENT", "AGENT_RUNTIME"]
 
 _AGENT = "bedrock-agent"
@@ -32,7 +34,9 @@ _RERANK = "Bedrock User Guide, rerank-prereq"
 _DIRECT = "Bedrock User Guide, kb-direct-ingestion-prereq"
 _KB = "retrieveAndGenerateConfiguration.knowledgeBaseConfiguration"
 _EXTERNAL = "retrieveAndGenerateConfiguration.externalSourcesConfiguration"
-_RERANKING = "vectorSearchConfiguration.rerankingConfiguration.bedrockRerankingConfiguration.modelConfiguration.modelArn"
+_RERANKING = (
+    "vectorSearchConfiguration.rerankingConfiguration.bedrockRerankingConfiguration.modelConfiguration.modelArn"
+)
 
 
 def _base_arn(request: ApiRequest, identifier: object) -> str:

@@ -6,7 +6,7 @@ Guide, s3-vectors-access-management. Only what the local Bedrock and its tools u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from bedrock_gateway.local.demands import (
     SAR,
@@ -17,6 +17,9 @@ from bedrock_gateway.local.demands import (
     same_named,
     tag_context,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["CLOUDWATCH", "KMS", "LOGS", "TAGGING", "VECTORS"]
 
@@ -59,7 +62,10 @@ VECTORS: Rows = {
         context=_lower_tags,
     ),
     **same_named(
-        "s3vectors", _vector_index, "CreateIndex GetIndex DeleteIndex PutVectors GetVectors DeleteVectors", context=_lower_tags
+        "s3vectors",
+        _vector_index,
+        "CreateIndex GetIndex DeleteIndex PutVectors GetVectors DeleteVectors",
+        context=_lower_tags,
     ),
     **{
         ("s3vectors", name): (
@@ -98,7 +104,9 @@ def _queried(request: ApiRequest) -> Sequence[str]:
 
 
 LOGS: Rows = {
-    ("logs", "DescribeLogGroups"): (Row("logs:DescribeLogGroups", "arn:{P}:logs:{R}:{A}:log-group::log-stream:", _SEEN),),
+    ("logs", "DescribeLogGroups"): (
+        Row("logs:DescribeLogGroups", "arn:{P}:logs:{R}:{A}:log-group::log-stream:", _SEEN),
+    ),
     **same_named(
         "logs",
         _group,
@@ -164,7 +172,9 @@ def _namespace(request: ApiRequest) -> Context:
 
 
 CLOUDWATCH: Rows = {
-    **same_named("cloudwatch", "*", "GetMetricData GetMetricStatistics ListMetrics DescribeAlarmsForMetric ListDashboards"),
+    **same_named(
+        "cloudwatch", "*", "GetMetricData GetMetricStatistics ListMetrics DescribeAlarmsForMetric ListDashboards"
+    ),
     ("cloudwatch", "PutMetricData"): (Row("cloudwatch:PutMetricData", context=_namespace),),
     **same_named(
         "cloudwatch",

@@ -10,23 +10,23 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.iam.evaluate import AccessRequest, Decision, PrincipalRef, evaluate
+from bedrock_gateway.iam.evaluate import Decision, PrincipalRef
+from bedrock_gateway.local.authorization import AccountLookup, ApiRequest, Demand, authorize_api, decide
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.moto_bridge import LOCK
-from bedrock_gateway.local.principals import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bedrock_gateway.local.call import State
-    from bedrock_gateway.local.principals import Directory
+    from bedrock_gateway.local.principals import Directory, Principal
 
 __all__ = ["MODES", "Decided", "Gate"]
 
 MODES = ("enforce", "report", "off")
 _KEPT_DECISIONS = 10_000
-_XML_SERVICES = {"s3", "iam", "sts"}
 _BEDROCK = "bedrock.amazonaws.com"
+_ARN_COLONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,29 @@ class Gate:
         """
         if self.mode == "off":
             return
+        account, partition = self.directory.account, self.directory.partition
+        lookup = AccountLookup(self.directory, self.state)
+        request = ApiRequest(service, operation, params, region, account, partition, lookup)
+        with LOCK:
+            verdict = authorize_api(principal, request, self.directory)
+        for demand, decision in verdict.decisions:
+            self._keep(principal, f"{service}:{operation}", demand, decision)
+        if not verdict.allowed and self.mode == "enforce":
+            raise Fault(verdict.code, verdict.message, 403)
 
     def decide(
         self, principal: Principal, action: str, resource: str, context: Mapping[str, str | list[str]]
     ) -> Decision:
-        """Decide one action on one resource over all policies of *principal*."""
+        """Decide one action on one resource over all policies that bear on it."""
+        demand = Demand(action, resource, context)
         with LOCK:
-            layers = self.directory.layers(principal)
-            return evaluate(AccessRequest(action, resource, dict(context), principal.ref), layers)
+            decision = decide(principal, demand, self.directory, _region_of(resource))
+        self._keep(principal, action, demand, decision)
+        return decision
+
+    def _keep(self, principal: Principal, operation: str, demand: Demand, decision: Decision) -> None:
+        decided = Decided(principal.arn, operation, demand.action, demand.resource, decision.allowed, decision.reason)
+        self.decisions.append(decided)
 
     def assume_service_role(self, role_arn: str, *, source_arn: str, region: str) -> Principal:
         """Return a session of *role_arn* for Bedrock.
@@ -86,3 +101,8 @@ class Gate:
             text = f"{_BEDROCK} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
             raise Fault("AccessDenied", text, 403)
         return session
+
+
+def _region_of(arn: str) -> str:
+    """Return the Region that an ARN names; global resources are asked for in us-east-1."""
+    return (arn.split(":")[3] if arn.count(":") >= _ARN_COLONS else "") or "us-east-1"

@@ -1,14 +1,15 @@
 """Who is calling, and every policy that bears on them, read out of moto's IAM and STS state.
 
-moto holds users, groups, roles, policies and sessions; what it says about rights is not used. Nothing is copied: a
-policy changed a moment ago counts now.
+moto holds users, groups, roles, policies and sessions; what it says about rights is not used. Nothing is copied, so a
+policy changed a moment ago counts now; only what moto forgets (session tags, managed session policies, MFA, boundaries
+of users) is noted here when it passes by.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ from bedrock_gateway.iam.document import Policy, PolicyError
 from bedrock_gateway.iam.evaluate import AccessRequest, Decision, Layers, PrincipalRef, evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Credentials", "Directory", "Principal", "parsed"]
+__all__ = ["Credentials", "Directory", "Entity", "Principal", "parsed"]
 
 _ROLE_NAME = re.compile(r"arn:[^:]+:iam::\d{12}:role/(?:.*/)?([^/]+)$")
 
@@ -30,14 +31,19 @@ class Principal:
     kind: str
     """``root``, ``user``, ``role`` (a session of one) or ``service``."""
     arn: str
-    """As AWS shows it: for a session ``arn:…:sts::…:assumed-role/NAME/SESSION``."""
+    """As AWS shows it: for a session ``arn:…:sts::…:assumed-role/NAME/SESSION``; for a service its name."""
     account: str
     user_id: str = ""
     name: str = ""
     """User or role name."""
     role_arn: str | None = None
     session_policy: str | None = None
+    """The inline session policy, as given to AssumeRole."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    """The principal's own tags, with those of the session over them."""
+    session_policy_arns: tuple[str, ...] = ()
+    mfa: bool | None = None
+    """Whether the session was made with MFA; None for long-term keys, which carry no such fact."""
 
     @property
     def ref(self) -> PrincipalRef:
@@ -50,14 +56,32 @@ class Principal:
 class Credentials:
     """What a signature is checked against."""
 
-    secret: str
+    secret: str = field(repr=False)
     principal: Principal
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     expires: datetime | None = None
 
     def expired(self, now: datetime) -> bool:
         """Whether temporary credentials are over."""
         return self.expires is not None and now >= self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A role, user, group or instance profile, as far as a demand depends on it."""
+
+    arn: str
+    boundary: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _SessionNote:
+    """What moto drops of an AssumeRole request."""
+
+    tags: Mapping[str, str]
+    policy_arns: tuple[str, ...]
+    mfa: bool
 
 
 @lru_cache(maxsize=2048)
@@ -68,15 +92,23 @@ def _parse(text: str) -> Policy | None:
         return None
 
 
-def parsed(document: Any) -> Policy | None:
-    """Return a policy document of moto's state, parsed once per text; None where there is none, or IAM would refuse it."""
+def parsed(document: str | bytes | None) -> Policy | None:
+    """Return a document of moto's state, parsed once per text; None where there is none, or IAM would refuse it."""
     if not document:
         return None
-    return _parse(document.decode() if isinstance(document, bytes) else str(document))
+    return _parse(document.decode() if isinstance(document, bytes) else document)
 
 
-def _compact(documents: list[Any]) -> tuple[Policy, ...]:
+def _compact(documents: Iterable[str | None]) -> tuple[Policy, ...]:
     return tuple(policy for policy in map(parsed, documents) if policy is not None)
+
+
+def _tags(owner: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in getattr(owner, "tags", None) or ()}
+
+
+def _default_version(policy: Any) -> str | None:
+    return next((one.document for one in policy.versions if one.version_id == policy.default_version_id), None)
 
 
 class Directory:
@@ -88,23 +120,30 @@ class Directory:
         self._root_key = root_key
         root = Principal("root", f"arn:{partition}:iam::{account}:root", account, account)
         self._root = Credentials(root_secret, root)
+        self._sessions: dict[str, _SessionNote] = {}
+        self._user_boundaries: dict[str, str] = {}
 
     @property
     def root(self) -> Principal:
         """The account's root user."""
         return self._root.principal
 
-    @property
-    def _iam(self) -> Any:
+    def _backend(self, service: Any) -> Any:
         from moto.backends import get_backend
 
-        return get_backend("iam")[self.account][self.partition]
+        return get_backend(service)[self.account]
+
+    @property
+    def _iam(self) -> Any:
+        return self._backend("iam")[self.partition]
 
     @property
     def _sts(self) -> Any:
-        from moto.backends import get_backend
+        return self._backend("sts")[self.partition]
 
-        return get_backend("sts")[self.account][self.partition]
+    def now(self) -> datetime:
+        """The time against which expiry is judged."""
+        return datetime.now(UTC)
 
     def credentials(self, key_id: str) -> Credentials | None:
         """Return what belongs to an access key id, or None where nobody has it."""
@@ -117,11 +156,12 @@ class Directory:
         if key is None or key.status != "Active" or key.user_name not in self._iam.users:
             return None
         user = self._iam.users[key.user_name]
-        principal = Principal("user", user.arn, self.account, user.id, user.name, tags=self._tags(user))
+        principal = Principal("user", user.arn, self.account, user.id, user.name, tags=_tags(user))
         return Credentials(key.secret_access_key, principal)
 
     def _session(self, session: Any) -> Credentials:
         role = self.role(session.role_arn)
+        note = self._sessions.get(session.access_key_id, _SessionNote({}, (), False))
         principal = Principal(
             "role",
             session.arn,
@@ -130,16 +170,32 @@ class Directory:
             role.name if role else session.role_arn.rpartition("/")[2],
             role.arn if role else session.role_arn,
             session.policy or None,
-            self._tags(role) if role else {},
+            {**_tags(role), **note.tags},
+            note.policy_arns,
+            note.mfa,
         )
         expires = session.expiration
-        expires = expires if expires.tzinfo else expires.replace(tzinfo=timezone.utc)
+        expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
         return Credentials(session.secret_access_key, principal, session.session_token, expires)
 
-    @staticmethod
-    def _tags(owner: Any) -> dict[str, str]:
-        tags = getattr(owner, "tags", None) or {}
-        return {key: value["Value"] if isinstance(value, dict) else value for key, value in dict(tags).items()}
+    def note(self, operation: str, params: Mapping[str, Any]) -> None:
+        """Keep what moto forgets of an IAM or STS request that it has just served."""
+        if operation == "AssumeRole":
+            self._note_session(params)
+        elif operation == "CreateUser" and params.get("PermissionsBoundary"):
+            self._user_boundaries[params["UserName"]] = params["PermissionsBoundary"]
+        elif operation in {"DeleteUser", "CreateUser"}:
+            self._user_boundaries.pop(params["UserName"], None)
+
+    def _note_session(self, params: Mapping[str, Any]) -> None:
+        wanted = params.get("RoleArn"), params.get("RoleSessionName")
+        made = [one for one in self._sts.assumed_roles if (one.role_arn, one.session_name) == wanted]
+        if made:
+            self._sessions[made[-1].access_key_id] = _SessionNote(
+                {tag["Key"]: tag["Value"] for tag in params.get("Tags") or ()},
+                tuple(one["arn"] for one in params.get("PolicyArns") or ()),
+                bool(params.get("SerialNumber") and params.get("TokenCode")),
+            )
 
     def role(self, arn_or_name: str) -> Any | None:
         """Return moto's role of that ARN or name, or None."""
@@ -154,50 +210,91 @@ class Directory:
         if role is None:
             return None
         shown = f"arn:{self.partition}:sts::{self.account}:assumed-role/{role.name}/{session}"
-        return Principal("role", shown, self.account, f"{role.id}:{session}", role.name, role.arn, tags=self._tags(role))
+        name, own, user_id = role.name, role.arn, f"{role.id}:{session}"
+        return Principal("role", shown, self.account, user_id, name, own, tags=_tags(role), mfa=False)
+
+    def entity(self, kind: str, name: str) -> Entity | None:
+        """Return the ``role``, ``user``, ``group`` or ``instance-profile`` of that name, or None."""
+        held = {
+            "role": self._iam.roles,
+            "user": self._iam.users,
+            "group": self._iam.groups,
+            "instance-profile": self._iam.instance_profiles,
+        }[kind]
+        found = next((one for one in held.values() if one.name == name), None)
+        if found is None:
+            return None
+        boundary = self._user_boundaries.get(name) if kind == "user" else None
+        return Entity(found.arn, getattr(found, "permissions_boundary_arn", None) or boundary, _tags(found))
+
+    def bucket_policy(self, bucket: str) -> Policy | None:
+        """Return the policy of an S3 bucket, or None."""
+        found = self._backend("s3")[self.partition].buckets.get(bucket)
+        return parsed(found.policy) if found is not None and found.account_id == self.account else None
+
+    def _key(self, identifier: str, region: str) -> Any | None:
+        backend = self._backend("kms")[region]
+        try:
+            return backend.keys.get(backend.any_id_to_key_id(identifier.rpartition(":key/")[2] or identifier))
+        except LookupError:
+            return None
+
+    def key_arn(self, identifier: str, region: str) -> str | None:
+        """Return the ARN of the KMS key of that id, ARN or alias, or None."""
+        key = self._key(identifier, region)
+        return key.arn if key is not None else None
+
+    def key_policy(self, arn: str) -> Policy | None:
+        """Return the policy of a KMS key, or None."""
+        key = self._key(arn, arn.split(":")[3])
+        return parsed(key.policy) if key is not None else None
+
+    def trust_policy(self, role_arn: str) -> Policy | None:
+        """Return the trust policy of a role, or None where there is no such role."""
+        role = self.role(role_arn)
+        return parsed(role.assume_role_policy_document) if role is not None else None
 
     def layers(self, principal: Principal, resource_policy: Policy | None = None) -> Layers:
         """Return every policy that bears on a request of *principal*."""
-        session = (parsed(principal.session_policy),) if principal.session_policy else None
-        kept = None if session is None else tuple(one for one in session if one)
         if principal.kind == "user":
-            return Layers(self._of_user(principal.name), resource_policy, None, kept)
+            boundary = self._boundary(self._user_boundaries.get(principal.name))
+            return Layers(self._of_user(principal.name), resource_policy, boundary)
         if principal.kind == "role":
             role = self.role(principal.role_arn or principal.name)
-            return Layers(self._of_role(role), resource_policy, self._boundary(role), kept)
+            boundary = self._boundary(getattr(role, "permissions_boundary_arn", None))
+            return Layers(self._attached_to(role), resource_policy, boundary, self._session_policies(principal))
         return Layers((), resource_policy)
 
-    def _attached(self, owner: Any) -> list[Any]:
-        return [policy.document for policy in owner.managed_policies.values()]
+    def _session_policies(self, principal: Principal) -> tuple[Policy, ...] | None:
+        """None where the session was made without: then only the role's own policies count."""
+        if not principal.session_policy and not principal.session_policy_arns:
+            return None
+        return _compact([principal.session_policy, *map(self._managed, principal.session_policy_arns)])
 
-    @staticmethod
-    def _inline(owner: Any) -> list[Any]:
-        inline = owner.policies if hasattr(owner, "policies") else {}
-        return [getattr(one, "policy_document", one) for one in dict(inline).values()]
+    def _managed(self, arn: str) -> str | None:
+        policy = self._iam.managed_policies.get(arn)
+        return _default_version(policy) if policy else None
+
+    def _attached_to(self, *owners: Any) -> tuple[Policy, ...]:
+        """Return the inline and managed policies of roles, users and groups."""
+        return _compact(
+            document
+            for owner in owners
+            if owner is not None
+            for document in (*owner.policies.values(), *map(_default_version, owner.managed_policies.values()))
+        )
 
     def _of_user(self, name: str) -> tuple[Policy, ...]:
         user = self._iam.users.get(name)
-        if user is None:
-            return ()
-        owners = [user, *self._iam.get_groups_for_user(name)]
-        return _compact([document for owner in owners for document in (*self._inline(owner), *self._attached(owner))])
+        return () if user is None else self._attached_to(user, *self._iam.get_groups_for_user(name))
 
-    def _of_role(self, role: Any) -> tuple[Policy, ...]:
-        return () if role is None else _compact([*self._inline(role), *self._attached(role)])
+    def _boundary(self, arn: str | None) -> tuple[Policy, ...] | None:
+        """A boundary that is set but cannot be read allows nothing."""
+        return _compact([self._managed(arn)]) if arn else None
 
-    def _boundary(self, role: Any) -> tuple[Policy, ...] | None:
-        arn = getattr(role, "permissions_boundary_arn", None)
-        if not arn:
-            return None
-        boundary = self._iam.managed_policies.get(arn)
-        return _compact([boundary.document]) if boundary else ()
-
-    def trusts(self, role: Any, who: PrincipalRef, context: Mapping[str, str], action: str = "sts:AssumeRole") -> Decision:
-        """Decide by the trust policy of *role* alone whether *who* may assume it."""
-        trust = parsed(role.assume_role_policy_document)
-        request = AccessRequest(action, role.arn, context, who)
-        return evaluate(request, Layers((), trust))
-
-    def now(self) -> datetime:
-        """The time against which expiry is judged."""
-        return datetime.now(timezone.utc)
+    def trusts(
+        self, role: Any, who: PrincipalRef, context: Mapping[str, str], action: str = "sts:AssumeRole"
+    ) -> Decision:
+        """Decide by the trust policy of *role* alone whether *who*, a service, may assume it."""
+        request = AccessRequest(action, role.arn, context, who, resource_must_allow=True)
+        return evaluate(request, Layers((), parsed(role.assume_role_policy_document)))
