@@ -1,0 +1,155 @@
+"""The wildcard matcher against a reference, and what the table of operators promises; their meaning is in the corpus."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bedrock_gateway.iam.conditions import NEGATED, OPERATORS, fold, holds, lookup, matches, substitute
+
+
+def reference(pattern: str, value: str) -> bool:
+    """The definition of `*` and `?`, character by character; quadratic, and obviously right."""
+    reachable = {0}
+    for one in pattern:
+        if one == "*":
+            reachable = set(range(min(reachable), len(value) + 1)) if reachable else set()
+        else:
+            reachable = {at + 1 for at in reachable if at < len(value) and one in ("?", value[at])}
+    return len(value) in reachable
+
+
+PATTERNS = st.text("ab:*?", max_size=12)
+VALUES = st.text("ab:*?", max_size=12)
+
+
+@given(PATTERNS, VALUES)
+def test_the_matcher_agrees_with_the_definition(pattern: str, value: str) -> None:
+    assert matches(pattern, value) is reference(pattern, value)
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_the_matcher_takes_any_text(pattern: str, value: str) -> None:
+    assert matches(pattern, value) is reference(pattern, value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        ("a*" * 200 + "b", "a" * 2000),
+        ("*a" * 200, "a" * 1000 + "b"),
+        ("*?a" * 100 + "c", "a" * 3000),
+        ("*" * 2000 + "b", "a" * 2000),
+    ],
+)
+def test_no_pattern_takes_long(pattern: str, value: str) -> None:
+    started = time.perf_counter()
+    assert not matches(pattern, value)
+    assert time.perf_counter() - started < 0.5
+
+
+@given(st.text("ab*?$", max_size=8))
+def test_a_value_put_in_by_a_variable_matches_itself_alone(value: str) -> None:
+    pattern = substitute("x/${aws:username}", {"aws:username": value})
+    assert pattern is not None
+    assert matches(pattern, f"x/{value}")
+    for other in ("x/", "x/a", "x/ab", "x/*", "x/?"):
+        assert matches(pattern, other) is (other == f"x/{value}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no variable", "no variable"),
+        ("${aws:username}", "alice"),
+        ("a/${AWS:USERNAME}/b", "a/alice/b"),
+        ("${aws:PrincipalTag/none, 'red'}", "red"),
+        ("${aws:PrincipalTag/none,'red'}", "red"),
+        ("${aws:PrincipalTag/none, ''}", ""),
+        ("${aws:username, 'red'}", "alice"),
+        ("${$}{aws:username}", "${aws:username}"),
+        ("${aws:PrincipalTag/none}", None),
+        ("${aws:PrincipalTag/none, red}", None),
+        ("${}", None),
+        ("${aws:TagKeys}", None),
+        ("${aws:username", "${aws:username"),
+    ],
+)
+def test_variables(text: str, expected: str | None) -> None:
+    assert substitute(text, {"aws:username": "alice", "aws:TagKeys": ["x", "y"]}) == expected
+
+
+def test_a_key_is_found_whatever_its_case() -> None:
+    context = fold({"aws:SourceIp": "127.0.0.1", "aws:TagKeys": ["a", "b"]})
+    assert lookup(context, "AWS:sourceip") == ("127.0.0.1",)
+    assert lookup(context, "aws:tagkeys") == ("a", "b")
+    assert lookup(context, "aws:absent") is None
+    assert fold(context) is context
+
+
+AWS_OPERATORS = """
+    StringEquals StringNotEquals StringEqualsIgnoreCase StringNotEqualsIgnoreCase StringLike StringNotLike
+    NumericEquals NumericNotEquals NumericLessThan NumericLessThanEquals NumericGreaterThan NumericGreaterThanEquals
+    DateEquals DateNotEquals DateLessThan DateLessThanEquals DateGreaterThan DateGreaterThanEquals
+    Bool BinaryEquals IpAddress NotIpAddress ArnEquals ArnLike ArnNotEquals ArnNotLike
+""".split()
+
+
+@pytest.mark.parametrize("name", AWS_OPERATORS)
+def test_every_operator_of_aws_is_in_the_table(name: str) -> None:
+    folded = name.casefold()
+    assert (folded in OPERATORS) != (folded in NEGATED)
+    assert folded not in NEGATED or NEGATED[folded] in OPERATORS
+
+
+@pytest.mark.parametrize("name", AWS_OPERATORS)
+def test_an_absent_key_fails_a_positive_operator_and_passes_a_negated_one(name: str) -> None:
+    assert holds(((name, (("k", ("1",)),)),), {}) is (name.casefold() in NEGATED)
+    assert holds(((f"{name}IfExists", (("k", ("1",)),)),), {})
+
+
+VALUES_OF = st.sampled_from(
+    [
+        "",
+        "a",
+        "A",
+        "a*",
+        "60",
+        "60.0",
+        "true",
+        "2026-11-24",
+        "192.0.2.1",
+        "192.0.2.0/24",
+        "arn:aws:s3:::b",
+        "nan",
+        "YQ==",
+    ]
+)
+
+
+@given(st.sampled_from(sorted(NEGATED)), st.lists(VALUES_OF, min_size=1, max_size=3), VALUES_OF)
+def test_a_negated_operator_is_the_opposite_of_its_positive_one(name: str, wanted: list[str], given_: str) -> None:
+    def outcome(operator: str) -> bool:
+        return holds(((operator, (("k", tuple(wanted)),)),), {"k": given_})
+
+    assert outcome(name) is not outcome(NEGATED[name])
+
+
+@given(st.sampled_from(sorted(OPERATORS)), VALUES_OF, VALUES_OF)
+def test_no_value_makes_an_operator_raise(name: str, wanted: str, given_: str) -> None:
+    assert holds(((name, (("k", (wanted,)),)),), {"k": given_}) in (True, False)
+
+
+@given(
+    st.sampled_from(sorted({*OPERATORS, *NEGATED})),
+    st.lists(VALUES_OF, min_size=1, max_size=2),
+    st.lists(VALUES_OF, min_size=1, max_size=3),
+)
+def test_for_all_values_implies_for_any_value(name: str, wanted: list[str], values: list[str]) -> None:
+    def outcome(qualifier: str) -> bool:
+        return holds(((f"{qualifier}:{name}", (("k", tuple(wanted)),)),), {"k": values})
+
+    assert outcome("ForAnyValue") or not outcome("ForAllValues")
