@@ -233,11 +233,11 @@ class Directory:
         return parsed(found.policy) if found is not None and found.account_id == self.account else None
 
     def _key(self, identifier: str, region: str) -> Any | None:
-        backend = self._backend("kms")[region]
-        try:
-            return backend.keys.get(backend.any_id_to_key_id(identifier.rpartition(":key/")[2] or identifier))
-        except LookupError:
-            return None
+        """Return moto's key of that id, ARN, alias or alias ARN, or None."""
+        name = identifier.rpartition(":key/")[2]
+        _, slash, rest = name.rpartition("alias/")
+        held = self._backend("kms")[region].keys.values()
+        return next((key for key in held if key.id == name or (slash and slash + rest in key.aliases)), None)
 
     def key_arn(self, identifier: str, region: str) -> str | None:
         """Return the ARN of the KMS key of that id, ARN or alias, or None."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,9 @@ from hypothesis import strategies as st
 
 from bedrock_gateway.iam.document import Policy, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Decision, Layers, PrincipalRef, evaluate, matching
+
+if TYPE_CHECKING:
+    import random
 
 CORPUS = Path(__file__).parents[1] / "cases" / "evaluate"
 CASES = [(path.stem, case) for path in sorted(CORPUS.glob("*.json")) for case in json.loads(path.read_text())]
