@@ -66,8 +66,11 @@ class Gate:
         request = ApiRequest(service, operation, params, region, account, partition, lookup)
         with LOCK:
             verdict = authorize_api(principal, request, self.directory)
+        name = f"{service}:{operation}"
         for demand, decision in verdict.decisions:
-            self._keep(principal, f"{service}:{operation}", demand, decision)
+            self._keep(principal, name, demand, decision)
+        if not verdict.allowed and not verdict.decisions:
+            self._keep(principal, name, Demand(name, "*"), Decision(False, verdict.message, "identity"))
         if not verdict.allowed and self.mode == "enforce":
             raise Fault(verdict.code, verdict.message, 403)
 
