@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -312,6 +313,17 @@ def test_every_request_has_its_context(account: Account, condition: dict[str, An
     account.user(allow("bedrock:ListKnowledgeBases", "*", **condition))
     account.iam.tag_user(UserName="alice", Tags=[{"Key": "team", "Value": "red"}])
     assert account.may(account.key("alice"), "bedrock-agent", "ListKnowledgeBases") is allowed
+
+
+def test_a_session_is_its_role_to_a_condition_and_says_whether_mfa_was_used(account: Account) -> None:
+    arn = account.role(trust={"AWS": ACCOUNT}, Path="/x/")
+    conditions = {"ArnEquals": {"aws:PrincipalArn": arn}, "Bool": {"aws:MultiFactorAuthPresent": "false"}}
+    document = written(allow("bedrock:ListKnowledgeBases", "*", **conditions))
+    account.iam.put_role_policy(RoleName="app", PolicyName="inline", PolicyDocument=document)
+    session = account.directory.role_principal(arn, "run-1")
+    assert session is not None
+    assert account.may(session, "bedrock-agent", "ListKnowledgeBases")
+    assert not account.may(replace(session, mfa=True), "bedrock-agent", "ListKnowledgeBases")
 
 
 def bucket_policy(*statements: dict[str, Any]) -> str:

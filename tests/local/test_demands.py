@@ -101,13 +101,20 @@ def test_a_geographic_profile_demands_the_profile_and_the_model_in_source_and_ev
     assert {one.context["bedrock:InferenceProfileArn"] for one in made[1:]} == {profile(f"us.{NOVA}")}
 
 
-def test_the_destinations_depend_on_the_source_region() -> None:
-    def regions(source: str) -> set[str]:
-        one = replace(request("bedrock-runtime", "Converse", modelId=f"apac.{NOVA}"), region=source)
-        return {demand.resource.split(":")[3] for demand in demands(one)[1:]}
+def test_the_source_is_demanded_even_where_it_is_no_destination() -> None:
+    name, source = "us.openai.gpt-5.4", "us-west-1"
+    assert source not in catalogue.destinations(name, source)
+    made = demands(replace(request("bedrock-runtime", "Converse", modelId=name), region=source))
+    assert model("openai.gpt-5.4", source) in [one.resource for one in made]
 
-    assert "ap-south-1" in regions("ap-south-1")
-    assert regions("ap-south-1") != regions("ap-southeast-2") or "ap-southeast-2" in regions("ap-southeast-2")
+
+def test_the_destinations_depend_on_the_source_region() -> None:
+    name = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    for source in ("eu-central-1", "eu-west-2"):
+        one = replace(request("bedrock-runtime", "Converse", modelId=name), region=source)
+        regions = {demand.resource.split(":")[3] for demand in demands(one)[1:]}
+        assert regions == {source, *catalogue.destinations(name, source)}
+    assert set(catalogue.destinations(name, "eu-central-1")) != set(catalogue.destinations(name, "eu-west-2"))
 
 
 def test_a_leg_in_another_region_is_asked_for_in_that_region() -> None:
