@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 __all__ = [
-    "SAR",
     "ApiRequest",
     "Context",
     "Demand",
+    "IamEntity",
+    "Irregular",
     "Lookup",
     "Row",
     "Rows",

@@ -16,6 +16,7 @@ from bedrock_gateway.local.demands import (
     ApiRequest,
     Context,
     Demand,
+    Irregular,
     Row,
     Rows,
     pass_role,
@@ -139,7 +140,7 @@ def _call_context(request: ApiRequest) -> Context:
     return context
 
 
-def _calls(action: str) -> tuple[Row | _Calling, ...]:
+def _calls(action: str) -> tuple[Irregular, ...]:
     return (_Calling(action), _guarded)
 
 
