@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bedrock_gateway._flow import Send, Timeouts
+    from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway._stream import AsyncStream, Stream
     from bedrock_gateway.aio import AsyncGateway
     from bedrock_gateway.client import Gateway
@@ -111,7 +111,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "_flow": ("Send", "Timeouts"),
+    "_commands": ("Send", "Timeouts"),
     "_stream": ("AsyncStream", "Stream"),
     "aio": ("AsyncGateway",),
     "client": ("Gateway",),

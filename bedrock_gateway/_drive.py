@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
-    from bedrock_gateway._flow import Flow
+    from bedrock_gateway._commands import Flow
 
 __all__ = ["AsyncPerform", "Perform", "arun", "run"]
 

@@ -14,7 +14,7 @@ from bedrock_gateway.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bedrock_gateway._flow import Send, Timeouts
+    from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
 
 __all__ = [

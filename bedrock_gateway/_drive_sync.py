@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _drive_clients as clients
-from bedrock_gateway._flow import Acquire, Deliver, Receive, Record, Send, Sleep, Timeouts
+from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Send, Sleep, Timeouts
 from bedrock_gateway._responses import BODY
 
 if TYPE_CHECKING:

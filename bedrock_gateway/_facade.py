@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _flow, _requests, _responses
+from bedrock_gateway._commands import Record
 from bedrock_gateway._fold import ConverseFold, InvokeFold
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.events import StructlogObserver, emitter
@@ -15,7 +17,8 @@ from bedrock_gateway.governance.rules import rules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bedrock_gateway._flow import Context, Flow, Send
+    from bedrock_gateway._commands import Flow, Send, Timeouts
+    from bedrock_gateway._flow import Context
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.results import IngestionJob
 
@@ -51,16 +54,14 @@ class Facade:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(principal={self.principal!r}, region={self.config.region!r})"
 
-    def _view(self, timeouts: _flow.Timeouts | None, *, resend_ambiguous: bool | None) -> Any:
-        from dataclasses import replace
-
-        view = copy.copy(self)
+    def _view(self, timeouts: Timeouts | None, *, resend_ambiguous: bool | None) -> Any:
         given: dict[str, Any] = {}
         if timeouts is not None:
             given["timeouts"] = timeouts
         if resend_ambiguous is not None:
             given["resend_ambiguous"] = resend_ambiguous
-        view._context = replace(self._context, **given)
+        view = copy.copy(self)
+        view.__dict__["_context"] = replace(self._context, **given)
         return view
 
     def _model(self, model: str | None) -> str:
@@ -109,14 +110,12 @@ class Facade:
         from bedrock_gateway import preflight
         from bedrock_gateway.preflight.readers import read_facts
 
-        facts = yield _flow.Record(lambda: read_facts(self.config, session))
+        facts = yield Record(lambda: read_facts(self.config, session))
         checks = preflight.run(self.config, self.principal, level, facts, emit=self._context.emit)
         return (yield from _flow.retried(checks, self._context))
 
 
 def _marked(parse: Callable[[Any, Send], Any], ctx: Context, reply: Any, send: Send) -> Any:
     """Parse, and say whether a local Bedrock answered."""
-    from dataclasses import replace
-
     result = parse(reply, send)
     return replace(result, local=True) if ctx.local else result

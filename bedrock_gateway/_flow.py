@@ -8,10 +8,11 @@ terminal event) holds `attempted` (when to send again), which holds `sent`. A fl
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from bedrock_gateway._commands import Deliver, Flow, Receive, Send, Sleep, Timeouts
 from bedrock_gateway._eventstream import CorruptFrameError, Decoder
 from bedrock_gateway.errors import (
     AccessDeniedError,
@@ -30,110 +31,9 @@ if TYPE_CHECKING:
     from bedrock_gateway._fold import Fold
     from bedrock_gateway.results import IngestionJob, Usage
 
-__all__ = [
-    "Acquire",
-    "Context",
-    "Deliver",
-    "Flow",
-    "Receive",
-    "Record",
-    "Rule",
-    "Send",
-    "Sleep",
-    "Timeouts",
-    "call",
-    "poll_ingestion",
-    "stream",
-]
+__all__ = ["Context", "call", "poll_ingestion", "retried", "stream"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Deadlines in seconds."""
-
-    connect: float = 5.0
-    """To open a connection, the wait for a free one included."""
-    first_byte: float = 60.0
-    """From the request to the first byte of its answer; of a unary call that is the whole generation."""
-    idle: float = 30.0
-    """Between two events of a stream: a trickle of bytes is not progress."""
-    total: float = 600.0
-    """The whole call: every attempt, every wait, the whole stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Call an AWS operation; answered with boto3's reply dict."""
-
-    service: str
-    operation: str
-    params: Mapping[str, Any] = field(repr=False)
-    resend: str = "free"
-    stream: str | None = None
-    region: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    capability: str | None = None
-    model_id: str | None = None
-    knowledge_base: str | None = None
-    """Configured name, for the rules."""
-    first_byte: float | None = None
-    """Seconds to wait for the answer to begin; None: what the driver was built with."""
-    until: float | None = None
-    """Deadline of the whole call, on the driver's monotonic clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receive:
-    """Read once from a stream's body; answered with bytes, a list of parsed events, or None at its end."""
-
-    body: Any
-    until: float | None = None
-    """When the stream is idle or over, on the driver's monotonic clock; bytes before that do not move it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """Hand events to the caller."""
-
-    events: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Wait."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Acquire:
-    """Wait for a permit: an object with ``acquire(timeout)`` and ``acquire_async(timeout)``."""
-
-    permit: Any
-    until: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Write a ledger or audit entry: a callable that may block."""
-
-    entry: Callable[[], Any]
-
-
-Command = Send | Receive | Deliver | Sleep | Acquire | Record
-Flow = Generator[Any, Any, T]
-
-
-class Rule(Protocol):
-    """Runs before anything is sent, once a call, in the order given.
-
-    Return the request, changed or not (``dataclasses.replace``), or raise `GovernanceError`: nothing is sent then.
-    """
-
-    def __call__(self, send: Send, /) -> Send:
-        """Judge *send*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,32 +137,45 @@ def _retry_scheduled(ctx: Context, tally: _Tally, wait: float, error: GatewayErr
 def _received(send: Send, ctx: Context, tally: _Tally, fold: Fold) -> Flow[Any]:
     reply = yield send
     tally.request_id = _request_id(reply)
-    decoder, delivered = Decoder(), False
-    idle_from, patience = ctx.now(), ctx.timeouts.first_byte
+    shown = _Shown()
     try:
-        while not fold.done:
-            until = min(idle_from + patience, send.until or float("inf"))
-            chunk = yield Receive(reply[send.stream], until)
-            if chunk is None:
-                break
-            events = fold.feed(decoder.feed(chunk) if isinstance(chunk, bytes) else chunk)
-            if events:
-                idle_from, patience = ctx.now(), ctx.timeouts.idle
-                if tally.first_token is None and any(getattr(one, "text", "") for one in events):
-                    tally.first_token = idle_from - tally.started
-                delivered = True
-                yield Deliver(events)
-            if fold.failed:
-                raise from_frame(send, *fold.failed, tally.request_id, tally.attempts)
-    except Exception as cause:
+        yield from _delivered(reply[send.stream], send, ctx, tally, fold, shown)
+    except Exception as cause:  # noqa: BLE001 - after the terminal event the answer is whole, whatever follows it
         if not fold.complete:
             tally.usage = fold.usage
             over = send.until is not None and ctx.now() >= send.until
-            raise _interrupted(cause, send, tally, fold, delivered=delivered, over=over) from None
+            raise _interrupted(cause, send, tally, fold, delivered=shown.any, over=over) from None
     tally.usage = fold.usage
     if not fold.complete:
-        raise _cut("truncated", send, tally, fold, delivered=delivered)
+        raise _cut("truncated", send, tally, fold, delivered=shown.any)
     return fold.result(tally.request_id, local=ctx.local)
+
+
+@dataclass(slots=True)
+class _Shown:
+    """Whether the caller has seen anything of a stream."""
+
+    any: bool = False
+
+
+def _delivered(body: Any, send: Send, ctx: Context, tally: _Tally, fold: Fold, shown: _Shown) -> Flow[None]:
+    """Read *body* to its end, its deadline or its error, and hand over what comes."""
+    decoder = Decoder()
+    idle_from, patience = ctx.now(), ctx.timeouts.first_byte
+    while not fold.done:
+        until = min(idle_from + patience, send.until or float("inf"))
+        chunk = yield Receive(body, until)
+        if chunk is None:
+            return
+        events = fold.feed(decoder.feed(chunk) if isinstance(chunk, bytes) else chunk)
+        if events:
+            idle_from, patience = ctx.now(), ctx.timeouts.idle
+            if tally.first_token is None and any(getattr(one, "text", "") for one in events):
+                tally.first_token = idle_from - tally.started
+            shown.any = True
+            yield Deliver(events)
+        if fold.failed:
+            raise from_frame(send, *fold.failed, tally.request_id, tally.attempts)
 
 
 def _interrupted(

@@ -35,7 +35,7 @@ from bedrock_gateway.results import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bedrock_gateway._flow import Send
+    from bedrock_gateway._commands import Send
 
 __all__ = ["ConverseFold", "Fold", "InvokeFold", "usage_from"]
 

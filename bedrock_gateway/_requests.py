@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bedrock_gateway._flow import Send
+from bedrock_gateway._commands import Send
 from bedrock_gateway.capabilities import operation
 from bedrock_gateway.errors import ConfigError
 

@@ -30,7 +30,7 @@ from bedrock_gateway.results import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bedrock_gateway._flow import Send
+    from bedrock_gateway._commands import Send
 
 __all__ = [
     "BODY",

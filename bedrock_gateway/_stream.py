@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from bedrock_gateway._commands import Deliver, Send
 from bedrock_gateway._drive_sync import close_body
-from bedrock_gateway._flow import Deliver, Send
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -87,7 +87,7 @@ class Stream(_Stepper):
     Nothing is checked or sent before it is entered. Leaving it early closes the connection.
     """
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Self:
         self._begin()
         self._advance()
         return self
@@ -139,7 +139,7 @@ class AsyncStream(_Stepper):
     Nothing is checked or sent before it is entered. Leaving it early closes the connection.
     """
 
-    async def __aenter__(self) -> AsyncStream:
+    async def __aenter__(self) -> Self:
         self._begin()
         await self._advance()
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bedrock_gateway import _requests, _responses
 from bedrock_gateway._drive import AsyncPerform, arun
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from bedrock_gateway._flow import Send, Timeouts
+    from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.results import (
         Answer,
@@ -191,7 +191,7 @@ class AsyncGateway(Facade):
         """Close the connections; may be called again."""
         await self._perform.close()
 
-    async def __aenter__(self) -> AsyncGateway:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

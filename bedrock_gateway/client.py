@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bedrock_gateway import _requests, _responses
 from bedrock_gateway._drive import Perform, run
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from bedrock_gateway._flow import Send, Timeouts
+    from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.results import (
         Answer,
@@ -187,7 +187,7 @@ class Gateway(Facade):
         """Close the connections; may be called again."""
         self._perform.close()
 
-    def __enter__(self) -> Gateway:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -70,6 +70,7 @@ class RetryScheduled:
     model_id: str | None
     region: str | None
     attempts: int
+    """Requests sent so far."""
     wait_seconds: float
     error_code: str
     local: bool = False
@@ -110,7 +111,9 @@ class CheckEnded:
     name: ClassVar[str] = "preflight.check_ended"
 
     check: str
+    """Its id, such as ``LOG-01``."""
     status: str
+    """``pass``, ``warn``, ``fail``, ``unknown``, ``skip`` or ``not_applicable``."""
     principal: str | None = None
     region: str | None = None
     duration_seconds: float = 0.0
@@ -123,8 +126,10 @@ class PreflightEnded:
 
     name: ClassVar[str] = "preflight.ended"
 
-    level: str
+    preflight_level: str
+    """``minimal`` or ``standard``; ``level`` is the line's own, of the log."""
     outcome: str
+    """``ok`` or ``failed``."""
     principal: str | None = None
     region: str | None = None
     failed: int = 0

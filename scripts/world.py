@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from bedrock_gateway import Gateway, GatewayConfig
-from bedrock_gateway.iam import generate, roles
+from bedrock_gateway.iam import roles
+from bedrock_gateway.iam.generate import generate
 
 if TYPE_CHECKING:
     from pathlib import Path

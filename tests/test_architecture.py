@@ -15,12 +15,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 # Each layer may import the layers above it (and itself).
 LAYERS = (
     {"errors"},
-    {"_toml_lines", "capabilities", "events", "results", "_config_file", "config"},
+    {"_toml_lines", "_commands", "capabilities", "events", "results", "_config_file", "config"},
     {"governance", "families", "_requests", "_responses", "_fold", "_eventstream"},
     {"_flow"},
     {"_drive"},
     {"preflight"},
-    {"_stream", "client", "aio"},
+    {"_stream", "_facade", "client", "aio"},
     {"setup"},
     {"cli", "__main__"},
 )

@@ -1,4 +1,4 @@
-"""`__all__` says exactly what may be imported, in order."""
+"""`__all__` says exactly what may be imported; its order is ruff's business."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def public_modules() -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["bedrock_gateway", *public_modules()])
-def test_everything_in_all_can_be_imported_and_is_sorted(name: str) -> None:
+def test_everything_in_all_can_be_imported(name: str) -> None:
     if name.startswith("bedrock_gateway.local"):
         pytest.importorskip("moto")
     module = importlib.import_module(name)
     exported = getattr(module, "__all__", None)
     if exported is None:
         return
-    assert list(exported) == sorted(exported)
+    assert len(exported) == len(set(exported))
     for item in exported:
         assert getattr(module, item) is not None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bedrock_gateway import GovernanceError, ThrottledError, TransportError
-from bedrock_gateway._flow import Context, Send, Sleep, call
+from bedrock_gateway._commands import Send, Sleep
+from bedrock_gateway._flow import Context, call
 from bedrock_gateway.governance.retry import may_resend
 
 SEND = Send("bedrock-runtime", "Converse", {"modelId": "m"}, "billed", region="us-east-1", capability="converse")

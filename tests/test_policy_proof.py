@@ -10,7 +10,6 @@ succeed here, and `test_a_call_of_each_operation_succeeds` says which.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 from dataclasses import dataclass, field
@@ -22,13 +21,9 @@ pytest.importorskip("moto", reason="the local Bedrock is an extra")
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
-
-from bedrock_gateway.capabilities import CAPABILITIES, Scope
-from bedrock_gateway.iam import generate, roles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

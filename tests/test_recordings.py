@@ -9,17 +9,27 @@ import gzip
 import json
 import socketserver
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tenacity.stop import stop_after_attempt
 
 from bedrock_gateway import AsyncGateway, Gateway, GatewayConfig, GatewayError, ServiceError, StreamInterruptedError
 from bedrock_gateway._eventstream import Decoder
 from bedrock_gateway.governance.retry import RetryPolicy
-from tenacity.stop import stop_after_attempt
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODEL = "us.amazon.nova-lite-v1:0"
-OPERATIONS = ("Converse", "ConverseStream", "InvokeModel", "InvokeModelWithResponseStream", "Retrieve", "RetrieveAndGenerate")
+OPERATIONS = (
+    "Converse",
+    "ConverseStream",
+    "InvokeModel",
+    "InvokeModelWithResponseStream",
+    "Retrieve",
+    "RetrieveAndGenerate",
+)
 DROPPED = {"content-length", "transfer-encoding", "connection", "content-encoding", "date"}
 
 

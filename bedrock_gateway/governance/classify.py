@@ -26,7 +26,7 @@ from bedrock_gateway.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bedrock_gateway._flow import Send
+    from bedrock_gateway._commands import Send
 
 __all__ = ["cleaned", "from_frame", "outcome_sent", "service_error", "translate"]
 
@@ -252,7 +252,7 @@ _MEMBER = re.compile(r"(?:parameter|in input): (?:\"(\w+)\"|([\w.\[\]]+))|parame
 
 
 def _invalid(send: Send, text: str, attempts: int) -> InvalidRequestError:
-    """botocore's message quotes the value; only the names of the members are kept."""
+    """Botocore's message quotes the value; only the names of the members are kept."""
     members = sorted({one for found in _MEMBER.finditer(text) for one in found.groups() if one})
     return InvalidRequestError(
         f"{send.operation}: the request is not valid: check {', '.join(members[:5]) or 'its members'}; nothing was sent",

@@ -29,7 +29,7 @@ from bedrock_gateway.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bedrock_gateway._flow import Send
+    from bedrock_gateway._commands import Send
 
 __all__ = ["RetryPolicy", "may_resend"]
 
@@ -38,25 +38,30 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 _UNTRUSTED = "SSLError"
 
 
-def _ambiguous(send: Send, *, opted_in: bool) -> bool:
-    return send.resend in {"free", "token"} or opted_in
+def _transport(error: TransportError, *, ambiguous: bool, opted_in: bool) -> bool:  # noqa: ARG001 - one signature for the table
+    return type(error.__cause__).__name__ != _UNTRUSTED and (error.sent is False or ambiguous)
+
+
+def _interrupted(error: StreamInterruptedError, *, ambiguous: bool, opted_in: bool) -> bool:  # noqa: ARG001
+    return error.may_resend or (error.reason != "deadline" and error.partial is None and opted_in)
+
+
+# Error class, the narrower before the wider → whether to send again, where *ambiguous* says that a second bill is excluded or accepted.
+_JUDGES: tuple[tuple[type[GatewayError], Callable[..., bool]], ...] = (
+    (TransportError, _transport),
+    (ModelFailedError, lambda error, **_: error.original_status in _PASSING),
+    (ModelTimeoutError, lambda _, *, ambiguous, **__: ambiguous),
+    (ServiceError, lambda error, **_: error.retryable),
+    (StreamInterruptedError, _interrupted),
+    (MalformedResponseError, lambda _, *, ambiguous, **__: ambiguous),
+)
 
 
 def may_resend(error: GatewayError, send: Send, *, opted_in: bool = False) -> bool:
     """Whether *send* may go out again after *error* without being billed twice, or its caller accepts that."""
-    if isinstance(error, TransportError):
-        if type(error.__cause__).__name__ == _UNTRUSTED:
-            return False
-        return error.sent is False or _ambiguous(send, opted_in=opted_in)
-    if isinstance(error, ModelFailedError):
-        return error.original_status in _PASSING
-    if isinstance(error, ModelTimeoutError):
-        return _ambiguous(send, opted_in=opted_in)
-    if isinstance(error, ServiceError):
-        return error.retryable
-    if isinstance(error, StreamInterruptedError):
-        return error.may_resend or (error.reason != "deadline" and error.partial is None and opted_in)
-    return isinstance(error, MalformedResponseError) and _ambiguous(send, opted_in=opted_in)
+    ambiguous = send.resend in {"free", "token"} or opted_in
+    judge = next((judge for kind, judge in _JUDGES if isinstance(error, kind)), None)
+    return judge is not None and judge(error, ambiguous=ambiguous, opted_in=opted_in)
 
 
 @dataclass(frozen=True, slots=True)

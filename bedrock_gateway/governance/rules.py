@@ -11,7 +11,7 @@ from bedrock_gateway.errors import ConfigError, GovernanceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bedrock_gateway._flow import Send
+    from bedrock_gateway._commands import Send
     from bedrock_gateway.config import GatewayConfig
 
 __all__ = ["rules_of"]

@@ -77,9 +77,8 @@ def _check_ingestion(ingestion: Mapping[str, Any]) -> None:
     strategy = chunking["chunkingStrategy"]
     if strategy not in _CHUNKING_MEMBERS:
         raise invalid(f"The chunking strategy {strategy} is not served by the local Bedrock; use {', '.join(_CHUNKING_MEMBERS)}.")  # fmt: skip
-    member = _CHUNKING_MEMBERS[strategy]
-    if member is not None and member not in chunking:
-        raise invalid(f"{member} is required for the chunking strategy {strategy}.")
+    if (needed := _CHUNKING_MEMBERS[strategy]) is not None and needed not in chunking:
+        raise invalid(f"{needed} is required for the chunking strategy {strategy}.")
 
 
 def _check(call: Call, base: KnowledgeBase, *, own_id: str | None = None) -> None:

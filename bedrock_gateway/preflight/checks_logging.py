@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Generator
 from typing import Any
 
-from bedrock_gateway._flow import Send
+from bedrock_gateway._commands import Send
 from bedrock_gateway.preflight.flow import Check, Finding, Probe
 
 __all__ = ["CHECKS", "logging_configuration"]

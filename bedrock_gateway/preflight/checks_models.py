@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bedrock_gateway._flow import Send
+from bedrock_gateway._commands import Send
 from bedrock_gateway.capabilities.models import ModelId, parse_model_id, profiles_for
 from bedrock_gateway.errors import ConfigError, NotFoundError
 from bedrock_gateway.preflight.flow import Check, Finding, Probe

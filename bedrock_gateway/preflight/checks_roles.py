@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from bedrock_gateway._flow import Send
+from bedrock_gateway._commands import Send
 from bedrock_gateway.capabilities import Scope
 from bedrock_gateway.errors import NotFoundError
 from bedrock_gateway.iam.document import Policy, PolicyError, Statement

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._flow import Send
+from bedrock_gateway._commands import Send
 from bedrock_gateway.errors import AccessDeniedError, GatewayError, ServiceError
 from bedrock_gateway.events import CheckEnded, PreflightEnded
 from bedrock_gateway.preflight.catalogue import IAM_ACTIONS, Level, Row, rows
@@ -114,7 +114,7 @@ def run(
 
 def _ended(report: Report) -> PreflightEnded:
     return PreflightEnded(
-        level=report.level,
+        preflight_level=report.level,
         outcome="ok" if report.ok else "failed",
         principal=report.principal,
         region=report.region,

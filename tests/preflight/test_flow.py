@@ -26,7 +26,7 @@ from bedrock_gateway.preflight.catalogue import IAM_ACTIONS
 from bedrock_gateway.preflight.render import as_text
 
 if TYPE_CHECKING:
-    from bedrock_gateway._flow import Send
+    from bedrock_gateway._commands import Send
 
 ACCOUNT, REGION, ROLE = "111122223333", "us-east-1", "AmazonBedrockGateway-logging"
 MODEL = "amazon.nova-lite-v1:0"

@@ -1,0 +1,98 @@
+"""What a flow may ask for: the commands it yields, the deadlines they carry, and the rule that sees a request first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["Acquire", "Command", "Deliver", "Flow", "Receive", "Record", "Rule", "Send", "Sleep", "Timeouts"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Deadlines in seconds."""
+
+    connect: float = 5.0
+    """To open a connection, the wait for a free one included."""
+    first_byte: float = 60.0
+    """From the request to the first byte of its answer; of a unary call that is the whole generation."""
+    idle: float = 30.0
+    """Between two events of a stream: a trickle of bytes is not progress."""
+    total: float = 600.0
+    """The whole call: every attempt, every wait, the whole stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Call an AWS operation; answered with boto3's reply dict."""
+
+    service: str
+    operation: str
+    params: Mapping[str, Any] = field(repr=False)
+    resend: str = "free"
+    stream: str | None = None
+    region: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    capability: str | None = None
+    model_id: str | None = None
+    knowledge_base: str | None = None
+    """Configured name, for the rules."""
+    first_byte: float | None = None
+    """Seconds to wait for the answer to begin; None: what the driver was built with."""
+    until: float | None = None
+    """Deadline of the whole call, on the driver's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Read once from a stream's body; answered with bytes, a list of parsed events, or None at its end."""
+
+    body: Any
+    until: float | None = None
+    """When the stream is idle or over, on the driver's monotonic clock; bytes before that do not move it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Hand events to the caller."""
+
+    events: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Wait for a permit: an object with ``acquire(timeout)`` and ``acquire_async(timeout)``."""
+
+    permit: Any
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write a ledger or audit entry: a callable that may block."""
+
+    entry: Callable[[], Any]
+
+
+Command = Send | Receive | Deliver | Sleep | Acquire | Record
+Flow = Generator[Any, Any, T]
+
+
+class Rule(Protocol):
+    """Runs before anything is sent, once a call, in the order given.
+
+    Return the request, changed or not (``dataclasses.replace``), or raise `GovernanceError`: nothing is sent then.
+    """
+
+    def __call__(self, send: Send, /) -> Send:
+        """Judge *send*."""
