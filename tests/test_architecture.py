@@ -143,7 +143,7 @@ def test_the_judge_never_loads_what_it_judges() -> None:
     pytest.importorskip("moto")
     loaded = modules_after(
         "import bedrock_gateway.local, bedrock_gateway.local.app, bedrock_gateway.local.authorization, bedrock_gateway.local.control,"
-        " bedrock_gateway.local.runtime, bedrock_gateway.local.knowledge, bedrock_gateway.local.retrieval"
+        " bedrock_gateway.local.models.runtime, bedrock_gateway.local.knowledge.bases, bedrock_gateway.local.knowledge.retrieval"
     )
     judged = {"capabilities", "iam.generate", "iam.roles", "iam.trust", "config", "client", "aio", "_flow", "_drive"}
     assert not {name for name in loaded if within(name.removeprefix("bedrock_gateway."), judged)}

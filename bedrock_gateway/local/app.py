@@ -16,13 +16,13 @@ from urllib.parse import quote
 
 from bedrock_gateway.local.aws import InProcessAws
 from bedrock_gateway.local.call import Call, Fault, Handler
-from bedrock_gateway.local.message import Request, Response
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.signature import Claim, SignatureFault, claim_of, verify
-from bedrock_gateway.local.wire import BEDROCK_SERVICES, Match, named_service, resolve
-from bedrock_gateway.local.wire_errors import error_response, protocol_of, signature_error
-from bedrock_gateway.local.wire_input import parse
-from bedrock_gateway.local.wire_output import respond
+from bedrock_gateway.local.wire.errors import error_response, protocol_of, signature_error
+from bedrock_gateway.local.wire.message import Request, Response
+from bedrock_gateway.local.wire.replies import respond
+from bedrock_gateway.local.wire.requests import parse
+from bedrock_gateway.local.wire.routes import BEDROCK_SERVICES, Match, named_service, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["App", "handlers"]
 
 _log = logging.getLogger(__name__)
-_HANDLER_MODULES = ("control", "runtime", "knowledge", "retrieval", "vectors")
+_HANDLER_MODULES = ("control", "models.runtime", "knowledge.bases", "knowledge.retrieval", "knowledge.vectors")
 _FORGETFUL = ("iam", "sts")
 """Services of which moto drops members that rights depend on."""
 _OK = 200
@@ -45,10 +45,7 @@ def handlers() -> Mapping[tuple[str, str], Handler]:
     """Return every handler of ours by service and operation; their modules are imported at the first request."""
     found: dict[tuple[str, str], Handler] = {}
     for name in _HANDLER_MODULES:
-        try:
-            found |= import_module(f"bedrock_gateway.local.{name}").HANDLERS
-        except ModuleNotFoundError:
-            continue
+        found |= import_module(f"bedrock_gateway.local.{name}").HANDLERS
     return found
 
 

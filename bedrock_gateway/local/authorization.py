@@ -11,7 +11,16 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.iam.evaluate import AccessRequest, Decision, evaluate
-from bedrock_gateway.local.demands import ApiRequest, Context, Demand, IamEntity, Lookup, Rows, WrappedModel, rows_of
+from bedrock_gateway.local.demands.rows import (
+    ApiRequest,
+    Context,
+    Demand,
+    IamEntity,
+    Lookup,
+    Rows,
+    WrappedModel,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from bedrock_gateway.iam.document import Policy
@@ -81,14 +90,14 @@ class AccountLookup:
 
     def application_profile(self, identifier: str, region: str) -> WrappedModel | None:
         """Return what an application inference profile wraps."""
-        from bedrock_gateway.local.targets import ApplicationProfiles
+        from bedrock_gateway.local.models.targets import ApplicationProfiles
 
         found = self.state.of(ApplicationProfiles).find(identifier, region)
         return WrappedModel(found.model_id, found.destinations) if found else None
 
     def knowledge_base_role(self, identifier: str, region: str) -> str | None:
         """Return the ARN of a knowledge base's role."""
-        from bedrock_gateway.local.knowledge_store import KnowledgeStore
+        from bedrock_gateway.local.knowledge.store import KnowledgeStore
 
         found = self.state.of(KnowledgeStore).bases.get((region, identifier.rpartition("/")[2]))
         return found.role_arn if found else None
@@ -104,27 +113,21 @@ class AccountLookup:
 
 @cache
 def _rows() -> Rows:
-    from bedrock_gateway.local import (
-        demands_iam,
-        demands_inference,
-        demands_knowledge,
-        demands_s3,
-        demands_services,
-    )
+    from bedrock_gateway.local.demands import iam, inference, knowledge, s3, services
 
     return {
-        **demands_inference.RUNTIME,
-        **demands_inference.CONTROL,
-        **demands_knowledge.AGENT,
-        **demands_knowledge.AGENT_RUNTIME,
-        **demands_s3.S3,
-        **demands_services.VECTORS,
-        **demands_services.LOGS,
-        **demands_services.KMS,
-        **demands_services.CLOUDWATCH,
-        **demands_services.TAGGING,
-        **demands_iam.IAM,
-        **demands_iam.STS,
+        **inference.RUNTIME,
+        **inference.CONTROL,
+        **knowledge.AGENT,
+        **knowledge.AGENT_RUNTIME,
+        **s3.S3,
+        **services.VECTORS,
+        **services.LOGS,
+        **services.KMS,
+        **services.CLOUDWATCH,
+        **services.TAGGING,
+        **iam.IAM,
+        **iam.STS,
     }
 
 

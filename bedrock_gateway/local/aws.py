@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from bedrock_gateway.local.call import Fault
-from bedrock_gateway.local.message import Request
 from bedrock_gateway.local.moto_bridge import forward
-from bedrock_gateway.local.wire import service_model
+from bedrock_gateway.local.wire.message import Request
+from bedrock_gateway.local.wire.routes import service_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bedrock_gateway.iam.evaluate import Decision
     from bedrock_gateway.local.enforcement import Gate
-    from bedrock_gateway.local.message import Response
     from bedrock_gateway.local.principals import Principal
+    from bedrock_gateway.local.wire.message import Response
 
 __all__ = ["InProcessAws"]
 

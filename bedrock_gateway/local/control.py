@@ -6,9 +6,10 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.local import catalogue, logging_config
+from bedrock_gateway.local import logging_config
 from bedrock_gateway.local.call import Fault, Reply
-from bedrock_gateway.local.targets import ApplicationProfile, ApplicationProfiles
+from bedrock_gateway.local.models import catalogue
+from bedrock_gateway.local.models.targets import ApplicationProfile, ApplicationProfiles
 
 if TYPE_CHECKING:
     from bedrock_gateway.local.call import Call, Handlers

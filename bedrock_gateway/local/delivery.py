@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bedrock_gateway.local.call import Call
+    from bedrock_gateway.local.models.targets import Target
     from bedrock_gateway.local.principals import Principal
-    from bedrock_gateway.local.targets import Target
 
 __all__ = ["LOG_STREAM", "Configurations", "Deliveries", "Logged", "bucket_allows", "deliver", "log_folder", "put_line"]
 

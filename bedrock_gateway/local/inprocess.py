@@ -11,14 +11,14 @@ import io
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bedrock_gateway.local.message import Request
+from bedrock_gateway.local.wire.message import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from typing import Self
 
     from bedrock_gateway.local.app import App
-    from bedrock_gateway.local.message import Response
+    from bedrock_gateway.local.wire.message import Response
 
 __all__ = ["attach"]
 

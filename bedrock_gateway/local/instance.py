@@ -9,7 +9,7 @@ from bedrock_gateway.local.app import App
 from bedrock_gateway.local.call import State
 from bedrock_gateway.local.enforcement import MODES, Decided, Gate
 from bedrock_gateway.local.inprocess import attach
-from bedrock_gateway.local.model import Pacing
+from bedrock_gateway.local.models.model import Pacing
 from bedrock_gateway.local.moto_bridge import LOCK
 from bedrock_gateway.local.principals import Directory
 from bedrock_gateway.local.server import serving

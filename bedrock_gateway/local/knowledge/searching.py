@@ -1,0 +1,106 @@
+"""Find the passages of a knowledge base that a question is about, with the rights of the knowledge base's role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.local.call import Call, Fault
+from bedrock_gateway.local.knowledge import filters, vectors
+from bedrock_gateway.local.knowledge.embedding import embed
+from bedrock_gateway.local.knowledge.ranking import lexical_scores, relevance
+from bedrock_gateway.local.knowledge.store import KnowledgeBase, invalid
+from bedrock_gateway.local.service_role import assumed, require
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Passage", "search"]
+
+_DEFAULT_RESULTS = 5
+_MAX_RESULTS = 100
+_UNSERVED = ("rerankingConfiguration", "implicitFilterConfiguration")
+_INTERNAL_KEYS = frozenset({"AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"})
+_SOURCE_URI = "x-amz-bedrock-kb-source-uri"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One chunk that was found."""
+
+    text: str
+    uri: str
+    metadata: dict[str, Any]
+    score: float
+
+    def reference(self) -> dict[str, Any]:
+        """Return it as a ``RetrievedReference``."""
+        return {
+            "content": {"text": self.text, "type": "TEXT"},
+            "location": {"type": "S3", "s3Location": {"uri": self.uri}},
+            "metadata": self.metadata,
+        }
+
+    def result(self) -> dict[str, Any]:
+        """Return it as a ``KnowledgeBaseRetrievalResult``."""
+        return {**self.reference(), "score": self.score}
+
+
+def search(call: Call, base: KnowledgeBase, question: str, configuration: Mapping[str, Any] | None) -> list[Passage]:
+    """Return the passages for *question*, best first, as a ``retrievalConfiguration`` asks.
+
+    Raises:
+        Fault: ``ValidationException`` for a search that S3 Vectors or the local Bedrock does not serve, or where the
+            role cannot embed; ``AccessDeniedException`` where it cannot search.
+    """
+    options = _options(configuration or {})
+    wanted = options.get("numberOfResults", _DEFAULT_RESULTS)
+    query_filter = filters.translate(options["filter"]) if "filter" in options else None
+    _check_role(call, base)
+    index = vectors.find_index(call.account, call.region, base.index_arn)
+    if index is None:
+        raise Fault("ResourceNotFoundException", f"The vector index {base.index_arn} does not exist.", 404)
+    hits = vectors.query(index, embed(question, base.dimensions), query_filter=query_filter)
+    hits = [hit for hit in hits if "AMAZON_BEDROCK_TEXT" in hit.metadata]
+    lexical = lexical_scores(question, [hit.metadata["AMAZON_BEDROCK_TEXT"] for hit in hits])
+    found = [_passage(hit, relevance(hit.similarity, score)) for hit, score in zip(hits, lexical, strict=True)]
+    return sorted(found, key=lambda passage: -passage.score)[:wanted]
+
+
+def _options(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "managedSearchConfiguration" in configuration:
+        raise invalid(
+            "managedSearchConfiguration is for managed knowledge bases, which the local Bedrock does not serve."
+        )
+    options: Mapping[str, Any] = configuration.get("vectorSearchConfiguration") or {}
+    for member in _UNSERVED:
+        if member in options:
+            raise invalid(f"The local Bedrock does not serve {member}; leave it out.")
+    if options.get("overrideSearchType") == "HYBRID":
+        raise invalid("HYBRID search type is not supported for search operation on index S3_VECTORS. Retry your request with a different search type.")  # fmt: skip
+    if not 1 <= options.get("numberOfResults", _DEFAULT_RESULTS) <= _MAX_RESULTS:
+        raise invalid(f"numberOfResults must be between 1 and {_MAX_RESULTS}.")
+    return options
+
+
+def _check_role(call: Call, base: KnowledgeBase) -> None:
+    try:
+        role = assumed(call, base)
+    except Fault as fault:
+        raise Fault("AccessDeniedException", f"Bedrock Knowledge Base was unable to assume the given role {base.role_arn}: {fault.message}", 403) from fault  # fmt: skip
+    try:
+        require(call, role, "bedrock:InvokeModel", base.embedding_model_arn)
+    except Fault as fault:
+        raise invalid(
+            f"Knowledge base role {base.role_arn} is not able to call specified embedding model "
+            f"{base.embedding_model_arn}: {fault.message}"
+        ) from fault
+    # S3 Vectors asks for GetVectors too as soon as a query filters or returns metadata.
+    for action in ("s3vectors:QueryVectors", "s3vectors:GetVectors"):
+        require(call, role, action, base.index_arn)
+
+
+def _passage(hit: vectors.Hit, score: float) -> Passage:
+    shown = {name: value for name, value in hit.metadata.items() if name not in _INTERNAL_KEYS}
+    metadata = {**shown, "x-amz-bedrock-kb-chunk-id": hit.key}
+    return Passage(hit.metadata["AMAZON_BEDROCK_TEXT"], str(shown.get(_SOURCE_URI, "")), metadata, round(score, 7))

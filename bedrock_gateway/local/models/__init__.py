@@ -1,0 +1,1 @@
+"""The stand-in for models: catalogue, bodies by vendor, Converse, streams, what is answered."""
