@@ -121,6 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(self._answer(request), request.method)
 
+    def handle_expect_100(self) -> bool:
+        """Ask for the body at once: what is written here is buffered, and boto3 waits a second for it at each PutObject."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def _body(self, headers: Mapping[str, str]) -> bytes:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return b"".join(self._chunks())
