@@ -1,0 +1,83 @@
+"""`policy generate CAPABILITY…`: the policy of named capabilities, and what is told about any generated policy.
+
+Warnings, and what AWS does not state but the policy assumes, go to stderr and into the file of ``--report``: one more
+key inside the JSON would make IAM refuse it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.cli.output import emit_json, note
+from bedrock_gateway.cli.policy.scope import add_scope, scope_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from bedrock_gateway.capabilities import Scope
+    from bedrock_gateway.iam.generate import Generated
+
+__all__ = ["add_forms", "add_making", "run", "write"]
+
+# IAM's quota for the inline policies of one role, counted without whitespace; a managed policy holds 6,144.
+_INLINE_QUOTA = 10_240
+
+
+def add_forms(forms: argparse._SubParsersAction[Any]) -> None:
+    """Add ``generate``."""
+    parser = forms.add_parser("generate", help="the policy of named capabilities")
+    parser.add_argument("capabilities", nargs="+", metavar="CAPABILITY")
+    add_making(parser)
+    add_scope(parser)
+    parser.set_defaults(run=run)
+
+
+def add_making(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every form that generates a policy."""
+    parser.add_argument("--strict", action="store_true", help="leave out what is only assumed to be needed")
+    parser.add_argument("--report", metavar="FILE", help="write warnings and assumptions as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the policy of the named capabilities; 0.
+
+    Raises:
+        ConfigError: they name something that does not exist, is malformed, or is missing.
+    """
+    return write(args, args.capabilities, scope_of(args, args.capabilities))
+
+
+def write(args: argparse.Namespace, names: Sequence[str], scope: Scope) -> int:
+    """Print the policy of capabilities *names* in *scope*, with its remarks on stderr; 0."""
+    from bedrock_gateway.iam.generate import generate
+
+    made = generate(names, scope, strict=args.strict)
+    for line in _remarks(made):
+        note(line)
+    if args.report:
+        _report(Path(args.report), made)
+    emit_json(made.policy.dump())
+    return 0
+
+
+def _remarks(made: Generated) -> list[str]:
+    lines = [f"warning: {text}" for text in made.warnings]
+    if made.policy.size > _INLINE_QUOTA:
+        lines.append(
+            f"warning: {made.policy.size} characters are over IAM's {_INLINE_QUOTA} for inline policies of a role"
+        )
+    lines += [f"assumed ({one.confidence}): {one.action} on {one.resource}: {one.why}" for one in made.assumptions]
+    return lines
+
+
+def _report(path: Path, made: Generated) -> None:
+    found = {
+        "size": made.policy.size,
+        "warnings": list(made.warnings),
+        "assumptions": [asdict(one) for one in made.assumptions],
+    }
+    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
