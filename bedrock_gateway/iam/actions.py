@@ -26,6 +26,8 @@ class Action:
     """Patterns of the resources that it can be scoped to; empty: only ``*`` works in a policy."""
     condition_keys: tuple[str, ...]
     """Keys of this action; AWS's global keys are not among them."""
+    optional: bool = False
+    """Whether a request may name no resource of these types: it is then authorised on ``*``."""
 
 
 @cache
@@ -46,9 +48,9 @@ def action(name: str) -> Action | None:
     row = _data()["actions"].get(prefix, {}).get(short)
     if row is None:
         return None
-    level, types, keys = row
+    level, types, keys, *optional = row
     arns = tuple(_data()["resources"][prefix][one] for one in types)
-    return Action(name, level, arns, tuple(keys))
+    return Action(name, level, arns, tuple(keys), bool(optional))
 
 
 def _pattern(arn: str) -> str:
@@ -56,14 +58,14 @@ def _pattern(arn: str) -> str:
 
 
 def fits(name: str, arn: str) -> bool:
-    """Whether a policy may put the action *name* on *arn*; an action without resource types takes ``*`` alone.
+    """Whether a policy may put the action *name* on *arn*.
 
-    The model ARN without a Region, of global profiles, is in AWS's guide but not in its reference: it fits too.
+    An action without resource types takes ``*`` alone; one whose types are all optional takes it too. The model ARN without a Region, of global profiles, is in AWS's guide but not in its reference: it fits too.
     """
     row = action(name)
     if row is None:
         return False
     if not row.arns or arn == "*":
-        return arn == "*" and not row.arns
+        return arn == "*" and (row.optional or not row.arns)
     regional = arn.replace(":bedrock:::", ":bedrock:any::")
     return any(re.fullmatch(_pattern(one), regional) for one in row.arns)

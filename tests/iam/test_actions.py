@@ -25,6 +25,11 @@ def test_what_is_not_an_action_is_none(name):
         ("bedrock:InvokeModel", "arn:aws:bedrock:us-east-1:111122223333:knowledge-base/K", False),
         ("bedrock:Retrieve", "*", False),
         ("logs:DescribeLogGroups", "arn:aws:logs:us-east-1:111122223333:log-group:x", False),
+        ("bedrock:CreateGuardrail", "*", True),
+        ("bedrock:CreateGuardrail", "arn:aws:bedrock:us-east-1:111122223333:guardrail/*", False),
+        ("bedrock:UpdateGuardrail", "*", False),
+        ("bedrock:UpdateGuardrail", "arn:aws:bedrock:us-east-1:111122223333:guardrail/abc", True),
+        ("sagemaker:InvokeEndpoint", "arn:aws:sagemaker:us-east-1:111122223333:endpoint/x", True),
     ],
 )
 def test_an_action_fits_its_own_resource_types(name, arn, expected):
@@ -33,3 +38,14 @@ def test_an_action_fits_its_own_resource_types(name, arn, expected):
 
 def test_the_reference_has_a_date():
     assert actions.data_date() >= "2026-09-26"
+
+
+def test_an_action_says_whether_its_resources_are_optional():
+    assert actions.action("bedrock:ListGuardrails").optional
+    assert not actions.action("bedrock:GetGuardrail").optional
+    assert not actions.action("bedrock:Rerank").optional
+
+
+def test_keys_of_enclaves_are_left_out_and_others_kept():
+    assert "kms:ViaService" in actions.action("kms:Decrypt").condition_keys
+    assert not any("RecipientAttestation" in key for key in actions.action("kms:Decrypt").condition_keys)
