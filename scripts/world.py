@@ -13,7 +13,9 @@ import boto3
 
 from bedrock_gateway import Gateway, GatewayConfig
 from bedrock_gateway.iam import roles
+from bedrock_gateway.iam.boundary import boundary
 from bedrock_gateway.iam.generate import generate
+from bedrock_gateway.iam.resources import boundary_arn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +131,9 @@ class World:
         self.person = self._session(key["AccessKeyId"], key["SecretAccessKey"])
 
     def create_role(self, name: str) -> dict[str, Any]:
-        """A role that *you* may assume, without any right yet."""
+        """A role that *you* may assume, without any right yet; the operator's comes with the bound on what it makes."""
+        if name == "operator":
+            self.create_boundary()
         allow = {
             "Effect": "Allow",
             "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/you"},
@@ -140,14 +144,26 @@ class World:
         )
         return role["Role"]
 
+    def create_boundary(self) -> None:
+        """The managed policy that caps every service role the operator makes; only the administrator can change it."""
+        scope = self.config.scope("operator")
+        path, _, name = scope.boundary.rpartition("/")
+        self.client(self.admin, "iam").create_policy(
+            PolicyName=name, Path=f"/{path}/", PolicyDocument=boundary(scope).to_json()
+        )
+
+    def policy(self, name: str) -> dict[str, Any]:
+        """What `bedrock-gateway policy --principal NAME` prints."""
+        config = self.config
+        return generate(config.principal(name).capabilities, config.scope(name)).policy.dump()
+
     def grant(self, name: str) -> dict[str, Any]:
         """Attach to role *name* exactly the policy generated for the principal of that name; return it."""
-        config = self.config
-        policy = generate(config.principal(name).capabilities, config.scope(name)).policy
+        policy = self.policy(name)
         self.client(self.admin, "iam").put_role_policy(
-            RoleName=name, PolicyName="generated", PolicyDocument=policy.to_json()
+            RoleName=name, PolicyName="generated", PolicyDocument=json.dumps(policy)
         )
-        return policy.dump()
+        return policy
 
     def become(self, name: str) -> boto3.Session:
         """A session of role *name*, with temporary credentials from STS."""
@@ -169,7 +185,11 @@ class World:
         logs.create_log_group(logGroupName=logging.log_group)
         logs.put_retention_policy(logGroupName=logging.log_group, retentionInDays=30)
         role = roles.logging_role(scope)
-        arn = iam.create_role(RoleName=logging.role, AssumeRolePolicyDocument=role.trust.to_json())["Role"]["Arn"]
+        arn = iam.create_role(
+            RoleName=logging.role,
+            AssumeRolePolicyDocument=role.trust.to_json(),
+            PermissionsBoundary=boundary_arn(scope),
+        )["Role"]["Arn"]
         iam.put_role_policy(RoleName=logging.role, PolicyName="deliver", PolicyDocument=role.permissions.to_json())
         self.client(operator, "s3").put_bucket_policy(
             Bucket=logging.bucket, Policy=roles.logging_bucket(scope).to_json()
@@ -193,10 +213,9 @@ class World:
         bucket = self.config.knowledge_bases["handbook"].sources[0].bucket
         self.client(self.admin, "s3").create_bucket(Bucket=bucket)
         s3, keys = self.client(operator, "s3"), []
-        for path in sorted(documents.rglob("*")):
-            if path.is_file() and path.suffix.lower() in DOCUMENTS:
-                keys.append(path.relative_to(documents).as_posix())
-                s3.put_object(Bucket=bucket, Key=keys[-1], Body=path.read_bytes())
+        for path in documents_below(documents):
+            keys.append(path.relative_to(documents).as_posix())
+            s3.put_object(Bucket=bucket, Key=keys[-1], Body=path.read_bytes())
         return keys
 
     def create_knowledge_base(self, gateway: Gateway, operator: boto3.Session) -> str:
@@ -205,9 +224,12 @@ class World:
         iam, vectors = self.client(operator, "iam"), self.client(operator, "s3vectors")
         documents = roles.kb_role(scope)
         path, _, name = handbook.role.rpartition("/")
-        arn = iam.create_role(RoleName=name, Path=f"/{path}/", AssumeRolePolicyDocument=documents.trust.to_json())[
-            "Role"
-        ]["Arn"]
+        arn = iam.create_role(
+            RoleName=name,
+            Path=f"/{path}/",
+            AssumeRolePolicyDocument=documents.trust.to_json(),
+            PermissionsBoundary=boundary_arn(scope),
+        )["Role"]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="read-and-index", PolicyDocument=documents.permissions.to_json())
         vectors.create_vector_bucket(vectorBucketName=handbook.vector_bucket)
         index = vectors.create_index(
@@ -223,6 +245,12 @@ class World:
         self.write_config()
         source = gateway.create_data_source("handbook", knowledge_base_id=knowledge_base.id)
         return source.id
+
+
+def documents_below(folder: Path) -> list[Path]:
+    """Every file below *folder* that a knowledge base can read as text; empty ones hold nothing to index."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in DOCUMENTS)
+    return sorted(path for path in found if path.stat().st_size)
 
 
 def document(statements: list[dict[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bedrock_gateway.capabilities.table import Capability, Confidence, Leg, Operation, Resource
+from bedrock_gateway.capabilities.table import Capability, Condition, Confidence, Leg, Operation, Resource
 
 _PASS_LOGGING_ROLE = Leg(
     "iam:PassRole",
@@ -23,8 +23,13 @@ def _logging(name: str, also: tuple[Leg, ...] = ()) -> Operation:
     return _one(name, "bedrock", f"bedrock:{name}", "*", also=also)
 
 
+# Without a bound on the role, whoever may write its policy and its trust can give himself any right through it.
+_GRANTING = frozenset({"CreateRole", "PutRolePolicy", "UpdateAssumeRolePolicy"})
+
+
 def _role(name: str) -> Operation:
-    return _one(name, "iam", f"iam:{name}", "logging-role")
+    bound: Condition | None = "bounded" if name in _GRANTING else None
+    return Operation(name, "iam", "free", (Leg(f"iam:{name}", "logging-role", condition=bound),))
 
 
 _READ_LOGGING = _logging("GetModelInvocationLoggingConfiguration")

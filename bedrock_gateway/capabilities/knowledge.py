@@ -39,8 +39,13 @@ def _agent(
     )
 
 
+# AWS gives these actions the key `iam:PermissionsBoundary`; what only reads or removes the role needs no bound.
+_GRANTING = frozenset({"CreateRole", "PutRolePolicy", "DeleteRolePolicy"})
+
+
 def _role(name: str) -> Operation:
-    return _one(name, "iam", f"iam:{name}", "knowledge-base-role")
+    bound: Condition | None = "bounded" if name in _GRANTING else None
+    return _one(name, "iam", f"iam:{name}", "provisioned-role", condition=bound)
 
 
 def _vectors(name: str, resource: Resource) -> Operation:
@@ -70,7 +75,7 @@ ROWS = (
             ),
             *(_vectors(name, "vector-index") for name in ("CreateIndex", "GetIndex", "DeleteIndex")),
         ),
-        "Whoever may write the policy of a role that Bedrock takes over decides what Bedrock may do with it.",
+        "Whoever may make the role and write its policy can also take it over: within its permissions boundary, no more.",
     ),
     Capability(
         "kb-create",

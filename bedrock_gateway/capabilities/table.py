@@ -32,6 +32,7 @@ Resource = Literal[
     "guardrail",
     "knowledge-base",
     "knowledge-base-role",
+    "provisioned-role",
     "logging-role",
     "managed-policies",
     "logging-group",
@@ -43,7 +44,8 @@ Resource = Literal[
 ]
 """What a leg is about; `iam.generate` turns it into the ARNs of a `Scope`."""
 
-Condition = Literal["passed-to-bedrock", "document-prefix"]
+Condition = Literal["passed-to-bedrock", "document-prefix", "bounded"]
+"""``bounded``: the role must have the permissions boundary of the scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class Scope:
     knowledge_base_roles: tuple[str, ...] = ()
     """Names with their path, without leading slash: ``bedrock-gateway/AmazonBedrockGateway-kb-handbook``."""
     logging_role: str = "AmazonBedrockGateway-logging"
+    boundary: str = "bedrock-gateway/AmazonBedrockGateway-boundary"
+    """Managed policy that bounds every service role made by a principal of ours; with its path, as a role's."""
     log_group: str = "/bedrock/invocations"
     logging_bucket: str | None = None
     logging_prefix: str = ""
@@ -160,7 +164,7 @@ class Scope:
     def _named(self) -> dict[str, tuple[str, ...]]:
         return {
             "knowledge_base": self.knowledge_bases,
-            "role": (*self.knowledge_base_roles, self.logging_role),
+            "role": (*self.knowledge_base_roles, self.logging_role, self.boundary),
             "log_group": (self.log_group,),
             "bucket": (*((self.logging_bucket,) if self.logging_bucket else ()), *(one for one, _ in self.documents)),
             "prefix": (self.logging_prefix, *(prefix for _, prefix in self.documents)),

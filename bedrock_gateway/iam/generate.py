@@ -31,6 +31,7 @@ REQUIRED = {
     "model": ("models", "--model"),
     "foundation-model": ("models", "--model"),
     "knowledge-base-role": ("knowledge_base_roles", "--kb-role"),
+    "provisioned-role": ("knowledge_base_roles", "--kb-role"),
     "document-bucket": ("documents", "--documents"),
     "document-object": ("documents", "--documents"),
     "vector-bucket": ("vector_indexes", "--vector-index"),

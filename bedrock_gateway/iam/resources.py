@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.capabilities.table import Condition, Leg
 
-__all__ = ["Target", "model_targets", "targets"]
+__all__ = ["ROLE_PATH", "Target", "boundary_arn", "model_targets", "ours", "targets"]
+
+ROLE_PATH = "bedrock-gateway/"
+"""Where kb-provision makes roles, and nowhere else."""
 
 Conditions = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
 
@@ -118,6 +121,25 @@ def _role(scope: Scope, name: str) -> str:
     return _arn(scope, "iam", f"role/{name}", region="")
 
 
+def ours(role: str) -> str:
+    """Return *role*, a name with its path.
+
+    Raises:
+        ConfigError: it is outside the one path in which principals of ours may make roles.
+    """
+    if not role.startswith(ROLE_PATH):
+        raise ConfigError(
+            f"role {role!r} is not under the path /{ROLE_PATH}: kb-provision makes roles there only,"
+            f" so that it can touch no other; name it {ROLE_PATH}{role.rpartition('/')[2]}"
+        )
+    return role
+
+
+def boundary_arn(scope: Scope) -> str:
+    """Return the ARN of the managed policy that bounds the service roles of *scope*."""
+    return _arn(scope, "iam", f"policy/{scope.boundary}", region="")
+
+
 def _s3(scope: Scope, resource: str) -> str:
     return _arn(scope, "s3", resource, region="", account="")
 
@@ -139,6 +161,7 @@ RESOURCES: Mapping[str, Callable[[Scope], list[str]]] = {
         _arn(scope, "bedrock", f"knowledge-base/{one}") for one in scope.knowledge_bases or ("*",)
     ],
     "knowledge-base-role": lambda scope: [_role(scope, name) for name in scope.knowledge_base_roles],
+    "provisioned-role": lambda scope: [_role(scope, ours(name)) for name in scope.knowledge_base_roles],
     "logging-role": lambda scope: [_role(scope, scope.logging_role)],
     # Which policies are attached to the role is known only after reading it; AWS's own carry "aws" as account.
     "managed-policies": lambda scope: [
@@ -163,9 +186,14 @@ def _document_prefix(scope: Scope, arn: str) -> Conditions:
     return (("StringLike", (("s3:prefix", prefixes),)),) if prefixes else ()
 
 
+def _bounded(scope: Scope, _: str) -> Conditions:
+    return (("StringEquals", (("iam:PermissionsBoundary", (boundary_arn(scope),)),)),)
+
+
 CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "passed-to-bedrock": _passed_to_bedrock,
     "document-prefix": _document_prefix,
+    "bounded": _bounded,
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
 from bedrock_gateway.iam import roles
+from bedrock_gateway.iam.boundary import boundary
 from bedrock_gateway.iam.generate import generate
 
 TARGET = Path(__file__).resolve().parents[2] / "policies"
@@ -28,6 +29,7 @@ def documents() -> dict[str, str]:
     made = {name: generate([name], EXAMPLE).policy for name in CAPABILITIES}
     made |= {"logging-role": logging.permissions, "logging-role.trust": logging.trust}
     made |= {"kb-role": kb.permissions, "kb-role.trust": kb.trust, "logging-bucket": roles.logging_bucket(EXAMPLE)}
+    made |= {"boundary": boundary(EXAMPLE)}
     return {f"{name}.json": policy.to_json(indent=2) + "\n" for name, policy in made.items()}
 
 
