@@ -12,12 +12,16 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "GEOGRAPHIES",
+    "Kind",
     "ModelId",
     "data_date",
     "destinations",
@@ -32,21 +36,54 @@ GEOGRAPHIES = ("us-gov", "us", "eu", "apac", "jp", "au", "ca", "in", "global")
 """The closed set of profile prefixes (longest first where one begins another); an unknown prefix is a vendor."""
 
 _BASE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\.[a-z0-9][a-zA-Z0-9-]*(?:\.[a-zA-Z0-9-]+)*(?::[0-9a-zA-Z]+)*")
-_ARN = re.compile(
-    r"arn:(aws(?:-[a-z]+)*):(bedrock|sagemaker):([a-z0-9-]*):([0-9]{12})?:([a-z-]+(?:/[a-z-]+)?)/([A-Za-z0-9._:-]+)"
-)
+_ASSIGNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
+_DOTTED = re.compile(r"[A-Za-z0-9][A-Za-z0-9:.-]{0,127}")
+_CUSTOM = re.compile(rf"(?:imported|{_BASE.pattern})/[a-z0-9]{{12}}")
+_BARE = re.compile(r"(?=.*[a-z])[a-z0-9]{12}")
+_PARTITION = re.compile(r"aws(?:-[a-z]+)*")
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
+_LONGEST = 2048
+_ARN_COLONS = 5
 
-# resource type → (kind, whether the ARN carries an account)
-_ARN_KINDS = {
-    "foundation-model": ("on-demand", False),
-    "inference-profile": ("profile", True),
-    "application-inference-profile": ("application-profile", True),
-    "provisioned-model": ("provisioned", True),
-    "custom-model-deployment": ("custom-deployment", True),
-    "imported-model": ("imported", True),
-    "prompt-router": ("prompt-router", True),
-    "default-prompt-router": ("prompt-router", True),
+Kind = Literal[
+    "on-demand",
+    "profile",
+    "application-profile",
+    "provisioned",
+    "custom-model",
+    "custom-deployment",
+    "imported",
+    "prompt-router",
+    "marketplace",
+]
+"""What an id names. ``profile`` is system-defined and cross-Region; a ``custom-model`` itself cannot be invoked, only
+through a provisioned throughput or a deployment; ``marketplace`` is an endpoint of SageMaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the ARN of one resource type is written."""
+
+    kind: Kind
+    name: re.Pattern[str]
+    owned: bool = True
+    """Whether the ARN carries the account; AWS owns foundation models."""
+    service: str = "bedrock"
+
+
+# Source: service authorization reference; patterns of botocore's modelId. `_ASSIGNED` is what AWS makes up.
+_FORMS: Mapping[str, _Form] = {
+    "foundation-model": _Form("on-demand", _BASE, owned=False),
+    "inference-profile": _Form("profile", _BASE),
+    "application-inference-profile": _Form("application-profile", _DOTTED),
+    "provisioned-model": _Form("provisioned", _ASSIGNED),
+    "custom-model": _Form("custom-model", _CUSTOM),
+    "custom-model-deployment": _Form("custom-deployment", _ASSIGNED),
+    "imported-model": _Form("imported", _ASSIGNED),
+    "prompt-router": _Form("prompt-router", _DOTTED),
+    "default-prompt-router": _Form("prompt-router", _DOTTED),
+    "endpoint": _Form("marketplace", _ASSIGNED, service="sagemaker"),
 }
 
 
@@ -56,17 +93,16 @@ class ModelId:
 
     text: str
     """As it was given."""
-    kind: str
-    """``on-demand``, ``profile`` (system-defined, cross-Region), ``application-profile``, ``provisioned``,
-    ``custom-deployment``, ``imported`` or ``prompt-router``."""
+    kind: Kind
     name: str
     """The id itself: ``us.amazon.nova-lite-v1:0`` also where an ARN was given."""
     geography: str | None = None
     """Prefix of a system-defined profile, such as ``us`` or ``global``."""
     resource_type: str | None = None
+    """Of the ARN, such as ``default-prompt-router``; None where an id was given."""
     partition: str | None = None
     region: str | None = None
-    """Region of the ARN; None where an id was given, or the ARN has none."""
+    """Region of the ARN; None where an id was given."""
     account: str | None = None
 
     @property
@@ -87,46 +123,54 @@ def _geography(name: str) -> str | None:
     return prefix if prefix in GEOGRAPHIES and name.count(".") > 1 else None
 
 
-def _from_name(text: str, name: str) -> ModelId:
-    geography = _geography(name)
-    return ModelId(text, "profile" if geography else "on-demand", name, geography)
+def _from_name(text: str) -> ModelId:
+    # The only bare id of a resource of one's own that AWS documents: "the inference profile ID or its ARN".
+    if _BARE.fullmatch(text):
+        return ModelId(text, "application-profile", text)
+    if not _BASE.fullmatch(text):
+        raise ConfigError(
+            f"{text[:200]!r} is not a model id; one looks like amazon.nova-lite-v1:0 or us.amazon.nova-lite-v1:0"
+        )
+    geography = _geography(text)
+    return ModelId(text, "profile" if geography else "on-demand", text, geography)
 
 
-def _from_arn(text: str, found: re.Match[str]) -> ModelId:
-    partition, service, region, account, resource, name = found.groups()
-    if service != "bedrock" or resource not in _ARN_KINDS:
-        raise ConfigError(f"{text!r} is not the ARN of a model, a profile or a router of Bedrock")
-    kind, wants_account = _ARN_KINDS[resource]
-    if wants_account != bool(account):
-        belongs = "needs the account that owns it" if wants_account else "carries no account: AWS owns it"
-        raise ConfigError(f"{text!r}: an ARN of {resource} {belongs}")
+def _from_arn(text: str) -> ModelId:
+    parts = text.split(":", _ARN_COLONS)
+    if len(parts) <= _ARN_COLONS:
+        raise ConfigError(f"{text[:200]!r} is not a well-formed ARN of a Bedrock model or profile")
+    _, partition, service, region, account, resource = parts
+    resource_type, _, name = resource.partition("/")
+    form = _FORMS.get(resource_type)
+    if form is None or service != form.service or not _PARTITION.fullmatch(partition):
+        raise ConfigError(f"{text[:200]!r} is not the ARN of a model, a profile or a router of Bedrock")
+    if form.owned != bool(account) or (account and not _ACCOUNT.fullmatch(account)):
+        belongs = "needs the account that owns it, twelve digits" if form.owned else "carries no account: AWS owns it"
+        raise ConfigError(f"{text[:200]!r}: an ARN of {resource_type} {belongs}")
     if not is_region(region):
-        raise ConfigError(f"{text!r}: an ARN of {resource} names its Region")
-    geography = _geography(name) if kind == "profile" else None
-    if kind == "profile" and geography is None:
-        raise ConfigError(f"{text!r}: the id of a system-defined profile begins with one of {', '.join(GEOGRAPHIES)}")
-    if kind in {"on-demand", "profile"} and not _BASE.fullmatch(name):
-        raise ConfigError(f"{text!r} is not a model id")
-    return ModelId(text, kind, name, geography, resource, partition, region, account)
+        raise ConfigError(f"{text[:200]!r}: an ARN of {resource_type} names its Region")
+    if not form.name.fullmatch(name):
+        raise ConfigError(f"{text[:200]!r} does not end in the id of {resource_type}")
+    geography = _geography(name) if form.kind == "profile" else None
+    if form.kind == "profile" and geography is None:
+        known_ones = ", ".join(GEOGRAPHIES)
+        raise ConfigError(f"{text[:200]!r}: the id of a system-defined profile begins with one of {known_ones}")
+    return ModelId(text, form.kind, name, geography, resource_type, partition, region, account or None)
 
 
 def parse_model_id(text: str) -> ModelId:
     """Parse a model id, a profile id or an ARN.
 
+    A bare id of twelve characters is that of an application inference profile; everything else that AWS assigns is
+    named by its ARN.
+
     Raises:
         ConfigError: it has no form that Bedrock takes. ``..``, wildcards and ``${…}`` never do: botocore would pass
             them on, into the URL and into policies.
     """
-    found = None if ".." in text else _ARN.fullmatch(text)
-    if found:
-        return _from_arn(text, found)
-    if text.startswith("arn:"):
-        raise ConfigError(f"{text[:200]!r} is not a well-formed ARN of a Bedrock model or profile")
-    if ".." in text or not _BASE.fullmatch(text):
-        raise ConfigError(
-            f"{text[:200]!r} is not a model id; one looks like amazon.nova-lite-v1:0 or us.amazon.nova-lite-v1:0"
-        )
-    return _from_name(text, text)
+    if ".." in text or len(text) > _LONGEST:
+        raise ConfigError(f"{text[:200]!r} is not a model id")
+    return _from_arn(text) if text.startswith("arn:") else _from_name(text)
 
 
 @cache
