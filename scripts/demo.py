@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -81,6 +82,7 @@ def set_up_principals(story: Story, world: accounts.World) -> None:
     for name in ("operator", "app"):
         world.create_role(name)
         story.say(f"{name}: {describe(world.grant(name))}")
+    story.say(f"bedrock-gateway policy --principal app: {json.dumps(world.policy('app'))}", style="dim")
     held = world.client(world.admin, "iam").get_role_policy(RoleName="app", PolicyName="generated")["PolicyDocument"]
     story.require(
         all("bedrock:*" not in str(one["Action"]) for one in held["Statement"]),
@@ -101,7 +103,7 @@ def set_up_logging(story: Story, world: accounts.World) -> None:
 
 
 def preflight(story: Story, world: accounts.World, name: str) -> Any:
-    with world.gateway(name) as gateway:
+    with world.gateway(name, observers=[]) as gateway:
         report = gateway.preflight()
     for result in report.results:
         if result.status in {"fail", "warn", "unknown"}:
@@ -169,7 +171,7 @@ def ask(story: Story, world: accounts.World, question: str) -> None:
         for source in citation.sources:
             story.say(f"   {citation.span} {source.uri}")
     cited = [citation for citation in answer.citations if citation.sources]
-    story.require(cited, f"{len(cited)} citations")
+    story.require(cited, f"cited: {len(cited)} of {len(answer.citations)} parts of the answer")
     story.require(
         all(answer.text[slice(*one.span)] == one.text for one in cited if one.span),
         "each citation's span is the text it quotes",
@@ -196,7 +198,7 @@ def refuse(story: Story, world: accounts.World) -> None:
 
 def join_logs(story: Story, world: accounts.World, ended: Any) -> None:
     story.step("Our log line and AWS's delivered record, joined by request id")
-    line = {key: value for key, value in asdict(ended).items() if value is not None}
+    line = {"event": ended.name} | {key: value for key, value in asdict(ended).items() if value is not None}
     story.say(json.dumps(line, default=str))
     logs = world.client(world.admin, "logs")
     found = logs.filter_log_events(
@@ -230,16 +232,18 @@ def break_and_mend(story: Story, world: accounts.World) -> None:
     )
 
 
+PROSE = re.compile(r"^[A-Z][^|<>{}#*`=_\[\]]{60,}", re.MULTILINE)
+
+
 def default_question(documents: Path) -> str:
-    """Of somebody else's folder: ask about the first heading or line found in it."""
+    """Of somebody else's folder: ask about the first line of prose in it, else about its longest line."""
     if documents == ROOT / "docs":
         return QUESTION
-    for path in sorted(documents.rglob("*")):
-        if path.is_file() and path.suffix.lower() in accounts.DOCUMENTS:
-            for line in path.read_text(errors="replace").splitlines():
-                if words := line.strip("#*-=> \t"):
-                    return f"What does it say about {words[:120]}?"
-    return QUESTION
+    texts = [path.read_text(errors="replace") for path in accounts.documents_below(documents)]
+    prose = next((found[0] for text in texts if (found := PROSE.search(text))), None)
+    longest = max((line.strip() for text in texts for line in text.splitlines()), key=len, default="")
+    words = re.sub(r"[^\w\s'-]+", " ", prose or longest).split()
+    return f"What does it say about {' '.join(words[:12])}?"
 
 
 def tell(story: Story, documents: Path, question: str) -> None:
@@ -275,6 +279,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parsed.docs = (started_in / parsed.docs).resolve() if parsed.docs else ROOT / "docs"
     if not parsed.docs.is_dir():
         parser.error(f"no such folder: {parsed.docs}")
+    if not accounts.documents_below(parsed.docs):
+        parser.error(f"no document in {parsed.docs} (looked for {', '.join(accounts.DOCUMENTS)})")
     return parsed
 
 

@@ -1,8 +1,7 @@
 """Answer a question with sentences copied from retrieved chunks, and say which chunk each came from.
 
-Nothing is generated: a part of an answer is text that stands, character by character, in the chunks it cites. Headings,
-tables, code and data are never quoted; a heading only helps to judge the sentences under it. Where no sentence answers
-enough of the question, there is no answer.
+Nothing is generated: a part of an answer is text that stands, character by character, in the chunks it cites; a heading
+only helps to judge the sentences under it. Where no sentence answers enough of the question, there is no answer.
 """
 
 from __future__ import annotations
@@ -13,21 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.local.knowledge.embedding import content_terms
+from bedrock_gateway.local.knowledge.sentences import Sentence, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["REFUSAL", "Answer", "Part", "Sentence", "answer", "sentences"]
+__all__ = ["REFUSAL", "Answer", "Part", "answer"]
 
 REFUSAL = "Sorry, I am unable to assist you with this request."
 
-_FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})(?P<info>.*)$")
-_HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<title>.+?)\s*#*|={3,}|-{3,})\s*$")
-_DATA = re.compile(r"^\s*(?:\||[{}\[\]<]|\"[^\"]*\"\s*:|:?-{2,}).*$")
-_INDENTED = re.compile(r"^(?: {4,}|\t)(?!\s*(?:[-*+]|\d{1,3}[.)])\s)")
-_MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?|>\s*)*")
-_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])[\"'\u201d\u2019)\]]*(?:\s+|$)")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|fig|sec|dr|mr|mrs|ms|st|inc|ltd|co|u\.s)|\b[A-Z])\.$", re.IGNORECASE)  # fmt: skip
 _TERMINAL = re.compile(r"[.!?\u3002\uff01\uff1f:][\"'\u201d\u2019)\]]*$")
 _QUANTITY = re.compile(r"\bhow (?:many|much|long|often|old|far|large|big|fast)\b|\bwhen\b|\bwhat (?:number|time|date|size|percentage)\b", re.IGNORECASE)  # fmt: skip
 _NUMBER = re.compile(
@@ -45,18 +38,6 @@ _ENOUGH_WITH_NUMBER = 0.4
 _ENOUGH_BY_HEADING = 0.6
 _ENOUGH_TOGETHER = 0.3
 _MIN_TERMS_TOGETHER = 2
-_MIN_WORDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """One quotable sentence of a chunk."""
-
-    text: str
-    chunk: int
-    position: int
-    """Where in the chunk it starts."""
-    heading: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,44 +58,6 @@ class Answer:
 
     text: str
     parts: tuple[Part, ...]
-
-
-def _begins_in_code(lines: Sequence[str]) -> bool:
-    """Whether a chunk was cut inside a code block: its fences do not pair, and the first one closes."""
-    marks = [match["info"].strip() for line in lines if (match := _FENCE.match(line))]
-    return len(marks) % 2 == 1 and not marks[0]
-
-
-def sentences(text: str, chunk: int = 0) -> Iterator[Sentence]:
-    """Yield the sentences of a chunk's *text* that may be quoted."""
-    lines = text.split("\n")
-    in_code, heading, position = _begins_in_code(lines), "", 0
-    for line in lines:
-        fence, title = _FENCE.match(line), _HEADING.match(line)
-        if fence:
-            in_code = not in_code
-        elif not in_code and title:
-            heading = title["title"] or heading
-        elif not in_code and line.strip() and not _DATA.match(line) and not _INDENTED.match(line):
-            skipped = _MARKER.match(line)
-            first = skipped.end() if skipped else 0
-            for start, end in _pieces(line[first:]):
-                piece = line[first + start : first + end]
-                begun = position == 0 and start == 0 and first == 0 and piece[:1].islower()
-                if len(piece.split()) >= _MIN_WORDS and len(piece) <= _MAX_LENGTH and not begun:
-                    yield Sentence(piece, chunk, position + first + start, heading)
-        position += len(line) + 1
-
-
-def _pieces(line: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for match in _END.finditer(line):
-        if match.end() < len(line) and _ABBREVIATION.search(line[start : match.start()]):
-            continue
-        yield start, start + len(line[start : match.end()].rstrip())
-        start = match.end()
-    if line[start:].strip():
-        yield start, start + len(line[start:].rstrip())
 
 
 class _Scale:
@@ -159,8 +102,8 @@ class _Scale:
         return score + 0.1 * (1.0 - unit.chunk / max(1, chunks)) - 0.1 * min(1.0, len(unit.text) / _MAX_LENGTH)
 
 
-def _chosen(question: str, chunks: Sequence[str]) -> list[Sentence]:
-    units = [unit for number, chunk in enumerate(chunks) for unit in sentences(chunk, number)]
+def _chosen(question: str, chunks: Sequence[str], *, cut: bool) -> list[Sentence]:
+    units = [unit for number, chunk in enumerate(chunks) for unit in sentences(chunk, number, cut=cut)]
     scale = _Scale(question, units)
     unique = {unit.text: unit for unit in reversed(units)}.values()
     scored = [(scale.score(unit, len(chunks)), unit) for unit in unique if scale.enough(unit)]
@@ -175,7 +118,8 @@ def _chosen(question: str, chunks: Sequence[str]) -> list[Sentence]:
 
 def answer(question: str, chunks: Sequence[str]) -> Answer:
     """Return one to three sentences of *chunks* that answer *question*, each with the chunks it stands in."""
-    chosen = _chosen(question, chunks)
+    # A beginning in lower case is quoted only where nothing better is: it may be half a sentence.
+    chosen = _chosen(question, chunks, cut=True) or _chosen(question, chunks, cut=False)
     if not chosen:
         return Answer(REFUSAL, ())
     parts: list[Part] = []

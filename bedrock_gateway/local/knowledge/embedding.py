@@ -34,7 +34,7 @@ _STOP_TEXT = (
     "into is it its just many me more most much my no nor not now of off on once only or other our ours out over own "
     "per same she should so some such than that the their theirs them then there these they this those through to "
     "too under until up us very was we were what when where which while who whom why will with would you your yours "
-    "tell give get explain describe please must may use used using uses work works way thing things happen happens happened "
+    "tell say says said mention mentions give get explain describe please must may use used using uses work works way thing things happen happens happened "
 )
 _STOP_WORDS = frozenset(_STOP_TEXT.split())
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedrock_gateway.local.knowledge.answering import REFUSAL, answer, sentences
+from bedrock_gateway.local.knowledge.answering import REFUSAL, answer
 
 LEAVE = """# Leave
 
@@ -43,39 +43,6 @@ def test_a_question_without_content_is_not_answered(question):
 
 def test_no_chunks_are_no_answer():
     assert answer("How many days of leave?", []).text == REFUSAL
-
-
-def test_headings_tables_and_code_are_never_quoted():
-    quoted = [sentence.text for sentence in sentences(LEAVE)]
-    assert quoted == [
-        "Full-time employees receive 25 days of annual leave per calendar year.",
-        "Up to five unused days may be carried over.",
-        "Sick leave needs a doctor's note from the fourth day.",
-    ]
-
-
-def test_a_chunk_cut_inside_code_quotes_only_what_follows_the_fence():
-    quoted = [
-        sentence.text
-        for sentence in sentences("total = leave + days\nprint(total)\n```\nLeave is always paid in full.")
-    ]
-    assert quoted == ["Leave is always paid in full."]
-
-
-def test_a_chunk_that_ends_inside_code_quotes_only_what_precedes_it():
-    quoted = [sentence.text for sentence in sentences("Leave is always paid in full.\n```python\ntotal = leave + days")]
-    assert quoted == ["Leave is always paid in full."]
-
-
-def test_abbreviations_do_not_end_a_sentence():
-    quoted = [
-        sentence.text for sentence in sentences("Bring a note, e.g. from Dr. Smith, on day one. Then rest at home.")
-    ]
-    assert quoted == ["Bring a note, e.g. from Dr. Smith, on day one.", "Then rest at home."]
-
-
-def test_a_sentence_cut_at_the_start_of_a_chunk_is_not_quoted():
-    assert [s.text for s in sentences("of annual leave per year. Leave is paid in full.")] == ["Leave is paid in full."]
 
 
 def test_a_heading_helps_to_find_what_stands_under_it():
@@ -117,12 +84,17 @@ def test_every_part_is_quoted_truly_and_stands_where_its_span_says(chunks):
         assert found.text == REFUSAL
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.one_of(chunk, st.text(max_size=200)))
-def test_a_sentence_stands_where_it_says(text):
-    for sentence in sentences(text):
-        assert text[sentence.position : sentence.position + len(sentence.text)] == sentence.text
-
-
 def test_the_same_question_has_the_same_answer():
     assert answer("days of leave", [LEAVE, OFFICE]) == answer("days of leave", [LEAVE, OFFICE])
+
+
+def test_what_begins_a_document_in_lower_case_is_quoted_where_nothing_better_is():
+    assert answer("What does it say about cats?", ["note about cats"]).text == "note about cats"
+
+
+def test_a_sentence_of_hard_wrapped_text_is_quoted_whole():
+    text = (
+        "The notice period is three months,\nunless both sides agree in writing to\na shorter one. Holidays are paid."
+    )
+    found = answer("How long is the notice period?", [text])
+    assert found.text == "The notice period is three months,\nunless both sides agree in writing to\na shorter one."
