@@ -18,7 +18,7 @@ from pydantic import (
 from bedrock_gateway._config_file import nearest
 from bedrock_gateway.capabilities import CAPABILITIES, capability
 from bedrock_gateway.capabilities.models import is_region, parse_model_id
-from bedrock_gateway.capabilities.table import checked
+from bedrock_gateway.capabilities.scope import checked
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:

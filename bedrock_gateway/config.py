@@ -30,7 +30,7 @@ from bedrock_gateway._config_tables import (
     translated,
 )
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
-from bedrock_gateway.capabilities.table import checked
+from bedrock_gateway.capabilities.scope import checked
 from bedrock_gateway.errors import ConfigError
 
 __all__ = [

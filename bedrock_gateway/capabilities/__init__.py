@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.capabilities import administration, inference, knowledge
-from bedrock_gateway.capabilities.table import Capability, Leg, Operation, Scope
+from bedrock_gateway.capabilities.scope import Scope
+from bedrock_gateway.capabilities.table import Capability, Leg, Operation
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
