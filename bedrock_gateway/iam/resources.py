@@ -153,7 +153,6 @@ def _vector_indexes(scope: Scope) -> list[str]:
 
 
 RESOURCES: Mapping[str, Callable[[Scope], list[str]]] = {
-    "*": lambda _: ["*"],
     "profile": _profiles,
     "foundation-model": _foundation_models,
     "guardrail": _guardrails,
@@ -190,6 +189,15 @@ def _bounded(scope: Scope, _: str) -> Conditions:
     return (("StringEquals", (("iam:PermissionsBoundary", (boundary_arn(scope),)),)),)
 
 
+REGIONAL = ("bedrock:", "logs:")
+"""Services of which we grant something on ``*`` and whose requests go to a Region. IAM and AWS Marketplace have one place."""
+
+
+def _in_region(scope: Scope) -> Conditions:
+    """What has no ARN is bound to the Region by a key: else the grant would hold in every Region of the account."""
+    return (("StringEquals", (("aws:RequestedRegion", (scope.region,)),)),)
+
+
 CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "passed-to-bedrock": _passed_to_bedrock,
     "document-prefix": _document_prefix,
@@ -203,6 +211,8 @@ def targets(leg: Leg, scope: Scope) -> list[Target]:
         return []
     if leg.resource == "model":
         return [target for text in scope.models for target in model_targets(scope, text)]
+    if leg.resource == "*":
+        return [Target("*", _in_region(scope) if leg.action.startswith(REGIONAL) else ())]
     arns = RESOURCES[leg.resource](scope)
     if leg.condition is None:
         return [Target(arn) for arn in arns]

@@ -148,3 +148,9 @@ def wildcards(made):
     """Every wildcard and policy variable of every ARN: no value may add one."""
     arns = {arn for one in made.policy.statements for arn in one.resources}
     return sum(arn.count(character) for arn in arns for character in "*?$")
+
+
+def test_what_has_no_arn_is_granted_in_one_region_only():
+    read = statements("preflight-minimal")[0]
+    assert read["Resource"] == "*"
+    assert read["Condition"] == {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
