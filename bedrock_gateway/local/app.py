@@ -16,8 +16,10 @@ from urllib.parse import quote
 
 from bedrock_gateway.local.aws import InProcessAws
 from bedrock_gateway.local.call import Call, Fault, Handler
+from bedrock_gateway.local.identity.senders import Sender, sender_of
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
-from bedrock_gateway.local.signature import Claim, SignatureFault, claim_of, verify
+from bedrock_gateway.local.signature import SignatureFault, scope_of
+from bedrock_gateway.local.wire.digests import check_digests
 from bedrock_gateway.local.wire.errors import error_response, protocol_of, signature_error
 from bedrock_gateway.local.wire.message import Request, Response
 from bedrock_gateway.local.wire.replies import respond
@@ -28,12 +30,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from bedrock_gateway.local.enforcement import Gate
-    from bedrock_gateway.local.principals import Principal
 
 __all__ = ["App", "handlers"]
 
 _log = logging.getLogger(__name__)
-_HANDLER_MODULES = ("control", "models.runtime", "knowledge.bases", "knowledge.retrieval", "knowledge.vectors")
+_HANDLER_MODULES = (
+    "control",
+    "models.runtime",
+    "knowledge.bases",
+    "knowledge.retrieval",
+    "knowledge.vectors",
+    "identity.api_keys",
+    "identity.sessions",
+)
+_BEARER_SERVICES = frozenset({"bedrock", "bedrock-runtime"})
+_FEDERATED = b"Action=AssumeRoleWith"
 _FORGETFUL = ("iam", "sts")
 """Services of which moto drops members that rights depend on."""
 _OK = 200
@@ -51,33 +62,30 @@ def handlers() -> Mapping[tuple[str, str], Handler]:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A request whose signature is verified."""
+    """A request whose sender is verified."""
 
     request: Request
-    claim: Claim
-    caller: Principal
+    sender: Sender
     request_id: str
 
 
 class App:
     """One local AWS account. Called as WSGI, or through `handle` by a client in this process."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, default_region: str) -> None:
         self.gate = gate
         self.aws = InProcessAws(gate)
+        self.default_region = default_region
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises."""
         request_id = str(uuid.uuid4())
-        protocol = protocol_of(request, None)
+        protocol = protocol_of(request, scope_of(request))
         try:
-            claim = claim_of(request)
-            protocol = protocol_of(request, claim.service)
-            caller = self._verified(request, claim)
-            return self._served(_Known(request, claim, caller, request_id))
+            sender = sender_of(request, self.gate.directory, self.gate.state, self.default_region)
+            return self._served(_Known(request, sender, request_id))
         except SignatureFault as fault:
-            code, status = signature_error(fault, protocol)
-            return error_response(Fault(code, fault.message, status), protocol, request_id, method=request.method)
+            return error_response(_refusal(request, fault, protocol), protocol, request_id, method=request.method)
         except Fault as fault:
             return error_response(fault, protocol, request_id, method=request.method)
         except Exception:  # noqa: BLE001 - the edge: a bug of ours must reach the client in its own protocol
@@ -85,22 +93,8 @@ class App:
             bug = Fault("InternalServerException", _INTERNAL, 500)
             return error_response(bug, protocol, request_id, method=request.method)
 
-    def _verified(self, request: Request, claim: Claim) -> Principal:
-        directory = self.gate.directory
-        with LOCK:
-            known = directory.credentials(claim.key_id)
-        if known is None:
-            raise SignatureFault("unknown-key", "The security token included in the request is invalid.")
-        if known.token != claim.token:
-            raise SignatureFault("token", "The security token included in the request is invalid.")
-        now = directory.now()
-        if known.expired(now):
-            raise SignatureFault("expired", "The security token included in the request is expired")
-        verify(request, claim, known.secret, now)
-        return known.principal
-
     def _served(self, known: _Known) -> Response:
-        if known.claim.service == "bedrock" or named_service(known.request.hostname):
+        if known.sender.service == "bedrock" or named_service(known.request.hostname):
             match = resolve(known.request)
             if match is None:
                 text = (
@@ -111,26 +105,34 @@ class App:
         return self._forwarded(known)
 
     def _handled(self, known: _Known, match: Match) -> Response:
+        sender = known.sender
+        if sender.bearer and match.service not in _BEARER_SERVICES:
+            # Source: Bedrock User Guide, api-keys-supported; the text is not verified against AWS.
+            raise Fault("AccessDeniedException", f"{match.service} does not accept Amazon Bedrock API keys.", 403)
         handler = handlers().get((match.service, match.operation))
         if handler is None:
             text = f"The local Bedrock does not serve {match.service} {match.operation}."
             raise Fault("NotImplementedException", text, 501)
-        params = parse(known.request, match)
-        self.gate.check(match.service, match.operation, params, known.caller, known.claim.region)
+        params = parse(known.request, match) if match.params is None else dict(match.params)
+        self.gate.check(
+            match.service, match.operation, params, sender.principal, sender.region, bearer_token=sender.bearer
+        )
         reply = handler(self._call(known, match.service, match.operation, params))
         return respond(reply, match, known.request_id)
 
     def _forwarded(self, known: _Known) -> Response:
-        claim = known.claim
-        identified = identify(known.request, claim.service, claim.region)
+        sender = known.sender
+        if sender.service == "s3":
+            check_digests(known.request)
+        identified = identify(known.request, sender.service, sender.region)
         if identified is not None:
             service, operation = identified.service, identified.operation
             if (service, operation) in handlers():
-                return self._handled(known, Match(service, operation, identified.params))
-            self.gate.check(service, operation, identified.params, known.caller, claim.region)
+                return self._handled(known, Match(service, operation, {}, identified.params))
+            self.gate.check(service, operation, identified.params, sender.principal, sender.region)
         else:
-            self.gate.check(claim.service, "UnknownOperation", {}, known.caller, claim.region)
-        response = forward(known.request, claim.service, claim.region, self.gate.directory.account)
+            self.gate.check(sender.service, "UnknownOperation", {}, sender.principal, sender.region)
+        response = forward(known.request, sender.service, sender.region, self.gate.directory.account)
         if identified is not None and response.status == _OK and identified.service in _FORGETFUL:
             with LOCK:
                 self.gate.directory.note(identified.operation, identified.params)
@@ -143,10 +145,10 @@ class App:
             service=service,
             operation=operation,
             params=params,
-            region=known.claim.region,
+            region=known.sender.region,
             account=directory.account,
             partition=directory.partition,
-            caller=known.caller,
+            caller=known.sender.principal,
             request_id=known.request_id,
             headers=known.request.headers,
             state=self.gate.state,
@@ -158,6 +160,14 @@ class App:
         response = self.handle(_from_environ(environ))
         start_response(f"{response.status} {_reason(response.status)}", list(response.headers.items()))
         return response.body
+
+
+def _refusal(request: Request, fault: SignatureFault, protocol: str) -> Fault:
+    """Return what a request without valid credentials is answered with."""
+    if fault.kind == "missing" and _FEDERATED in request.body:
+        return Fault("NotImplemented", "The local Bedrock does not serve federated sessions; use AssumeRole.", 501)
+    code, status = signature_error(fault, protocol)
+    return Fault(code, fault.message, status)
 
 
 def _reason(status: int) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.iam.evaluate import Decision
     from bedrock_gateway.local.enforcement import Gate
-    from bedrock_gateway.local.principals import Principal
+    from bedrock_gateway.local.principals import Directory, Principal
     from bedrock_gateway.local.wire.message import Response
 
 __all__ = ["InProcessAws"]
@@ -41,6 +41,11 @@ class InProcessAws:
     """`bedrock_gateway.local.call.Aws` over moto's state; *gate* decides."""
 
     gate: Gate
+
+    @property
+    def directory(self) -> Directory:
+        """IAM and STS of the account; see `bedrock_gateway.local.call.Aws`."""
+        return self.gate.directory
 
     def call(
         self,

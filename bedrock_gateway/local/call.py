@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from bedrock_gateway.iam.evaluate import Decision
-    from bedrock_gateway.local.principals import Principal
+    from bedrock_gateway.local.principals import Directory, Principal
 
 T = TypeVar("T")
 
@@ -64,6 +64,11 @@ class State:
 
 class Aws(Protocol):
     """The rest of AWS, as a service behind the API sees it."""
+
+    @property
+    def directory(self) -> Directory:
+        """IAM and STS of the account; for the operations of those two alone."""
+        ...
 
     def call(
         self,

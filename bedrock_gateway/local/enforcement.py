@@ -53,8 +53,17 @@ class Gate:
     state: State
     decisions: deque[Decided] = field(default_factory=lambda: deque(maxlen=_KEPT_DECISIONS))
 
-    def check(self, service: str, operation: str, params: dict[str, Any], principal: Principal, region: str) -> None:
-        """Let the request pass, or refuse it.
+    def check(
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        principal: Principal,
+        region: str,
+        *,
+        bearer_token: str | None = None,
+    ) -> None:
+        """Let the request pass, or refuse it; *bearer_token* is ``SHORT_TERM`` or ``LONG_TERM`` for an API key.
 
         Raises:
             Fault: the denial, with the service's own code and AWS's wording.
@@ -63,7 +72,7 @@ class Gate:
             return
         account, partition = self.directory.account, self.directory.partition
         lookup = AccountLookup(self.directory, self.state)
-        request = ApiRequest(service, operation, params, region, account, partition, lookup)
+        request = ApiRequest(service, operation, params, region, account, partition, lookup, bearer_token=bearer_token)
         with LOCK:
             verdict = authorize_api(principal, request, self.directory)
         name = f"{service}:{operation}"

@@ -56,7 +56,8 @@ class LocalBedrock:
             iam: ``enforce``, ``report`` (everything is served, what IAM says is only recorded) or ``off``.
             root_access_key: Access key id of the root user, who is subject to no policy.
             root_secret_key: Its secret.
-            region: What `session` uses where it is given none.
+            region: What `session` uses where it is given none, and what a request is for that names none: one with a
+                long-term API key on a local endpoint. None: us-east-1 for the latter.
             pace_seconds: Pause before each token of a stream.
         """
         if iam not in MODES:
@@ -70,7 +71,7 @@ class LocalBedrock:
         """Access key id and secret of the root user."""
         self.pace_seconds = pace_seconds
         self._gate = Gate(iam, Directory(account, "aws", root_access_key, root_secret_key), self._fresh_state())
-        self.app = App(self._gate)
+        self.app = App(self._gate, default_region=region or "us-east-1")
 
     def __repr__(self) -> str:
         return f"LocalBedrock(account={self.account!r}, iam={self.iam!r})"
@@ -138,6 +139,7 @@ class LocalBedrock:
 
         with LOCK:
             moto_api_backend.reset()
+            self._gate.directory.forget()
         self._gate.decisions.clear()
         self._gate.state = self._fresh_state()
 

@@ -8,8 +8,9 @@ of users) is noted here when it passes by.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Credentials", "Directory", "Entity", "Principal", "parsed"]
 
+_KEY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _ROLE_NAME = re.compile(r"arn:[^:]+:iam::\d{12}:role/(?:.*/)?([^/]+)$")
 
 
@@ -122,6 +124,7 @@ class Directory:
         self._root = Credentials(root_secret, root)
         self._sessions: dict[str, _SessionNote] = {}
         self._user_boundaries: dict[str, str] = {}
+        self._issued: dict[str, Credentials] = {}
 
     @property
     def root(self) -> Principal:
@@ -141,6 +144,11 @@ class Directory:
     def _sts(self) -> Any:
         return self._backend("sts")[self.partition]
 
+    def forget(self) -> None:
+        """Forget what was noted beside moto's state, and every session issued here."""
+        for noted in (self._sessions, self._user_boundaries, self._issued):
+            noted.clear()
+
     def now(self) -> datetime:
         """The time against which expiry is judged."""
         return datetime.now(UTC)
@@ -149,15 +157,55 @@ class Directory:
         """Return what belongs to an access key id, or None where nobody has it."""
         if key_id == self._root_key:
             return self._root
+        if key_id in self._issued:
+            return self._issued_to(key_id)
         session = self._sts.get_assumed_role_from_access_key(key_id)
         if session is not None:
             return self._session(session)
         key = self._iam.access_keys.get(key_id)
-        if key is None or key.status != "Active" or key.user_name not in self._iam.users:
+        if key is None or key.status != "Active":
             return None
-        user = self._iam.users[key.user_name]
-        principal = Principal("user", user.arn, self.account, user.id, user.name, tags=_tags(user))
-        return Credentials(key.secret_access_key, principal)
+        principal = self.user_principal(key.user_name)
+        return Credentials(key.secret_access_key, principal) if principal else None
+
+    def _issued_to(self, key_id: str) -> Credentials | None:
+        """Return credentials that `issue` made; None where their user is gone."""
+        made = self._issued[key_id]
+        gone = made.principal.kind == "user" and made.principal.name not in self._iam.users
+        return None if gone else made
+
+    def user_principal(self, name: str) -> Principal | None:
+        """Return the user of that name as a caller, or None."""
+        user = self._iam.users.get(name)
+        return Principal("user", user.arn, self.account, user.id, user.name, tags=_tags(user)) if user else None
+
+    def issue(self, principal: Principal, *, seconds: int, mfa: bool) -> dict[str, Any]:
+        """Return temporary credentials with all rights of *principal*, a user or root, as STS shows them."""
+        key = "ASIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16))
+        made = Credentials(
+            secrets.token_urlsafe(30),
+            replace(principal, mfa=mfa),
+            secrets.token_urlsafe(96),
+            self.now() + timedelta(seconds=seconds),
+        )
+        self._issued[key] = made
+        return {
+            "AccessKeyId": key,
+            "SecretAccessKey": made.secret,
+            "SessionToken": made.token,
+            "Expiration": made.expires,
+        }
+
+    def has_policy(self, arn: str) -> bool:
+        """Whether there is a managed policy of that ARN."""
+        return arn in self._iam.managed_policies
+
+    def set_user_boundary(self, name: str, arn: str | None) -> None:
+        """Set the permissions boundary of a user; None takes it away."""
+        if arn is None:
+            self._user_boundaries.pop(name, None)
+        else:
+            self._user_boundaries[name] = arn
 
     def _session(self, session: Any) -> Credentials:
         role = self.role(session.role_arn)

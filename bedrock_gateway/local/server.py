@@ -16,7 +16,7 @@ from bedrock_gateway.local.wire.errors import error_response, protocol_of
 from bedrock_gateway.local.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bedrock_gateway.local.app import App
 
@@ -75,9 +75,18 @@ class LocalServer(ThreadingHTTPServer):
 
 def _checked(size: int) -> int:
     if size > _LARGEST_BODY:
-        text = f"The local Bedrock reads bodies of at most {_LARGEST_BODY} bytes, with a valid Content-Length."
+        text = f"The local Bedrock reads bodies of at most {_LARGEST_BODY} bytes."
         raise Fault("RequestEntityTooLargeException", text, 413)
     return size
+
+
+def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by lower-case name; one that came twice has both values, as a signature covers them."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        joined[key] = f"{joined[key]},{value}" if key in joined else value
+    return joined
 
 
 def _hex(line: bytes) -> int:
@@ -107,19 +116,23 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         """Read one request and answer it, whatever its method is."""
         self.raw_requestline = self.rfile.readline(_LONGEST_LINE + 1)
-        if not self.raw_requestline or len(self.raw_requestline) > _LONGEST_LINE or not self.parse_request():
+        if len(self.raw_requestline) > _LONGEST_LINE:
+            self.close_connection, self.request_version = True, self.protocol_version
+            self.send_error(414, "The request line is too long")
+            return
+        if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
             return
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = _joined(self.headers.items())
         path, _, query = self.path.partition("?")
         head = Request(self.command, path, query, headers, b"")
         try:
             request = replace(head, body=self._body(headers))
         except Fault as fault:
             self.close_connection = True
-            self._send(error_response(fault, protocol_of(head, None), "-"), head.method)
+            self._send(error_response(fault, protocol_of(head, None), "-"))
             return
-        self._send(self._answer(request), request.method)
+        self._send(self._answer(request))
 
     def handle_expect_100(self) -> bool:
         """Ask for the body at once: what is written here is buffered, and boto3 waits a second for it at each PutObject."""
@@ -128,16 +141,28 @@ class _Handler(BaseHTTPRequestHandler):
         return going_on
 
     def _body(self, headers: Mapping[str, str]) -> bytes:
-        if headers.get("transfer-encoding", "").lower() == "chunked":
+        coding, length = headers.get("transfer-encoding"), headers.get("content-length", "0")
+        if coding is not None:
+            # Two ways to tell the length are one too many: who stands in between may believe the other one.
+            if coding.lower() != "chunked" or "content-length" in headers:
+                raise Fault("ValidationException", "The request says its length in more than one way.", 400)
             return b"".join(self._chunks())
-        length = headers.get("content-length", "0")
-        return self.rfile.read(_checked(int(length) if length.isdigit() else _LARGEST_BODY + 1))
+        if not (length.isascii() and length.isdigit()):
+            raise Fault("ValidationException", "The Content-Length of the request is no number.", 400)
+        return self._exactly(_checked(int(length)))
+
+    def _exactly(self, size: int) -> bytes:
+        """Read *size* bytes; where the client went away before, there is nothing to answer."""
+        data = self.rfile.read(size)
+        if len(data) != size:
+            raise ConnectionAbortedError("the client went away in the middle of its request")
+        return data
 
     def _chunks(self) -> Iterator[bytes]:
         total = 0
         while size := _hex(self.rfile.readline(64)):
             total = _checked(total + size)
-            yield self.rfile.read(size)
+            yield self._exactly(size)
             self.rfile.readline(4)
         while self.rfile.readline(_LONGEST_LINE).strip():
             pass
@@ -145,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that is not HTTP as JSON; the standard library would send a page of HTML."""
         text = f"{message or 'The request cannot be read'}. {explain or ''}".strip()
-        self._send(error_response(Fault("ValidationException", text, int(code)), "rest-json", "-"), "GET")
+        self._send(error_response(Fault("ValidationException", text, int(code)), "rest-json", "-"))
 
     def _answer(self, request: Request) -> Response:
         if self.server.allows(request):
@@ -153,15 +178,15 @@ class _Handler(BaseHTTPRequestHandler):
         text = "The local Bedrock answers its own host names only, and no web page (a request with an Origin header)."
         return error_response(Fault("AccessDeniedException", text, 403), protocol_of(request, None), "-")
 
-    def _send(self, response: Response, method: str) -> None:
-        chunked = response.streaming
+    def _send(self, response: Response) -> None:
+        # A client of HTTP/1.0 knows no chunks: the end of the connection ends its reply.
+        chunked = response.streaming and self.request_version != "HTTP/1.0"
+        self.close_connection |= response.streaming and not chunked
         self.send_response_only(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        elif not any(name.lower() == "content-length" for name in response.headers) and method != "HEAD":
-            self.send_header("Content-Length", "0")
         self.end_headers()
         try:
             self._write(response, chunked=chunked)
@@ -174,6 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not chunked:
             for part in response.body:
                 self.wfile.write(part)
+                self.wfile.flush()
             self.wfile.flush()
             return
         self.wfile.flush()

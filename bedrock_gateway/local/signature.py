@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 if TYPE_CHECKING:
     from bedrock_gateway.local.wire.message import Request
 
-__all__ = ["Claim", "SignatureFault", "claim_of", "verify"]
+__all__ = ["Claim", "SignatureFault", "claim_of", "scope_of", "verify"]
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _SKEW = timedelta(minutes=15)
@@ -72,12 +72,17 @@ def claim_of(request: Request) -> Claim:
     header = request.headers.get("authorization", "")
     if header.startswith(_ALGORITHM):
         return _from_header(request, header)
-    if header.lower().startswith("bearer "):
-        text = "The local Bedrock does not serve Amazon Bedrock API keys (bearer tokens); sign the request with SigV4."
-        raise SignatureFault("bearer", text)
     if "X-Amz-Signature" in request.query:
         return _from_query(request)
     raise SignatureFault("missing", "Missing Authentication Token")
+
+
+def scope_of(request: Request) -> str | None:
+    """Return the service that *request* says it is signed for, whether or not the rest of its claim can be read."""
+    try:
+        return claim_of(request).service
+    except SignatureFault:
+        return None
 
 
 def _from_header(request: Request, header: str) -> Claim:

@@ -1,9 +1,8 @@
-"""A world for the handlers of knowledge bases: moto's state in process, and a role whose rights a test can take away."""
+"""What the suites over HTTP share: a local Bedrock on a port, and bare clients of it."""
 
 from __future__ import annotations
 
-import uuid
-from functools import lru_cache
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,172 +10,136 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ACCOUNT, REGION = "123456789012", "us-east-1"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/AmazonBedrockGateway-kb"
-MODEL = f"arn:aws:bedrock:{REGION}::foundation-model/amazon.titan-embed-text-v2:0"
+    from bedrock_gateway.local import LocalBedrock
+
+REGION, ACCOUNT = "us-east-1", "123456789012"
+NOVA = "amazon.nova-lite-v1:0"
+HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
+TITAN = "amazon.titan-embed-text-v2:0"
 
 
-@lru_cache
-def client(service: str) -> Any:
-    """Return one client a service for all tests: making one costs more than most tests; moto's state is new each time."""
-    import boto3
-
-    return boto3.client(service, region_name=REGION)
+def said(text: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": [{"text": text}]}]
 
 
-class RoleRights:
-    """The `Aws` of a handler: everything is allowed except what a test forbids, by action and start of the resource."""
-
-    def __init__(self) -> None:
-        self.forbidden: list[tuple[str, str]] = []
-        self.trusted = True
-        self.used: list[tuple[str, str]] = []
-        self.assumed: list[str] = []
-
-    def forbid(self, action: str, resource: str = "") -> None:
-        self.forbidden.append((action, resource))
-
-    def authorize(self, principal: Any, action: str, resource: str, context: Any = None) -> Any:
-        from bedrock_gateway.iam.evaluate import Decision
-
-        self.used.append((action, resource))
-        denied = any(action == a and resource.startswith(r) for a, r in self.forbidden)
-        return Decision(not denied, "as the test says", "identity")
-
-    def assume_service_role(self, role_arn: str, *, source_arn: str, region: str) -> Any:
-        from bedrock_gateway.local.call import Fault
-        from bedrock_gateway.local.principals import Principal
-
-        self.assumed.append(source_arn)
-        if not self.trusted:
-            raise Fault(
-                "AccessDenied",
-                f"bedrock.amazonaws.com is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
-                403,
-            )
-        name = role_arn.rpartition("/")[2]
-        return Principal("role", f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/bedrock", ACCOUNT, role_arn=role_arn)
-
-    def call(self, service: str, operation: str, params: Any, *, region: str, principal: Any = None) -> dict[str, Any]:
-        from botocore import xform_name
-
-        from bedrock_gateway.local.call import Fault
-
-        action, resource = {
-            "ListObjectsV2": ("s3:ListBucket", f"arn:aws:s3:::{params['Bucket']}"),
-            "GetObject": ("s3:GetObject", f"arn:aws:s3:::{params['Bucket']}/{params.get('Key')}"),
-        }[operation]
-        assert principal is not None, "documents are read as the role"
-        if not self.authorize(principal, action, resource).allowed:
-            raise Fault(
-                "AccessDenied",
-                f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource}",
-                403,
-            )
-        reply: dict[str, Any] = getattr(client(service), xform_name(operation))(**params)
-        return reply
+def claude(text: str = "Hello", **more: Any) -> str:
+    messages = [{"role": "user", "content": text}]
+    return json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": messages, **more})
 
 
-class World:
-    """One account with a vector index and a bucket, and the handlers of knowledge bases over it."""
+def trust(service: str = "bedrock.amazonaws.com") -> str:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
-    def __init__(self) -> None:
-        from bedrock_gateway.local.call import State
-        from bedrock_gateway.local.knowledge import bases as knowledge
-        from bedrock_gateway.local.knowledge import retrieval, vectors
 
-        self.handlers = {**knowledge.HANDLERS, **retrieval.HANDLERS, **vectors.HANDLERS}
-        self.state, self.aws = State(), RoleRights()
-        self.s3 = client("s3")
-        self.vectors = client("s3vectors")
-        self.bucket = f"handbook-{uuid.uuid4().hex[:8]}"
-        self.vector_bucket = f"vectors-{uuid.uuid4().hex[:8]}"
-        self.s3.create_bucket(Bucket=self.bucket)
-        self.vectors.create_vector_bucket(vectorBucketName=self.vector_bucket)
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
-    def call(self, service: str, operation: str, **params: Any) -> Any:
-        from bedrock_gateway.local.call import Call
-        from bedrock_gateway.local.principals import Principal
 
-        caller = Principal("root", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
-        request = Call(
-            service, operation, params, REGION, ACCOUNT, "aws", caller, str(uuid.uuid4()), {}, self.state, self.aws
-        )
-        return self.handlers[service, operation](request)
+def allow(action: str | list[str], resource: str | list[str] = "*") -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
 
-    def agent(self, operation: str, **params: Any) -> dict[str, Any]:
-        return self.call("bedrock-agent", operation, **params).output
 
-    def runtime(self, operation: str, **params: Any) -> dict[str, Any]:
-        return self.call("bedrock-agent-runtime", operation, **params).output
+class Served:
+    """A local Bedrock on a port, with boto3 clients of its root user or of others."""
 
-    def index(
-        self, name: str = "main", *, dimension: int = 1024, keys: tuple[str, ...] | None = None, metric: str = "cosine"
-    ) -> str:
-        non_filterable = ("AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA") if keys is None else keys
-        extra = {"metadataConfiguration": {"nonFilterableMetadataKeys": list(non_filterable)}} if non_filterable else {}
-        made = self.call(
-            "s3vectors", "CreateIndex", vectorBucketName=self.vector_bucket, indexName=name, dataType="float32",
-            dimension=dimension, distanceMetric=metric, **extra,
-        )  # fmt: skip
-        return str(made.output["indexArn"])
+    def __init__(self, local: LocalBedrock, endpoint: str) -> None:
+        self.local, self.endpoint = local, endpoint
+        key, secret = local.root_credentials
+        self.root = {"AccessKeyId": key, "SecretAccessKey": secret}
+        self._made: dict[tuple[str, str], Any] = {}
 
-    def knowledge_base_params(self, index_arn: str, **changed: Any) -> dict[str, Any]:
+    said, claude, trust, policy, allow = map(staticmethod, (said, claude, trust, policy, allow))
+
+    @property
+    def port(self) -> int:
+        return int(self.endpoint.rpartition(":")[2])
+
+    def keywords(self, credentials: dict[str, str] | None = None, *, region: str = REGION) -> dict[str, Any]:
+        """Return what `client` of any stack is made with."""
+        given = credentials or self.root
         return {
-            "name": f"kb-{uuid.uuid4().hex[:8]}",
-            "roleArn": ROLE,
-            "knowledgeBaseConfiguration": {
+            "endpoint_url": self.endpoint,
+            "region_name": region,
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given.get("SessionToken"),
+        }
+
+    def client(self, service: str, credentials: dict[str, str] | None = None, **more: Any) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        once = Config(retries={"total_max_attempts": 1}, max_pool_connections=40)
+        keywords = {"config": once, **self.keywords(credentials, region=more.pop("region", REGION)), **more}
+        return boto3.client(service, **keywords)
+
+    def user(self, name: str, *statements: dict[str, Any]) -> dict[str, str]:
+        """Make a user with these rights and return a key of it."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="inline", PolicyDocument=policy(*statements))
+        key: dict[str, str] = iam.create_access_key(UserName=name)["AccessKey"]
+        return key
+
+    def role(self, name: str, *statements: dict[str, Any]) -> str:
+        """Make a role that Bedrock may assume, and return its ARN."""
+        iam = self.client("iam")
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust())
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=policy(*statements))
+        return str(made["Role"]["Arn"])
+
+    def knowledge_base(self, name: str, **documents: str) -> tuple[str, str]:
+        """Return the ids of a knowledge base and a data source that has ingested *documents* (``__`` for a dot)."""
+        bucket = f"docs-{name}"
+        s3, vectors, agent = self.client("s3"), self.client("s3vectors"), self.client("bedrock-agent")
+        s3.create_bucket(Bucket=bucket)
+        for key, text in documents.items():
+            s3.put_object(Bucket=bucket, Key=key.replace("__", "."), Body=text.encode())
+        vectors.create_vector_bucket(vectorBucketName=f"vectors-{name}")
+        index = vectors.create_index(
+            vectorBucketName=f"vectors-{name}", indexName="main", dataType="float32", dimension=1024,
+            distanceMetric="cosine",
+            metadataConfiguration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
+        )["indexArn"]  # fmt: skip
+        base = agent.create_knowledge_base(
+            name=name,
+            roleArn=self.role(f"kb-{name}", allow("*")),
+            knowledgeBaseConfiguration={
                 "type": "VECTOR",
-                "vectorKnowledgeBaseConfiguration": {"embeddingModelArn": MODEL},
+                "vectorKnowledgeBaseConfiguration": {
+                    "embeddingModelArn": f"arn:aws:bedrock:{REGION}::foundation-model/{TITAN}"
+                },
             },
-            "storageConfiguration": {"type": "S3_VECTORS", "s3VectorsConfiguration": {"indexArn": index_arn}},
-            **changed,
-        }
-
-    def knowledge_base(self, **changed: Any) -> str:
-        index_arn = self.index(f"index-{uuid.uuid4().hex[:8]}")
-        made = self.agent("CreateKnowledgeBase", **self.knowledge_base_params(index_arn, **changed))
-        return str(made["knowledgeBase"]["knowledgeBaseId"])
-
-    def data_source(self, base: str, **changed: Any) -> str:
-        params = {
-            "name": f"ds-{uuid.uuid4().hex[:8]}",
-            "dataSourceConfiguration": {"type": "S3", "s3Configuration": {"bucketArn": f"arn:aws:s3:::{self.bucket}"}},
-            **changed,
-        }
-        return str(self.agent("CreateDataSource", knowledgeBaseId=base, **params)["dataSource"]["dataSourceId"])
-
-    def put(self, **documents: str) -> None:
-        """Put documents; in a name, ``__`` stands for a dot."""
-        for name, text in documents.items():
-            self.s3.put_object(Bucket=self.bucket, Key=name.replace("__", "."), Body=text.encode())
+            storageConfiguration={"type": "S3_VECTORS", "s3VectorsConfiguration": {"indexArn": index}},
+        )["knowledgeBase"]["knowledgeBaseId"]
+        where = {"type": "S3", "s3Configuration": {"bucketArn": f"arn:aws:s3:::{bucket}"}}
+        source = agent.create_data_source(knowledgeBaseId=base, name="s3", dataSourceConfiguration=where)
+        source_id = source["dataSource"]["dataSourceId"]
+        self.ingest(base, source_id)
+        return base, source_id
 
     def ingest(self, base: str, source: str) -> dict[str, Any]:
-        """Run an ingestion job to its end and return it."""
+        """Run an ingestion job to its end."""
         from bedrock_gateway.local.knowledge.store import KnowledgeStore
 
-        where = {"knowledgeBaseId": base, "dataSourceId": source}
-        started = self.agent("StartIngestionJob", **where)["ingestionJob"]
-        job = self.state.of(KnowledgeStore).bases[REGION, base].sources[source].jobs[started["ingestionJobId"]]
-        assert job.ended.wait(30)
-        shown: dict[str, Any] = self.agent("GetIngestionJob", **where, ingestionJobId=job.job_id)["ingestionJob"]
-        return shown
-
-    def filled(self, **documents: str) -> str:
-        """Return a knowledge base that has ingested *documents*."""
-        base = self.knowledge_base()
-        self.put(**documents)
-        job = self.ingest(base, self.data_source(base))
-        assert job["status"] == "COMPLETE", job
-        return base
+        agent = self.client("bedrock-agent")
+        job = agent.start_ingestion_job(knowledgeBaseId=base, dataSourceId=source)["ingestionJob"]["ingestionJobId"]
+        held = self.local.state.of(KnowledgeStore).bases[REGION, base].sources[source].jobs[job]
+        assert held.ended.wait(30)
+        shown = agent.get_ingestion_job(knowledgeBaseId=base, dataSourceId=source, ingestionJobId=job)
+        assert shown["ingestionJob"]["status"] == "COMPLETE", shown
+        return dict(shown["ingestionJob"])
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Give a world of its own to each test."""
-    from moto import mock_aws
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """Serve one local Bedrock to all tests of a module; each names its resources so that they do not meet."""
+    from bedrock_gateway.local import LocalBedrock
 
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-    with mock_aws():
-        yield World()
+    with LocalBedrock(region=REGION, pace_seconds=0) as local, local.serve() as server:
+        local.reset()
+        yield Served(local, server.endpoint)
+        local.reset()

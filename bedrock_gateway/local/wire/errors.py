@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import orjson
 
+from bedrock_gateway.local.moto_bridge import service_of
 from bedrock_gateway.local.wire.message import Response, one_chunk
+from bedrock_gateway.local.wire.routes import service_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,11 +20,11 @@ if TYPE_CHECKING:
     from bedrock_gateway.local.signature import SignatureFault
     from bedrock_gateway.local.wire.message import Request
 
-__all__ = ["access_denied_code", "error_response", "protocol_of", "signature_error"]
+__all__ = ["error_response", "protocol_of", "signature_error"]
 
 _OUR_FAULT = 500
-_XML_SERVICES = {"s3", "s3control"}
-_QUERY_SERVICES = {"iam", "sts"}
+_PROTOCOLS: Mapping[str, str] = {"bedrock": "rest-json", "s3": "rest-xml", "iam": "query", "sts": "query"}
+"""Those that are asked for at every request; the rest is looked up in botocore's models, which costs more."""
 
 _SIGNATURE_CODES: Mapping[str, Mapping[str, tuple[str, int]]] = {
     "rest-json": {
@@ -64,15 +67,17 @@ def protocol_of(request: Request, service: str | None) -> str:
         return "cbor"
     if "x-amz-target" in request.headers:
         return "json"
-    if service in _XML_SERVICES:
-        return "rest-xml"
-    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    return "query" if form or service in _QUERY_SERVICES else "rest-json"
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return "query"
+    return _PROTOCOLS.get(service or "") or _modelled_protocol(service)
 
 
-def access_denied_code(protocol: str) -> str:
-    """Return the code under which a denial reaches a client of *protocol*."""
-    return "AccessDenied" if protocol in {"rest-xml", "query"} else "AccessDeniedException"
+@lru_cache(maxsize=128)
+def _modelled_protocol(signing_name: str | None) -> str:
+    """Return the protocol of a service by botocore's model of it; rest-json where there is none."""
+    model = service_model(service_of(signing_name)) if signing_name else None
+    protocol = str(model.metadata.get("protocol")) if model else ""
+    return protocol if protocol in _WRITERS else "rest-json"
 
 
 def signature_error(fault: SignatureFault, protocol: str) -> tuple[str, int]:

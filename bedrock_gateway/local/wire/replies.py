@@ -1,4 +1,4 @@
-"""Write a handler's reply as rest-json puts it on the wire."""
+"""Write a handler's reply as its service's protocol puts it on the wire: rest-json, or query (see `query`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from bedrock_gateway.local.wire import query
 from bedrock_gateway.local.wire.events import frames
 from bedrock_gateway.local.wire.message import Response, one_chunk
 from bedrock_gateway.local.wire.routes import operation_model
@@ -28,6 +29,8 @@ _EVENT_STREAM = "application/vnd.amazon.eventstream"
 def respond(reply: Reply, match: Match, request_id: str) -> Response:
     """Return the response that carries *reply*."""
     model = operation_model(match.service, match.operation)
+    if model.service_model.metadata["protocol"] == "query":
+        return query.respond(reply.output, model, request_id)
     shape = model.output_shape
     status = reply.status or int(model.http.get("responseCode", 200))
     headers = _header_members(reply.output, shape) | dict(reply.headers) | {"x-amzn-RequestId": request_id}

@@ -29,6 +29,8 @@ class Match:
     service: str
     operation: str
     labels: Mapping[str, str]
+    params: Mapping[str, Any] | None = None
+    """The operation's parameters where they were read already; None: they are still to be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""Who sent a request: the owner of the key that signed it, or of the Amazon Bedrock API key it carries."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bedrock_gateway.local.identity.api_keys import ApiKeys, bearer_of, presigned_of
+from bedrock_gateway.local.moto_bridge import LOCK
+from bedrock_gateway.local.signature import Claim, SignatureFault, claim_of, verify
+
+if TYPE_CHECKING:
+    from bedrock_gateway.local.call import State
+    from bedrock_gateway.local.principals import Directory, Principal
+    from bedrock_gateway.local.wire.message import Request
+
+__all__ = ["Sender", "sender_of"]
+
+_INVALID_TOKEN = "The security token included in the request is invalid."
+_INVALID_KEY = "Authentication failed: Please make sure your API Key is valid."
+_REGION_IN_HOST = re.compile(r"bedrock(?:-runtime)?(?:-fips)?\.(?P<region>[a-z]{2,3}(?:-[a-z]+)+-\d)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A caller whose credentials are verified, and what they named."""
+
+    principal: Principal
+    service: str
+    """The name that the request is signed for; ``bedrock`` with an API key."""
+    region: str
+    bearer: str | None = None
+    """``SHORT_TERM`` or ``LONG_TERM`` with an API key; None for a signature."""
+
+
+def sender_of(request: Request, directory: Directory, state: State, default_region: str) -> Sender:
+    """Verify the credentials of *request*.
+
+    A long-term API key names no Region, and neither does the host of a local endpoint: then *default_region* is meant.
+
+    Raises:
+        SignatureFault: there are none, or they are not valid.
+    """
+    token = bearer_of(request)
+    if token is None:
+        claim = claim_of(request)
+        return Sender(_signer(request, claim, directory), claim.service, claim.region)
+    named = _REGION_IN_HOST.search(request.hostname)
+    region = named["region"] if named else default_region
+    presigned = presigned_of(token)
+    if presigned is not None:
+        return _short_term(presigned, directory, region if named else None)
+    return Sender(_owner(token, directory, state), "bedrock", region, "LONG_TERM")
+
+
+def _signer(request: Request, claim: Claim, directory: Directory) -> Principal:
+    with LOCK:
+        known = directory.credentials(claim.key_id)
+    if known is None:
+        raise SignatureFault("unknown-key", _INVALID_TOKEN)
+    if known.token != claim.token:
+        raise SignatureFault("token", _INVALID_TOKEN)
+    now = directory.now()
+    if known.expired(now):
+        raise SignatureFault("expired", "The security token included in the request is expired")
+    verify(request, claim, known.secret, now)
+    return known.principal
+
+
+def _short_term(presigned: Request, directory: Directory, host_region: str | None) -> Sender:
+    claim = claim_of(presigned)
+    if claim.service != "bedrock" or presigned.query.get("Action") != ["CallWithBearerToken"]:
+        raise SignatureFault("bearer", _INVALID_KEY)
+    if host_region not in {None, claim.region}:
+        raise SignatureFault("bearer", _INVALID_KEY)
+    try:
+        principal = _signer(presigned, claim, directory)
+    except SignatureFault as fault:
+        text = "Bearer Token has expired" if fault.kind in {"expired", "skew"} else _INVALID_KEY
+        raise SignatureFault("bearer", text) from None
+    return Sender(principal, "bedrock", claim.region, "SHORT_TERM")
+
+
+def _owner(token: str, directory: Directory, state: State) -> Principal:
+    key = state.of(ApiKeys).find(token)
+    if key is None or not key.active:
+        raise SignatureFault("bearer", _INVALID_KEY)
+    if key.expires is not None and directory.now() >= key.expires:
+        raise SignatureFault("bearer", "Bearer Token has expired")
+    with LOCK:
+        principal = directory.user_principal(key.user)
+    if principal is None:
+        raise SignatureFault("bearer", _INVALID_KEY)
+    return principal
