@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bedrock_gateway import GatewayError, GovernanceError
 from bedrock_gateway.local import LocalBedrock
+from bedrock_gateway.local.knowledge.sentences import sentences
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import world as accounts
@@ -232,17 +233,16 @@ def break_and_mend(story: Story, world: accounts.World) -> None:
     )
 
 
-PROSE = re.compile(r"^[A-Z][^|<>{}#*`=_\[\]]{60,}", re.MULTILINE)
-
-
 def default_question(documents: Path) -> str:
-    """Of somebody else's folder: ask about the first line of prose in it, else about its longest line."""
+    """Of somebody else's folder: ask about the first full sentence in it, else about the longest piece of text."""
     if documents == ROOT / "docs":
         return QUESTION
     texts = [path.read_text(errors="replace") for path in accounts.documents_below(documents)]
-    prose = next((found[0] for text in texts if (found := PROSE.search(text))), None)
-    longest = max((line.strip() for text in texts for line in text.splitlines()), key=len, default="")
-    words = re.sub(r"[^\w\s'-]+", " ", prose or longest).split()
+    quotable = [one.text for text in texts for one in sentences(text)] or [
+        line for text in texts for line in text.splitlines()
+    ]
+    full = (one for one in quotable if one.endswith(".") and len(one.split()) >= 8)
+    words = re.findall(r"[\w'-]+", next(full, max(quotable, key=len, default="")))
     return f"What does it say about {' '.join(words[:12])}?"
 
 
