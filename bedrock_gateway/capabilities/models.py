@@ -29,6 +29,7 @@ __all__ = [
     "known",
     "on_demand_in",
     "parse_model_id",
+    "profile_sources",
     "profiles_for",
 ]
 
@@ -213,3 +214,13 @@ def profiles_for(model: str, region: str) -> tuple[str, ...]:
     row = _data()["models"].get(model, {"profiles": {}})
     usable = [geography for geography, sources in row["profiles"].items() if region in sources]
     return tuple(f"{geography}.{model}" for geography in sorted(usable, key=lambda one: (one == "global", one)))
+
+
+@cache
+def profile_sources() -> Mapping[str, tuple[str, ...]]:
+    """Every system-defined profile of the data file → the Regions from which it can be called."""
+    return {
+        f"{geography}.{model}": tuple(sources)
+        for model, row in _data()["models"].items()
+        for geography, sources in row["profiles"].items()
+    }
