@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bedrock_gateway.local.authorization import knows
 from bedrock_gateway.local.aws import InProcessAws
 from bedrock_gateway.local.call import Call, Fault, Handler
 from bedrock_gateway.local.identity.senders import Sender, sender_of
@@ -110,13 +111,15 @@ class App:
             # Source: Bedrock User Guide, api-keys-supported; the text is not verified against AWS.
             raise Fault("AccessDeniedException", f"{match.service} does not accept Amazon Bedrock API keys.", 403)
         handler = handlers().get((match.service, match.operation))
+        params = parse(known.request, match) if match.params is None else dict(match.params)
+        # What is not served is judged all the same, if the judge knows it: a policy can be tried out on it.
+        if handler is not None or knows(match.service, match.operation):
+            self.gate.check(
+                match.service, match.operation, params, sender.principal, sender.region, bearer_token=sender.bearer
+            )
         if handler is None:
             text = f"The local Bedrock does not serve {match.service} {match.operation}."
             raise Fault("NotImplementedException", text, 501)
-        params = parse(known.request, match) if match.params is None else dict(match.params)
-        self.gate.check(
-            match.service, match.operation, params, sender.principal, sender.region, bearer_token=sender.bearer
-        )
         reply = handler(self._call(known, match.service, match.operation, params))
         return respond(reply, match, known.request_id)
 
@@ -129,7 +132,7 @@ class App:
             service, operation = identified.service, identified.operation
             if (service, operation) in handlers():
                 return self._handled(known, Match(service, operation, {}, identified.params))
-            self.gate.check(service, operation, identified.params, sender.principal, sender.region)
+            self._check(service, operation, identified.params, sender)
         else:
             self.gate.check(sender.service, "UnknownOperation", {}, sender.principal, sender.region)
         response = forward(known.request, sender.service, sender.region, self.gate.directory.account)
@@ -138,6 +141,22 @@ class App:
                 self.gate.directory.note(identified.operation, identified.params)
         response.headers.setdefault("x-amzn-RequestId", known.request_id)
         return response
+
+    def _check(self, service: str, operation: str, params: dict[str, Any], sender: Sender) -> None:
+        """Let a request of another service pass, or refuse it.
+
+        S3 names a bucket's Region in its answer to HeadBucket even to whom it refuses, and tells everybody that there is
+        no such bucket. Source: S3 API Reference, HeadBucket; not verified against AWS.
+        """
+        try:
+            self.gate.check(service, operation, params, sender.principal, sender.region)
+        except Fault as denial:
+            if operation == "HeadBucket":
+                region = self.gate.directory.bucket_region(str(params.get("Bucket")))
+                if region is None:
+                    raise Fault("NoSuchBucket", "The specified bucket does not exist", 404) from denial
+                denial.headers["x-amz-bucket-region"] = region
+            raise
 
     def _call(self, known: _Known, service: str, operation: str, params: dict[str, Any]) -> Call:
         directory = self.gate.directory

@@ -40,6 +40,7 @@ __all__ = [
     "demands",
     "denial_code",
     "denial_message",
+    "knows",
 ]
 
 _CODES = {"s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied", "cloudwatch": "AccessDenied"}
@@ -129,6 +130,11 @@ def _rows() -> Rows:
         **iam.IAM,
         **iam.STS,
     }
+
+
+def knows(service: str, operation: str) -> bool:
+    """Whether what AWS demands of an operation is written down here."""
+    return (service, operation) in _rows()
 
 
 def demands(request: ApiRequest) -> list[Demand]:

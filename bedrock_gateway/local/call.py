@@ -29,6 +29,8 @@ class Fault(Exception):  # noqa: N818 - AWS's own word for what a service answer
         self.status = status
         self.members = members
         """Further members of the modelled error shape, such as ``originalStatusCode``."""
+        self.headers: dict[str, str] = {}
+        """Response headers that the error carries."""
 
 
 @dataclass(slots=True)

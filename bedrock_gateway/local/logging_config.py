@@ -16,7 +16,6 @@ __all__ = ["HANDLERS"]
 
 _CHECK_LINE = "Permissions are correctly set for Amazon Bedrock logs."
 _CHECK_OBJECT = "amazon-bedrock-logs-permission-check"
-_DEFAULT_REGION = "us-east-1"
 
 
 def _refuse(message: str) -> NoReturn:
@@ -95,10 +94,11 @@ def _check_bucket(call: Call, bucket: Mapping[str, Any]) -> None:
 
 def _bucket_region(call: Call, bucket: str) -> str | None:
     try:
-        found = call.aws.call("s3", "GetBucketLocation", {"Bucket": bucket}, region=call.region)
+        found = call.aws.call("s3", "HeadBucket", {"Bucket": bucket}, region=call.region)
     except Fault:
         return None
-    return found.get("LocationConstraint") or _DEFAULT_REGION
+    headers: Mapping[str, str] = found["ResponseMetadata"]["HTTPHeaders"]
+    return headers.get("x-amz-bucket-region")
 
 
 HANDLERS: Handlers = {

@@ -275,6 +275,11 @@ class Directory:
         boundary = self._user_boundaries.get(name) if kind == "user" else None
         return Entity(found.arn, getattr(found, "permissions_boundary_arn", None) or boundary, _tags(found))
 
+    def bucket_region(self, bucket: str) -> str | None:
+        """Return the Region of an S3 bucket, whosever it is, or None where there is none."""
+        found = self._backend("s3")[self.partition].buckets.get(bucket)
+        return str(found.region_name) if found is not None else None
+
     def bucket_policy(self, bucket: str) -> Policy | None:
         """Return the policy of an S3 bucket, or None."""
         found = self._backend("s3")[self.partition].buckets.get(bucket)

@@ -91,7 +91,7 @@ def error_response(fault: Fault, protocol: str, request_id: str, *, method: str 
     headers = {"x-amzn-RequestId": request_id, "x-amz-request-id": request_id}
     body, content_type, extra = _WRITERS[protocol](fault, request_id)
     body = b"" if method == "HEAD" else body
-    headers |= {"Content-Type": content_type, "Content-Length": str(len(body)), **extra}
+    headers |= {"Content-Type": content_type, "Content-Length": str(len(body)), **extra, **fault.headers}
     return Response(fault.status, headers, one_chunk(body))
 
 
