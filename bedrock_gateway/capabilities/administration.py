@@ -1,7 +1,10 @@
-"""Rows: invocation logging, and what the preflight reads."""
+"""Rows: invocation logging, guardrails and model access, and what the preflight and a catalogue read."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bedrock_gateway.capabilities.legs import SUBSCRIBE, SUBSCRIPTIONS, tagged
 from bedrock_gateway.capabilities.table import Capability, Condition, Confidence, Leg, Operation, Resource
 
 _PASS_LOGGING_ROLE = Leg(
@@ -34,8 +37,64 @@ def _role(name: str) -> Operation:
 
 _READ_LOGGING = _logging("GetModelInvocationLoggingConfiguration")
 _WHO = Operation("GetCallerIdentity", "sts", "free")
-# AWS's reference gives DescribeLogGroups no resource type: under an ARN it might grant nothing.
+# AWS's reference gives DescribeLogGroups no resource type: under an ARN it might grant nothing. CloudWatch Logs' own
+# examples put it on log-group:*, which "*" holds too.
 _DESCRIBE_GROUPS = _one("DescribeLogGroups", "logs", "logs:DescribeLogGroups", "*")
+
+_GUARDRAIL_KEY = tuple(
+    Leg(
+        f"kms:{name}",
+        "guardrail-key",
+        source="User Guide: guardrails-permissions-kms",
+        only_with="guardrail_key",
+        why="Whoever makes a guardrail under a customer managed key uses the key.",
+    )
+    for name in ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey")
+)
+
+
+_PROFILED = Leg(
+    "bedrock:UpdateGuardrail",
+    "guardrail-profile-here",
+    source="User Guide: guardrail-profiles-permissions",
+    only_with="guardrail_profile",
+    why="A cross-Region guardrail is also authorised on its profile; to make one, the right on everything covers that.",
+)
+
+
+def _guardrail(name: str, also: tuple[Leg, ...] = (), token: str | None = None) -> Operation:
+    legs = (Leg(f"bedrock:{name}", "managed-guardrail"), *also)
+    return Operation(name, "bedrock", "token" if token else "free", legs, token=token)
+
+
+_CREATE_GUARDRAIL = Operation(
+    "CreateGuardrail",
+    "bedrock",
+    "token",
+    (
+        Leg(
+            "bedrock:CreateGuardrail",
+            "*",
+            "M",
+            "User Guide: guardrails-permissions; the reference lists no guardrail for it",
+            why="A guardrail has no ARN before it is made.",
+        ),
+        tagged("new-guardrail"),
+        *_GUARDRAIL_KEY,
+    ),
+    token="clientRequestToken",
+)
+
+
+def _enforcing(name: str, *, only_declared: bool = True) -> Operation:
+    """Enforcement on every call of the account: declared to be used, or out of reach."""
+    return Operation(
+        name,
+        "bedrock",
+        "free",
+        (Leg(f"bedrock:{name}", "*", only_with="enforced_guardrails" if only_declared else None),),
+    )
+
 
 ROWS = (
     Capability(
@@ -61,13 +120,13 @@ ROWS = (
     Capability(
         "preflight-minimal",
         "What an application reads about itself at start: who it is, and whether it is logged.",
-        "preflight",
+        "read",
         (_READ_LOGGING, _WHO),
     ),
     Capability(
         "preflight-standard",
         "What an operator or CI reads besides: the delivery chain of invocation logs, and the models.",
-        "preflight",
+        "read",
         (
             _READ_LOGGING,
             _WHO,
@@ -77,5 +136,77 @@ ROWS = (
             _one("GetFoundationModel", "bedrock", "bedrock:GetFoundationModel", "foundation-model"),
             _one("GetInferenceProfile", "bedrock", "bedrock:GetInferenceProfile", "profile"),
         ),
+    ),
+    Capability(
+        "model-catalog",
+        "Look at what models and profiles there are.",
+        "read",
+        (
+            _one("ListFoundationModels", "bedrock", "bedrock:ListFoundationModels", "*"),
+            _one("GetFoundationModel", "bedrock", "bedrock:GetFoundationModel", "any-foundation-model"),
+            _one("GetFoundationModelAvailability", "bedrock", "bedrock:GetFoundationModelAvailability", "*"),
+            _one("ListInferenceProfiles", "bedrock", "bedrock:ListInferenceProfiles", "*"),
+            _one("GetInferenceProfile", "bedrock", "bedrock:GetInferenceProfile", "any-profile"),
+        ),
+    ),
+    Capability(
+        "model-access",
+        "Accept and end the agreements under which third-party models can be called.",
+        "administration",
+        (
+            *(
+                _one(name, "bedrock", f"bedrock:{name}", "*")
+                for name in (
+                    "ListFoundationModelAgreementOffers",
+                    "GetFoundationModelAvailability",
+                    "GetUseCaseForModelAccess",
+                    "PutUseCaseForModelAccess",
+                )
+            ),
+            # Without a token, and AWS does not say what a second acceptance does: it is not sent twice.
+            Operation(
+                "CreateFoundationModelAgreement",
+                "bedrock",
+                "billed",
+                (
+                    Leg("bedrock:CreateFoundationModelAgreement", "*"),
+                    replace(SUBSCRIBE, why="Accepting the offer of a model subscribes the account to it."),
+                    SUBSCRIPTIONS,
+                ),
+            ),
+            _one(
+                "DeleteFoundationModelAgreement",
+                "bedrock",
+                "bedrock:DeleteFoundationModelAgreement",
+                "*",
+                also=(
+                    Leg(
+                        "aws-marketplace:Unsubscribe",
+                        "*",
+                        "M",
+                        "User Guide: model-access; AmazonBedrockLimitedAccess for the condition",
+                        condition="called-via-bedrock",
+                    ),
+                ),
+            ),
+        ),
+        "An agreement that was ended is made anew by the next call of anybody who may invoke the model and subscribe.",
+    ),
+    Capability(
+        "guardrail-admin",
+        "Make, change, version and remove guardrails, and what the account enforces.",
+        "administration",
+        (
+            _CREATE_GUARDRAIL,
+            _guardrail("UpdateGuardrail", (_PROFILED, *_GUARDRAIL_KEY)),
+            _guardrail("CreateGuardrailVersion", token="clientRequestToken"),
+            _guardrail("GetGuardrail"),
+            _guardrail("DeleteGuardrail"),
+            _one("ListGuardrails", "bedrock", "bedrock:ListGuardrails", "*"),
+            _enforcing("ListEnforcedGuardrailsConfiguration", only_declared=False),
+            _enforcing("PutEnforcedGuardrailConfiguration"),
+            _enforcing("DeleteEnforcedGuardrailConfiguration"),
+        ),
+        "Whoever may change a guardrail may empty it: never the principal whose calls it checks.",
     ),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bedrock_gateway.capabilities.legs import GUARDED, PROFILES, RERANKED, tagged
 from bedrock_gateway.capabilities.table import Capability, Condition, Confidence, Leg, Operation, Resend, Resource
 
 _PASS_KB_ROLE = Leg(
@@ -11,6 +14,46 @@ _PASS_KB_ROLE = Leg(
     condition="passed-to-bedrock",
     why="The service takes over the role; AWS's action table lists no dependent action, the call is denied without it.",
 )
+
+
+_THIRD_PARTY = Leg(
+    "bedrock:AssociateThirdPartyKnowledgeBase",
+    "*",
+    "M",
+    "service authorization reference: an action without an operation",
+    condition="third-party-secret",
+    only_with="third_party_secrets",
+    why="A store that a secret opens is another's: the creator is asked whether it may be joined.",
+)
+_ON_CREATION = (
+    tagged("new-knowledge-base"),
+    _THIRD_PARTY,
+    *(
+        Leg(
+            f"kms:{name}",
+            "knowledge-base-key",
+            "L",
+            "User Guide: encryption-kb; kb-managed-prereqs gives it to the service role instead",
+            condition="via-bedrock",
+            only_with="knowledge_base_key",
+            why="Two pages of AWS disagree on who uses the key of a managed knowledge base: its creator or its role.",
+        )
+        for name in ("CreateGrant", "Decrypt", "GenerateDataKey")
+    ),
+)
+
+
+def _document_key(action: str) -> tuple[Leg, ...]:
+    return (
+        Leg(
+            action,
+            "document-key",
+            source="Amazon S3 User Guide: UsingKMSEncryption",
+            condition="via-s3",
+            only_with="document_key",
+            why="S3 uses the key of an encrypted bucket in the caller's name.",
+        ),
+    )
 
 
 def _one(
@@ -52,6 +95,40 @@ def _vectors(name: str, resource: Resource) -> Operation:
     return _one(name, "s3vectors", f"s3vectors:{name}", resource)
 
 
+_RETRIEVE = Leg(
+    "bedrock:Retrieve",
+    "knowledge-base",
+    "M",
+    "User Guide: kb-permissions",
+    why="It is what scopes the call to one knowledge base.",
+)
+_GENERATE = Leg(
+    "bedrock:InvokeModel",
+    "model",
+    "M",
+    "User Guide: kb-permissions, rerank-prereq",
+    why="The service generates with the caller's rights.",
+)
+_GENERATE_STREAM = tuple(
+    Leg(
+        action,
+        "model",
+        "L",
+        "botocore documentation of RetrieveAndGenerateStream names bedrock:RetrieveAndGenerate alone",
+        why="The service generates with the caller's rights; AWS does not say with which of the two actions.",
+        one_of="generation",
+    )
+    for action in ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+)
+_ALSO = "The principal can also retrieve from the knowledge base and invoke its model directly."
+
+
+def _answered(*generate: Leg) -> tuple[Leg, ...]:
+    """Every leg of an answer: the call itself has no resource, so what limits it are the legs below it."""
+    guarded = (replace(leg, confidence="M") for leg in GUARDED)
+    return (Leg("bedrock:RetrieveAndGenerate", "*"), _RETRIEVE, *generate, PROFILES, *RERANKED, *guarded)
+
+
 ROWS = (
     Capability(
         "kb-provision",
@@ -82,7 +159,7 @@ ROWS = (
         "Make, change and remove knowledge bases and their data sources.",
         "administration",
         (
-            _agent("CreateKnowledgeBase", "*", token="clientToken", also=(_PASS_KB_ROLE,)),
+            _agent("CreateKnowledgeBase", "*", token="clientToken", also=(_PASS_KB_ROLE, *_ON_CREATION)),
             _agent("GetKnowledgeBase"),
             _agent("UpdateKnowledgeBase", also=(_PASS_KB_ROLE,)),
             _agent("DeleteKnowledgeBase"),
@@ -100,8 +177,8 @@ ROWS = (
         "Write, read, list and delete the documents of one bucket and prefix.",
         "administration",
         (
-            _one("PutObject", "s3", "s3:PutObject", "document-object"),
-            _one("GetObject", "s3", "s3:GetObject", "document-object"),
+            _one("PutObject", "s3", "s3:PutObject", "document-object", also=_document_key("kms:GenerateDataKey")),
+            _one("GetObject", "s3", "s3:GetObject", "document-object", also=_document_key("kms:Decrypt")),
             _one("DeleteObject", "s3", "s3:DeleteObject", "document-object"),
             _one("ListObjectsV2", "s3", "s3:ListBucket", "document-bucket", condition="document-prefix"),
         ),
@@ -119,54 +196,54 @@ ROWS = (
         "Ingestion jobs have no ARN of their own: the knowledge base is their resource.",
     ),
     Capability(
+        "kb-read",
+        "Look at knowledge bases, their data sources, ingestion jobs and documents.",
+        "read",
+        (
+            _agent("ListKnowledgeBases", "*"),
+            *(
+                _agent(name)
+                for name in (
+                    "GetKnowledgeBase",
+                    "GetDataSource",
+                    "ListDataSources",
+                    "GetIngestionJob",
+                    "ListIngestionJobs",
+                    "GetKnowledgeBaseDocuments",
+                    "ListKnowledgeBaseDocuments",
+                    "ListTagsForResource",
+                )
+            ),
+        ),
+        "Data sources, jobs and documents have no ARN of their own: the knowledge base is their resource.",
+    ),
+    Capability(
         "retrieve",
         "Find passages in a knowledge base.",
         "runtime",
         (_one("Retrieve", "bedrock-agent-runtime", "bedrock:Retrieve", "knowledge-base"),),
+        "Passages are put in order by a reranker with the knowledge base's role, not with the caller's rights.",
     ),
     Capability(
         "rag",
         "Answer a question from a knowledge base, with citations.",
         "runtime",
+        (Operation("RetrieveAndGenerate", "bedrock-agent-runtime", "billed", _answered(_GENERATE)),),
+        _ALSO,
+    ),
+    Capability(
+        "rag-stream",
+        "Answer a question from a knowledge base and read the answer as it is made.",
+        "runtime",
         (
-            _one(
-                "RetrieveAndGenerate",
+            Operation(
+                "RetrieveAndGenerateStream",
                 "bedrock-agent-runtime",
-                "bedrock:RetrieveAndGenerate",
-                "*",
                 "billed",
-                also=(
-                    Leg(
-                        "bedrock:Retrieve",
-                        "knowledge-base",
-                        "M",
-                        "User Guide: kb-permissions",
-                        why="It is what scopes the call to one knowledge base.",
-                    ),
-                    Leg(
-                        "bedrock:InvokeModel",
-                        "model",
-                        "M",
-                        "User Guide: kb-permissions, rerank-prereq",
-                        why="The service generates with the caller's rights.",
-                    ),
-                    Leg(
-                        "bedrock:GetInferenceProfile",
-                        "profile",
-                        "?",
-                        "User Guide: inference-prereq, which does not name this operation",
-                        why="AWS lists it as needed to run inference through a profile; public samples omit it.",
-                    ),
-                    Leg(
-                        "bedrock:ApplyGuardrail",
-                        "guardrail",
-                        "M",
-                        "User Guide: guardrails-permissions",
-                        only_with="guardrail",
-                    ),
-                ),
+                _answered(*_GENERATE_STREAM),
+                stream="stream",
             ),
         ),
-        "The principal can also retrieve from the knowledge base and invoke its model directly.",
+        f"{_ALSO} RetrieveAndGenerate and its stream are one IAM action: the policy of this one permits both.",
     ),
 )

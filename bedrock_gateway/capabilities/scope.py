@@ -9,21 +9,30 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bedrock_gateway.capabilities.models import is_region, parse_model_id
+from bedrock_gateway.capabilities.guardrails import guardrail_destinations
+from bedrock_gateway.capabilities.models import ModelId, is_region, parse_model_id
 from bedrock_gateway.errors import ConfigError
 
-__all__ = ["Scope", "checked"]
+__all__ = ["WRAPPERS", "Scope", "checked"]
+
+WRAPPERS = frozenset({"application-profile", "prompt-router"})
+"""Kinds of model id that do not tell what runs behind them."""
 
 _NAMES = {
     "account": re.compile(r"[0-9]{12}"),
     "partition": re.compile(r"aws|aws-us-gov"),
-    "role": re.compile(r"(?:[A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}"),
+    "role": re.compile(r"(?=.{1,576}\Z)(?:[A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}"),
     "bucket": re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
     "prefix": re.compile(r"[^*?${}\x00-\x1f\x7f-\U0010ffff]{0,900}"),
     "log_group": re.compile(r"[A-Za-z0-9._/#-]{1,512}"),
     "knowledge_base": re.compile(r"[0-9A-Z]{10}"),
     "guardrail": re.compile(r"[a-z0-9]{1,64}"),
+    "enforced_guardrail": re.compile(r"[a-z0-9]{1,64}"),
     "version": re.compile(r"DRAFT|[1-9][0-9]{0,7}"),
+    "guardrail_arn": re.compile(r"arn:aws(?:-us-gov)?:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]{1,64}"),
+    "key": re.compile(r"arn:aws(?:-us-gov)?:kms:[a-z0-9-]+:[0-9]{12}:key/(?:mrk-)?[0-9a-f-]{32,36}"),
+    "secret": re.compile(r"arn:aws(?:-us-gov)?:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}"),
+    "product": re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}"),
     "vector_bucket": re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
     "vector_index": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
 }
@@ -48,6 +57,11 @@ class Scope:
     account: str
     partition: str = "aws"
     models: tuple[str, ...] = ()
+    wraps: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(application profile or prompt router, the models or profiles behind it): its id does not tell. An empty first
+    part stands for every one that is not named otherwise."""
+    rerankers: tuple[str, ...] = ()
+    """Models that `rerank` calls, and that order passages inside RetrieveAndGenerate. Empty: `rerank` calls `models`."""
     knowledge_bases: tuple[str, ...] = ()
     """Ids; empty means "any of this account and Region", as it must be before AWS has assigned one."""
     knowledge_base_roles: tuple[str, ...] = ()
@@ -65,6 +79,28 @@ class Scope:
     embedding_models: tuple[str, ...] = ()
     guardrail: tuple[str, str] | None = None
     """(id, version)."""
+    require_guardrail: bool = False
+    """Whether a model call without exactly this guardrail is not permitted at all."""
+    guardrail_profile: str | None = None
+    """Prefix of the guardrail's profile, such as ``us``, where the guardrail is a cross-Region one."""
+    guardrail_key: str | None = None
+    """ARN of the KMS key that the guardrail is encrypted with; None: AWS's own."""
+    enforced_guardrails: tuple[str, ...] = ()
+    """Ids or ARNs of guardrails that the account or the organisation enforces on every call."""
+    batch_role: str = "bedrock-gateway/AmazonBedrockGateway-batch"
+    """Service role of batch inference, with its path."""
+    document_key: str | None = None
+    """ARN of the KMS key that the documents' buckets are encrypted with."""
+    knowledge_base_key: str | None = None
+    """ARN of the customer managed key of a knowledge base of type MANAGED."""
+    third_party_secrets: tuple[str, ...] = ()
+    """ARNs of the secrets that open a third-party vector store (Pinecone, Redis, MongoDB Atlas)."""
+    tagging: bool = False
+    """Whether what is created is also tagged."""
+    subscribe: bool = False
+    """Whether the first call of a third-party model may subscribe the account to it."""
+    products: tuple[str, ...] = ()
+    """AWS Marketplace product ids that may be subscribed to; empty: any, through Bedrock only."""
     extra_destinations: tuple[str, ...] = ()
     """Destination Regions given by hand for profiles that the data file lacks."""
 
@@ -79,16 +115,47 @@ class Scope:
                 raise ConfigError(f"{region[:200]!r} is not a Region; one looks like us-east-1")
         if self.region.startswith("us-gov-") != (self.partition == "aws-us-gov"):
             raise ConfigError(f"Region {self.region} is not in partition {self.partition}")
-        for model in (*self.models, *self.embedding_models):
+        for model in (*self.models, *self.embedding_models, *self.rerankers):
             parse_model_id(model)
         for kind, values in self._named().items():
             for value in values:
                 checked(kind, value)
+        self._check_wraps()
+        self._check_guardrail()
+        for arn in (self.guardrail_key, self.document_key, self.knowledge_base_key, *self.third_party_secrets):
+            if arn is not None and arn.split(":")[1:4:2] != [self.partition, self.region]:
+                raise ConfigError(f"{arn} is not in {self.region} of partition {self.partition}")
+
+    def _check_wraps(self) -> None:
+        for wrapper, inner in self.wraps:
+            if wrapper and (kind := parse_model_id(wrapper).kind) not in WRAPPERS:
+                raise ConfigError(f"{wrapper} is of kind {kind}: nothing is behind it that its id does not tell")
+            if not inner:
+                raise ConfigError(f"{wrapper}: name at least one model or profile behind it")
+            for model in inner:
+                if parse_model_id(model).model is None:
+                    raise ConfigError(
+                        f"{model[:200]!r} behind a profile or a router is not a model or cross-Region profile"
+                    )
+
+    def _check_guardrail(self) -> None:
+        for field in ("require_guardrail", "guardrail_profile"):
+            if getattr(self, field) and self.guardrail is None:
+                raise ConfigError(f"{field.replace('_', ' ')}: name the guardrail too", key_path="guardrail")
+        if self.guardrail_profile is not None:
+            guardrail_destinations(self.guardrail_profile, self.region)
+
+    def behind(self, wrapper: ModelId) -> tuple[str, ...]:
+        """Return the models or profiles behind an application profile or a prompt router; empty: nobody said."""
+        named = {text: inner for text, inner in self.wraps if text}
+        by_name = {parse_model_id(text).name: inner for text, inner in named.items()}
+        unnamed = next((inner for text, inner in self.wraps if not text), ())
+        return named.get(wrapper.text) or by_name.get(wrapper.name) or unnamed
 
     def _named(self) -> dict[str, tuple[str, ...]]:
         return {
             "knowledge_base": self.knowledge_bases,
-            "role": (*self.knowledge_base_roles, self.logging_role, self.boundary),
+            "role": (*self.knowledge_base_roles, self.logging_role, self.batch_role, self.boundary),
             "log_group": (self.log_group,),
             "bucket": (*((self.logging_bucket,) if self.logging_bucket else ()), *(one for one, _ in self.documents)),
             "prefix": (self.logging_prefix, *(prefix for _, prefix in self.documents)),
@@ -96,4 +163,9 @@ class Scope:
             "vector_index": tuple(index for _, index in self.vector_indexes),
             "guardrail": (self.guardrail[0],) if self.guardrail else (),
             "version": (self.guardrail[1],) if self.guardrail else (),
+            "guardrail_arn": tuple(one for one in self.enforced_guardrails if one.startswith("arn:")),
+            "enforced_guardrail": tuple(one for one in self.enforced_guardrails if not one.startswith("arn:")),
+            "key": tuple(key for key in (self.guardrail_key, self.document_key, self.knowledge_base_key) if key),
+            "secret": self.third_party_secrets,
+            "product": self.products,
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Capability", "Condition", "Confidence", "Leg", "Operation", "Resend", "Resource"]
+__all__ = ["Capability", "Condition", "Confidence", "Leg", "Operation", "Option", "Resend", "Resource"]
 
 Resend = Literal["free", "token", "billed"]
 """After an outcome that is not known: ``free`` reads or converges, ``token`` is deduplicated by AWS, ``billed`` would be
@@ -23,10 +23,27 @@ confirmed. L and ? are emitted as assumed."""
 Resource = Literal[
     "*",
     "model",
+    "reranker",
     "profile",
+    "application-profile",
     "foundation-model",
+    "marketplace-endpoint",
+    "any-foundation-model",
+    "any-profile",
+    "batch-source",
+    "batch-profile",
+    "batch-role",
+    "model-invocation-job",
     "guardrail",
+    "guardrail-profile",
+    "guardrail-profile-here",
+    "guardrail-key",
+    "enforced-guardrail",
+    "managed-guardrail",
+    "new-guardrail",
     "knowledge-base",
+    "new-knowledge-base",
+    "knowledge-base-key",
     "knowledge-base-role",
     "provisioned-role",
     "logging-role",
@@ -35,13 +52,41 @@ Resource = Literal[
     "logging-bucket",
     "document-bucket",
     "document-object",
+    "document-key",
     "vector-bucket",
     "vector-index",
 ]
-"""What a leg is about; `iam.generate` turns it into the ARNs of a `Scope`."""
+"""What a leg is about; `iam.resources` turns it into the ARNs of a `Scope`. ``new-…``: AWS assigns the id when it makes
+the thing, so no policy can name it before. ``any-…``: the declared ones, or all where none is declared."""
 
-Condition = Literal["passed-to-bedrock", "document-prefix", "bounded"]
-"""``bounded``: the role must have the permissions boundary of the scope."""
+Condition = Literal[
+    "passed-to-bedrock",
+    "document-prefix",
+    "bounded",
+    "only-guarded",
+    "called-via-bedrock",
+    "subscribed-products",
+    "bedrock-endpoint",
+    "via-s3",
+    "via-bedrock",
+    "third-party-secret",
+]
+"""``bounded``: the role must have the permissions boundary of the scope. ``only-guarded``: where the scope requires its
+guardrail, the call must carry it."""
+
+Option = Literal[
+    "guardrail",
+    "guardrail_profile",
+    "guardrail_key",
+    "enforced_guardrails",
+    "rerankers",
+    "document_key",
+    "knowledge_base_key",
+    "third_party_secrets",
+    "tagging",
+    "subscribe",
+]
+"""Fields of `Scope` that add legs where they are set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +98,12 @@ class Leg:
     confidence: Confidence = "H"
     source: str = "service authorization reference"
     condition: Condition | None = None
-    only_with: Literal["guardrail"] | None = None
+    only_with: Option | None = None
     """Needed only where the scope has this option."""
     why: str = ""
+    one_of: str = ""
+    """AWS needs one of the legs of the operation with this mark and does not say which: all are emitted, as assumed, and
+    not even ``--strict`` leaves them out, for without any of them the call cannot pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +128,8 @@ class Capability:
 
     name: str
     summary: str
-    kind: Literal["runtime", "administration", "preflight"]
+    kind: Literal["runtime", "administration", "read"]
+    """``read`` goes with either of the others; those two never share a principal."""
     operations: tuple[Operation, ...]
     inseparable: str = ""
     """What the same policy also permits, because IAM cannot tell it apart."""

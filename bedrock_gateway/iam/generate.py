@@ -15,21 +15,27 @@ from bedrock_gateway.capabilities import capability
 from bedrock_gateway.capabilities.models import data_date
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.document import Policy, Statement
-from bedrock_gateway.iam.resources import Conditions, targets, unknown_models
+from bedrock_gateway.iam.model_legs import uncounted_models, unknown_models
+from bedrock_gateway.iam.resources import MODELS, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bedrock_gateway.capabilities import Capability, Leg, Operation, Scope
+    from bedrock_gateway.capabilities.table import Resource
+    from bedrock_gateway.iam.arns import Conditions
 
 __all__ = ["Assumption", "Generated", "Grant", "generate"]
 
 ASSUMED = frozenset({"L", "?"})
 
 # What a scope must hold for a resource of the table, and how to say it on the command line.
-REQUIRED = {
+REQUIRED: Mapping[Resource, tuple[str, str]] = {
     "model": ("models", "--model"),
+    "reranker": ("models", "--model"),
     "foundation-model": ("models", "--model"),
+    "batch-source": ("models", "--model"),
+    "guardrail": ("guardrail", "--guardrail"),
     "knowledge-base-role": ("knowledge_base_roles", "--kb-role"),
     "provisioned-role": ("knowledge_base_roles", "--kb-role"),
     "document-bucket": ("documents", "--documents"),
@@ -88,19 +94,50 @@ def generate(capabilities: Sequence[str], scope: Scope, *, strict: bool = False)
     for row in rows:
         _require(row, scope)
     grants = [grant for row in rows for grant in _grants(row, scope)]
-    kept = tuple(grant for grant in grants if not (strict and grant.leg.confidence in ASSUMED))
+    kept = tuple(grant for grant in grants if not (strict and _dispensable(grant.leg)))
     if not kept:
         raise ConfigError(f"{', '.join(capabilities)}: nothing to grant in this scope")
     return Generated(Policy(tuple(_statements(kept))), kept, tuple(_assumptions(kept)), tuple(_warnings(kept, scope)))
 
 
+def _dispensable(leg: Leg) -> bool:
+    return leg.confidence in ASSUMED and not leg.one_of
+
+
+def _legs(row: Capability, scope: Scope) -> list[Leg]:
+    """The legs of *row* that bear on *scope*: those of options that it does not have are left out."""
+    legs = (leg for operation in row.operations for leg in operation.legs)
+    return [leg for leg in legs if not leg.only_with or getattr(scope, leg.only_with)]
+
+
 def _require(row: Capability, scope: Scope) -> None:
+    if scope.require_guardrail:
+        _refuse_unguarded(row, scope)
     if row.name in OPTIONAL_IN:
         return
-    for leg in (leg for operation in row.operations for leg in operation.legs):
+    for leg in _legs(row, scope):
         field, option = REQUIRED.get(leg.resource, ("", ""))
+        if leg.resource == "reranker" and scope.rerankers:
+            continue
         if field and not getattr(scope, field):
             raise ConfigError(f"{row.name} needs {field.replace('_', ' ')}: name them with {option}", key_path=field)
+
+
+def _refuse_unguarded(row: Capability, scope: Scope) -> None:
+    """Refuse what lets a declared model be called without the guardrail that the scope requires.
+
+    Where AWS calls the model in the caller's name it sends no guardrail along: with the condition AWS's call is denied,
+    without it the caller may do the same directly. Source: User Guide, guardrails-permissions-id.
+    """
+    free = [leg for leg in _legs(row, scope) if leg.resource in MODELS and leg.condition != "only-guarded"]
+    called = {model for leg in free for model in MODELS[leg.resource](scope)}
+    if called & set(scope.models):
+        raise ConfigError(
+            f"{row.name}: AWS calls the model in the caller's name and without the guardrail, so a policy that requires"
+            " one denies it, and one that permits it lets the principal call the model unguarded; make two principals,"
+            " or let the account enforce the guardrail",
+            key_path="guardrail",
+        )
 
 
 def _grants(row: Capability, scope: Scope) -> Iterable[Grant]:
@@ -127,7 +164,16 @@ def _statements(grants: Sequence[Grant]) -> Iterable[Statement]:
 _NOUNS = (
     ("foundation-model/", "Models"),
     ("inference-profile/", "Profile"),
+    ("prompt-router/", "Router"),
+    (":marketplace/", "Endpoints"),
+    (":endpoint/", "Endpoint"),
+    ("provisioned-model/", "ProvisionedModel"),
+    ("custom-model", "CustomModel"),
+    ("imported-model/", "ImportedModel"),
+    ("model-invocation-job/", "Jobs"),
     ("guardrail/", "Guardrail"),
+    ("guardrail-profile/", "GuardrailProfile"),
+    (":kms:", "Key"),
     ("knowledge-base/", "KnowledgeBase"),
     (":role/", "Role"),
     (":policy/", "ManagedPolicies"),
@@ -137,14 +183,18 @@ _NOUNS = (
 )
 
 
+_BOUND = (
+    ("bedrock:InferenceProfileArn", "ThroughProfile"),
+    ("bedrock:PromptRouterArn", "ThroughRouter"),
+    ("bedrock:GuardrailIdentifier", "Guarded"),
+)
+
+
 def _sid(actions: Sequence[str], arns: Sequence[str], conditions: Conditions, taken: dict[str, int]) -> str:
     """A name that says what and on what, unique in the document; IAM allows letters and digits only."""
     noun = next((noun for part, noun in _NOUNS if part in arns[0]), "Account")
-    bound = (
-        "ThroughProfile"
-        if any(key == "bedrock:InferenceProfileArn" for _, keys in conditions for key, _ in keys)
-        else ""
-    )
+    keys = {key for _, pairs in conditions for key, _ in pairs}
+    bound = "".join(word for key, word in _BOUND if key in keys)
     verb = re.sub(r"[^A-Za-z0-9]", "", actions[0].partition(":")[2]) if len(actions) == 1 else "Use"
     name = f"{verb}On{noun}{bound}"
     taken[name] = taken.get(name, 0) + 1
@@ -160,8 +210,32 @@ def _assumptions(grants: Iterable[Grant]) -> Iterable[Assumption]:
 
 
 def _warnings(grants: Sequence[Grant], scope: Scope) -> Iterable[str]:
-    if any(grant.leg.resource == "model" for grant in grants):
+    resources = {grant.leg.resource for grant in grants}
+    actions = {grant.leg.action for grant in grants}
+    if resources & {"model", "batch-source"}:
         for model in unknown_models(scope):
             yield f"{model} is not in our data of {data_date()}: check that {scope.region} offers it"
-    if not scope.knowledge_bases and any(grant.leg.resource == "knowledge-base" for grant in grants):
-        yield "no knowledge base is named, so the policy covers every one of this account and Region; name it once AWS has assigned its id"
+    if "bedrock:CountTokens" in actions:
+        for model in uncounted_models(scope):
+            yield f"{model}: AWS counts tokens for foundation models only; which one this is, --wraps can say"
+    for resource, (declared, text) in _UNNAMED.items():
+        if resource in resources and not getattr(scope, declared):
+            yield text
+    if "aws-marketplace:Subscribe" in actions and scope.partition == "aws-us-gov":
+        yield "AWS GovCloud: a third-party model must be enabled in the linked commercial account too"
+
+
+_UNNAMED: Mapping[Resource, tuple[str, str]] = {
+    "knowledge-base": (
+        "knowledge_bases",
+        "no knowledge base is named, so the policy covers every one of this account and Region; name it once AWS has assigned its id",
+    ),
+    "managed-guardrail": (
+        "guardrail",
+        "no guardrail is named, so the policy covers every one of this account and Region; name it once AWS has assigned its id",
+    ),
+    "any-foundation-model": (
+        "models",
+        "no model is named, so the policy lets every model and profile of this account and Region be looked at",
+    ),
+}

@@ -6,119 +6,78 @@ policy variable never got this far.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.capabilities.models import (
-    ModelId,
-    destinations,
-    known,
-    on_demand_in,
-    parse_model_id,
-    profiles_for,
-)
+from bedrock_gateway.capabilities.guardrails import guardrail_destinations
 from bedrock_gateway.errors import ConfigError
+from bedrock_gateway.iam.arns import Conditions, Target, arn, joined, one_condition
+from bedrock_gateway.iam.model_legs import (
+    batch_profiles,
+    batch_sources,
+    foundation_models,
+    model_targets,
+    own_arns,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from bedrock_gateway.capabilities import Scope
-    from bedrock_gateway.capabilities.table import Condition, Leg
+    from bedrock_gateway.capabilities.table import Condition, Leg, Resource
 
-__all__ = ["ROLE_PATH", "Target", "boundary_arn", "model_targets", "ours", "targets"]
+__all__ = ["MODELS", "ROLE_PATH", "Target", "boundary_arn", "model_targets", "ours", "targets"]
 
 ROLE_PATH = "bedrock-gateway/"
 """Where kb-provision makes roles, and nowhere else."""
 
-Conditions = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One ARN, and the condition under which the leg needs it."""
-
-    arn: str
-    conditions: Conditions = ()
-
-
-def _arn(scope: Scope, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
-    region = scope.region if region is None else region
-    account = scope.account if account is None else account
-    return f"arn:{scope.partition}:{service}:{region}:{account}:{resource}"
-
-
-def _foundation_model(scope: Scope, model: str, region: str) -> str:
-    return _arn(scope, "bedrock", f"foundation-model/{model}", region=region, account="")
-
-
-def _on_demand(scope: Scope, model: ModelId) -> Iterator[Target]:
-    if model.region not in {None, scope.region}:
-        raise ConfigError(f"{model.text} is in {model.region}, not in {scope.region}")
-    if on_demand_in(model.name, scope.region) is False:
-        usable = ", ".join(profiles_for(model.name, scope.region)) or "none that is known"
-        raise ConfigError(f"{model.name} cannot be called by its bare id in {scope.region}; use a profile: {usable}")
-    yield Target(_foundation_model(scope, model.name, scope.region))
-
-
-def _profile(scope: Scope, model: ModelId) -> Iterator[Target]:
-    """The profile, and the model in its source and every destination, bound to calls through the profile."""
-    for given, mine in ((model.region, scope.region), (model.account, scope.account)):
-        if given not in {None, mine}:
-            raise ConfigError(f"{model.text} belongs to {given}, not to {mine}")
-    reach = destinations(model.name, scope.region) or scope.extra_destinations
-    if not reach:
-        raise ConfigError(
-            f"where {model.name} runs when called from {scope.region} is not in our data; "
-            "name its destination Regions with --destinations"
-        )
-    profile = _arn(scope, "bedrock", f"inference-profile/{model.name}")
-    yield Target(profile)
-    bound: Conditions = (("ArnEquals", (("bedrock:InferenceProfileArn", (profile,)),)),)
-    # A global profile is also authorised on an ARN that names no Region.
-    regions = [*sorted({scope.region, *reach}), *([""] if model.geography == "global" else [])]
-    for region in regions:
-        yield Target(_foundation_model(scope, model.model or "", region), bound)
-
-
-MODEL_KINDS: Mapping[str, Callable[[Scope, ModelId], Iterator[Target]]] = {"on-demand": _on_demand, "profile": _profile}
-
-
-def model_targets(scope: Scope, text: str) -> list[Target]:
-    """Return what a call of model *text* is authorised on.
-
-    Raises:
-        ConfigError: the model cannot be called like this from the scope's Region, or its kind is not served yet.
-    """
-    model = parse_model_id(text)
-    if model.kind not in MODEL_KINDS:
-        raise ConfigError(f"{text}: policies for a model id of kind {model.kind} are not generated yet")
-    if model.partition not in {None, scope.partition}:
-        raise ConfigError(f"{text} is in partition {model.partition}, not in {scope.partition}")
-    return list(MODEL_KINDS[model.kind](scope, model))
-
-
-def unknown_models(scope: Scope) -> list[str]:
-    """Declared models that the data file lacks: they get the regional ARN, on the caller's word."""
-    parsed = [parse_model_id(text) for text in scope.models]
-    return [model.text for model in parsed if model.model and not known(model.model)]
-
-
-def _foundation_models(scope: Scope) -> list[str]:
-    models = (parse_model_id(text).model for text in scope.models)
-    return [_foundation_model(scope, model, scope.region) for model in models if model]
-
-
-def _profiles(scope: Scope) -> list[str]:
-    parsed = [parse_model_id(text) for text in scope.models]
-    return [_arn(scope, "bedrock", f"inference-profile/{model.name}") for model in parsed if model.kind == "profile"]
+def _bedrock(scope: Scope, resource: str) -> str:
+    return arn(scope, "bedrock", resource)
 
 
 def _guardrails(scope: Scope) -> list[str]:
-    return [_arn(scope, "bedrock", f"guardrail/{scope.guardrail[0]}")] if scope.guardrail else []
+    return [_bedrock(scope, f"guardrail/{scope.guardrail[0]}")] if scope.guardrail else []
+
+
+def _guardrail_profiles(scope: Scope) -> list[str]:
+    """In this account, in every Region where the guardrail may run."""
+    if scope.guardrail_profile is None:
+        return []
+    regions = guardrail_destinations(scope.guardrail_profile, scope.region)
+    resource = f"guardrail-profile/{scope.guardrail_profile}.guardrail.v1:0"
+    return [arn(scope, "bedrock", resource, region=region) for region in regions]
+
+
+def _guardrail_profile_here(scope: Scope) -> list[str]:
+    return [one for one in _guardrail_profiles(scope) if f":{scope.region}:" in one]
+
+
+def _enforced(scope: Scope) -> list[str]:
+    return [one if one.startswith("arn:") else _bedrock(scope, f"guardrail/{one}") for one in scope.enforced_guardrails]
+
+
+def _knowledge_bases(scope: Scope) -> list[str]:
+    return [_bedrock(scope, f"knowledge-base/{one}") for one in scope.knowledge_bases or ("*",)]
+
+
+def _any(*kinds: str, types: tuple[str, ...], account: str | None) -> Callable[[Scope], list[str]]:
+    """The declared models of those *kinds*, or everything of those resource *types* where none is declared."""
+
+    def found(scope: Scope) -> list[str]:
+        declared = own_arns(scope, *kinds) if account is None else foundation_models(scope)
+        if scope.models:
+            return declared
+        return [arn(scope, "bedrock", f"{one}/*", account=account) for one in types]
+
+    return found
+
+
+def _given(value: str | None) -> list[str]:
+    return [value] if value else []
 
 
 def _role(scope: Scope, name: str) -> str:
-    return _arn(scope, "iam", f"role/{name}", region="")
+    return arn(scope, "iam", f"role/{name}", region="")
 
 
 def ours(role: str) -> str:
@@ -137,83 +96,155 @@ def ours(role: str) -> str:
 
 def boundary_arn(scope: Scope) -> str:
     """Return the ARN of the managed policy that bounds the service roles of *scope*."""
-    return _arn(scope, "iam", f"policy/{scope.boundary}", region="")
+    return arn(scope, "iam", f"policy/{scope.boundary}", region="")
 
 
 def _s3(scope: Scope, resource: str) -> str:
-    return _arn(scope, "s3", resource, region="", account="")
+    return arn(scope, "s3", resource, region="", account="")
 
 
 def _vector_buckets(scope: Scope) -> list[str]:
-    return [_arn(scope, "s3vectors", f"bucket/{bucket}") for bucket, _ in scope.vector_indexes]
+    return [arn(scope, "s3vectors", f"bucket/{bucket}") for bucket, _ in scope.vector_indexes]
 
 
 def _vector_indexes(scope: Scope) -> list[str]:
-    return [_arn(scope, "s3vectors", f"bucket/{bucket}/index/{index}") for bucket, index in scope.vector_indexes]
+    return [arn(scope, "s3vectors", f"bucket/{bucket}/index/{index}") for bucket, index in scope.vector_indexes]
 
 
-RESOURCES: Mapping[str, Callable[[Scope], list[str]]] = {
-    "profile": _profiles,
-    "foundation-model": _foundation_models,
+RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
+    "profile": lambda scope: own_arns(scope, "profile", "application-profile"),
+    "application-profile": lambda scope: own_arns(scope, "application-profile"),
+    "foundation-model": foundation_models,
+    "marketplace-endpoint": lambda scope: own_arns(scope, "marketplace"),
+    "any-foundation-model": _any(types=("foundation-model",), account=""),
+    "any-profile": _any(
+        "profile",
+        "application-profile",
+        types=("application-inference-profile", "inference-profile"),
+        account=None,
+    ),
+    "batch-source": batch_sources,
+    "batch-profile": batch_profiles,
+    "batch-role": lambda scope: [_role(scope, scope.batch_role)],
+    "model-invocation-job": lambda scope: [_bedrock(scope, "model-invocation-job/*")],
     "guardrail": _guardrails,
-    "knowledge-base": lambda scope: [
-        _arn(scope, "bedrock", f"knowledge-base/{one}") for one in scope.knowledge_bases or ("*",)
-    ],
+    "guardrail-profile": _guardrail_profiles,
+    "guardrail-profile-here": _guardrail_profile_here,
+    "guardrail-key": lambda scope: _given(scope.guardrail_key),
+    "enforced-guardrail": _enforced,
+    "managed-guardrail": lambda scope: _guardrails(scope) or [_bedrock(scope, "guardrail/*")],
+    "new-guardrail": lambda scope: [_bedrock(scope, "guardrail/*")],
+    "knowledge-base": _knowledge_bases,
+    "new-knowledge-base": lambda scope: [_bedrock(scope, "knowledge-base/*")],
+    "knowledge-base-key": lambda scope: _given(scope.knowledge_base_key),
     "knowledge-base-role": lambda scope: [_role(scope, name) for name in scope.knowledge_base_roles],
     "provisioned-role": lambda scope: [_role(scope, ours(name)) for name in scope.knowledge_base_roles],
     "logging-role": lambda scope: [_role(scope, scope.logging_role)],
     # Which policies are attached to the role is known only after reading it; AWS's own carry "aws" as account.
     "managed-policies": lambda scope: [
-        _arn(scope, "iam", "policy/*", region="", account=owner) for owner in (scope.account, "aws")
+        arn(scope, "iam", "policy/*", region="", account=owner) for owner in (scope.account, "aws")
     ],
     # CloudWatch Logs wants the form with ":*" in policies for every action but tagging.
-    "logging-group": lambda scope: [_arn(scope, "logs", f"log-group:{scope.log_group}:*")],
+    "logging-group": lambda scope: [arn(scope, "logs", f"log-group:{scope.log_group}:*")],
     "logging-bucket": lambda scope: [_s3(scope, scope.logging_bucket)] if scope.logging_bucket else [],
     "document-bucket": lambda scope: [_s3(scope, bucket) for bucket, _ in scope.documents],
     "document-object": lambda scope: [_s3(scope, f"{bucket}/{prefix}*") for bucket, prefix in scope.documents],
+    "document-key": lambda scope: _given(scope.document_key),
     "vector-bucket": _vector_buckets,
     "vector-index": _vector_indexes,
 }
 
 
+MODELS: Mapping[Resource, Callable[[Scope], tuple[str, ...]]] = {
+    "model": lambda scope: scope.models,
+    "reranker": lambda scope: scope.rerankers or scope.models,
+}
+"""Resources that are models to call: their ARNs come with conditions of their own."""
+
+BEDROCK = "bedrock.amazonaws.com"
+
+
 def _passed_to_bedrock(_: Scope, __: str) -> Conditions:
-    return (("StringEquals", (("iam:PassedToService", ("bedrock.amazonaws.com",)),)),)
+    return one_condition("StringEquals", "iam:PassedToService", BEDROCK)
 
 
-def _document_prefix(scope: Scope, arn: str) -> Conditions:
-    prefixes = tuple(f"{prefix}*" for bucket, prefix in scope.documents if prefix and _s3(scope, bucket) == arn)
-    return (("StringLike", (("s3:prefix", prefixes),)),) if prefixes else ()
+def _document_prefix(scope: Scope, bucket_arn: str) -> Conditions:
+    prefixes = tuple(f"{prefix}*" for bucket, prefix in scope.documents if prefix and _s3(scope, bucket) == bucket_arn)
+    return one_condition("StringLike", "s3:prefix", *prefixes) if prefixes else ()
 
 
 def _bounded(scope: Scope, _: str) -> Conditions:
-    return (("StringEquals", (("iam:PermissionsBoundary", (boundary_arn(scope),)),)),)
+    return one_condition("StringEquals", "iam:PermissionsBoundary", boundary_arn(scope))
 
 
-REGIONAL = ("bedrock:", "logs:")
-"""Services of which we grant something on ``*`` and whose requests go to a Region. IAM and AWS Marketplace have one place."""
+def _only_guarded(scope: Scope, _: str) -> Conditions:
+    """The key holds the guardrail's ARN, and behind it the number of the version unless that is the draft."""
+    if not scope.require_guardrail:
+        return ()
+    (guardrail,), version = _guardrails(scope), scope.guardrail[1] if scope.guardrail else "DRAFT"
+    return one_condition(
+        "ArnEquals", "bedrock:GuardrailIdentifier", guardrail if version == "DRAFT" else f"{guardrail}:{version}"
+    )
 
 
-def _in_region(scope: Scope) -> Conditions:
-    """What has no ARN is bound to the Region by a key: else the grant would hold in every Region of the account."""
-    return (("StringEquals", (("aws:RequestedRegion", (scope.region,)),)),)
+def _called_via_bedrock(_: Scope, __: str) -> Conditions:
+    return one_condition("StringEquals", "aws:CalledViaLast", BEDROCK)
+
+
+def _subscribed_products(scope: Scope, resource: str) -> Conditions:
+    products = one_condition("ForAnyValue:StringEquals", "aws-marketplace:ProductId", *scope.products)
+    return joined(_called_via_bedrock(scope, resource), products if scope.products else ())
+
+
+def _bedrock_endpoint(scope: Scope, resource: str) -> Conditions:
+    marked = one_condition("StringEquals", "aws:ResourceTag/sagemaker-sdk:bedrock", "compatible")
+    return joined(_called_via_bedrock(scope, resource), marked)
+
+
+def _via(service: str) -> Callable[[Scope, str], Conditions]:
+    return lambda scope, _: one_condition("StringEquals", "kms:ViaService", f"{service}.{scope.region}.amazonaws.com")
+
+
+def _third_party_secret(scope: Scope, _: str) -> Conditions:
+    key = "bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn"
+    return one_condition("ArnEquals", key, *scope.third_party_secrets)
 
 
 CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "passed-to-bedrock": _passed_to_bedrock,
     "document-prefix": _document_prefix,
     "bounded": _bounded,
+    "only-guarded": _only_guarded,
+    "called-via-bedrock": _called_via_bedrock,
+    "subscribed-products": _subscribed_products,
+    "bedrock-endpoint": _bedrock_endpoint,
+    "via-s3": _via("s3"),
+    "via-bedrock": _via("bedrock"),
+    "third-party-secret": _third_party_secret,
 }
+
+
+REGIONAL = ("bedrock:", "logs:")
+"""Services of which we grant something on ``*`` and whose requests go to a Region. IAM and AWS Marketplace have one place."""
+
+
+def _everything(leg: Leg, scope: Scope) -> Target:
+    """What has no ARN is bound to the Region by a key: else the grant would hold in every Region of the account."""
+    regional = leg.action.startswith(REGIONAL)
+    return Target("*", one_condition("StringEquals", "aws:RequestedRegion", scope.region) if regional else ())
 
 
 def targets(leg: Leg, scope: Scope) -> list[Target]:
     """Return the ARNs that *leg* needs in *scope*; none where the scope has nothing of that kind."""
-    if leg.only_with and getattr(scope, leg.only_with) is None:
+    if leg.only_with and not getattr(scope, leg.only_with):
         return []
-    if leg.resource == "model":
-        return [target for text in scope.models for target in model_targets(scope, text)]
-    if leg.resource == "*":
-        return [Target("*", _in_region(scope) if leg.action.startswith(REGIONAL) else ())]
-    arns = RESOURCES[leg.resource](scope)
+    if leg.resource in MODELS:
+        found = [target for text in MODELS[leg.resource](scope) for target in model_targets(scope, text)]
+    elif leg.resource == "*":
+        found = [_everything(leg, scope)]
+    else:
+        found = [Target(one) for one in RESOURCES[leg.resource](scope)]
     if leg.condition is None:
-        return [Target(arn) for arn in arns]
-    return [Target(arn, CONDITIONS[leg.condition](scope, arn)) for arn in arns]
+        return found
+    condition = CONDITIONS[leg.condition]
+    return [Target(one.arn, joined(one.conditions, condition(scope, one.arn))) for one in found]

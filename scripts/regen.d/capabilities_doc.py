@@ -1,4 +1,4 @@
-"""Write docs/capabilities.md from the table: operations, IAM actions, confidence, resend class."""
+"""Write docs/capabilities.md from the table: operations, IAM actions, options, confidence, sources, resend class."""
 
 from __future__ import annotations
 
@@ -13,15 +13,47 @@ HEAD = """\
 # Capabilities
 
 Generated from `bedrock_gateway/capabilities/` by `scripts/regen`. A capability is what a team asks for; the client, the policy
-generator and the preflight read the same rows. *Resend* says what happens after an outcome that is not known: `free` is sent
-again, `token` is deduplicated by AWS, `billed` is not sent again. *Confidence* of each leg: H, AWS states it; M, one source, or an
-argued choice; L and ?, assumed, and left out by `--strict`.
+generator and the preflight read the same rows. `policies/` of the repository holds the JSON of each.
+
+- *Kind*: `runtime` is what an application does, `administration` what sets things up; the two never share a principal. `read`
+  goes with either.
+- *Resend* says what happens after an outcome that is not known: `free` is sent again, `token` is deduplicated by AWS, `billed` is
+  not sent again.
+- *Confidence* of a leg: H, AWS states it; M, one source, or an argued choice; L and ?, assumed: emitted, listed on standard error
+  and in `--report`, and left out by `--strict` where the call can do without.
+- *With*: the leg is granted only where that option is given ([policies](policies.md#options-that-change-what-is-granted)).
 """
+
+REASONS_HEAD = """
+## Why, and where it is from
+
+Legs that do not follow from the name of the operation.
+
+| action | on | confidence | why | source |
+| --- | --- | --- | --- | --- |"""
+
+RESOURCES = {"*": "everything", "any-foundation-model": "foundation-model, any", "any-profile": "profile, any"}
 
 
 def leg(one: Leg) -> str:
-    only = f", with a {one.only_with}" if one.only_with else ""
-    return f"`{one.action}` on {one.resource.replace('*', 'everything')} ({one.confidence}{only})"
+    remarks = [one.confidence]
+    if one.condition:
+        remarks.append(one.condition)
+    if one.only_with:
+        remarks.append(f"with {one.only_with.replace('_', ' ')}")
+    if one.one_of:
+        remarks.append("one of these")
+    return f"`{one.action}` on {RESOURCES.get(one.resource, one.resource)} ({', '.join(remarks)})"
+
+
+def reasons() -> str:
+    """What is not plain from AWS's own reference: each leg once, with its source."""
+    legs = [one for row in CAPABILITIES.values() for operation in row.operations for one in operation.legs if one.why]
+    lines = [
+        f"| `{one.action}` | {RESOURCES.get(one.resource, one.resource)} | {one.confidence} | {one.why} | {one.source} |"
+        for one in legs
+    ]
+    return "\n".join((REASONS_HEAD, *dict.fromkeys(lines))) + "\n"
 
 
 def section(row: Capability) -> str:
@@ -36,7 +68,7 @@ def section(row: Capability) -> str:
 
 
 def main(argv: list[str]) -> int:
-    text = HEAD + "".join(map(section, CAPABILITIES.values()))
+    text = HEAD + "".join(map(section, CAPABILITIES.values())) + reasons()
     if "--check" in argv:
         if not TARGET.exists() or TARGET.read_text() != text:
             print(f"out of date: {TARGET.name}", file=sys.stderr)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_KB_ROLE", "DEFAULT_LOGGING_ROLE", "add_scope", "scope_of"]
 
 DEFAULT_KB_ROLE = "bedrock-gateway/AmazonBedrockGateway-kb"
+DEFAULT_BATCH_ROLE = "bedrock-gateway/AmazonBedrockGateway-batch"
 DEFAULT_LOGGING_ROLE = "AmazonBedrockGateway-logging"
 
 
@@ -36,6 +37,10 @@ class _Option:
 
 def _repeated(flag: str, metavar: str, about: str) -> tuple[str, Mapping[str, Any]]:
     return flag, {"action": "append", "default": [], "metavar": metavar, "help": f"{about} (repeatable)"}
+
+
+def _flag(flag: str, about: str) -> _Option:
+    return _Option(flag, {"action": "store_true", "help": about}, flag.strip("-").replace("-", "_"))
 
 
 def _once_each(values: Sequence[str]) -> tuple[str, ...]:
@@ -58,6 +63,15 @@ def _guardrail(text: str | None) -> tuple[str, str] | None:
         return None
     name, _, version = text.partition(":")
     return name, version or "DRAFT"
+
+
+def _wrapped(values: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """``ID=MODEL`` says what is behind one id, ``MODEL`` what is behind every other; model ids hold no ``=``."""
+    found: dict[str, list[str]] = {}
+    for text in values:
+        wrapper, _, model = text.rpartition("=")
+        found.setdefault(wrapper, []).append(model)
+    return tuple((wrapper, _once_each(models)) for wrapper, models in found.items())
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -100,6 +114,41 @@ _OPTIONS: Sequence[_Option] = (
     _Option(*_repeated("--vector-index", "B/I", "S3 Vectors bucket and index"), "vector_indexes", _indexes),
     _Option(*_repeated("--embedding-model", "ID", "embedding model of a kb role"), "embedding_models", _once_each),
     _Option("--guardrail", {"metavar": "ID[:V]", "help": "guardrail that the calls carry"}, "guardrail", _guardrail),
+    _flag("--require-guardrail", "permit no model call without exactly that guardrail"),
+    _Option(
+        "--guardrail-profile",
+        {"metavar": "GEO", "help": "its guardrail profile, if it is cross-Region: us, eu, …"},
+        "guardrail_profile",
+    ),
+    _Option("--guardrail-key", {"metavar": "ARN", "help": "KMS key that it is encrypted with"}, "guardrail_key"),
+    _Option(
+        *_repeated("--enforced-guardrail", "ID", "guardrail, or its ARN, that the account enforces on every call"),
+        "enforced_guardrails",
+        _once_each,
+    ),
+    _Option(
+        *_repeated("--wraps", "[ID=]MODEL", "model or profile behind an application profile or a router"),
+        "wraps",
+        _wrapped,
+    ),
+    _Option(
+        *_repeated("--reranker", "ID", "model that puts passages in order, for rerank and inside rag"),
+        "rerankers",
+        _once_each,
+    ),
+    _Option(
+        "--batch-role", {"default": DEFAULT_BATCH_ROLE, "metavar": "ROLE", "help": "default: %(default)s"}, "batch_role"
+    ),
+    _Option("--document-key", {"metavar": "ARN", "help": "KMS key of the documents' buckets"}, "document_key"),
+    _Option("--kb-key", {"metavar": "ARN", "help": "KMS key of a managed knowledge base"}, "knowledge_base_key"),
+    _Option(
+        *_repeated("--third-party-secret", "ARN", "secret that opens a third-party vector store"),
+        "third_party_secrets",
+        _once_each,
+    ),
+    _flag("--tagging", "what is created is also tagged"),
+    _flag("--subscribe", "the first call of a third-party model may subscribe the account to it"),
+    _Option(*_repeated("--product", "ID", "only to this AWS Marketplace product"), "products", _once_each),
 )
 
 
