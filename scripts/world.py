@@ -232,14 +232,16 @@ class World:
         )["Role"]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="read-and-index", PolicyDocument=documents.permissions.to_json())
         vectors.create_vector_bucket(vectorBucketName=handbook.vector_bucket)
-        index = vectors.create_index(
+        vectors.create_index(
             vectorBucketName=handbook.vector_bucket,
             indexName=handbook.vector_index,
             dataType="float32",
             dimension=EMBEDDING_DIMENSIONS,
             distanceMetric="cosine",
             metadataConfiguration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
-        )["indexArn"]
+        )
+        # botocore before 1.41 does not show the ARN that CreateIndex answers with.
+        index = f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/{handbook.vector_bucket}/index/{handbook.vector_index}"
         knowledge_base = gateway.create_knowledge_base("handbook", role_arn=arn, index_arn=index)
         self.knowledge_base_id = knowledge_base.id
         self.write_config()

@@ -99,11 +99,13 @@ class Served:
         for key, text in documents.items():
             s3.put_object(Bucket=bucket, Key=key.replace("__", "."), Body=text.encode())
         vectors.create_vector_bucket(vectorBucketName=f"vectors-{name}")
-        index = vectors.create_index(
+        # botocore before 1.41 does not show the ARN that CreateIndex answers with.
+        index = f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/vectors-{name}/index/main"
+        vectors.create_index(
             vectorBucketName=f"vectors-{name}", indexName="main", dataType="float32", dimension=1024,
             distanceMetric="cosine",
             metadataConfiguration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
-        )["indexArn"]  # fmt: skip
+        )  # fmt: skip
         base = agent.create_knowledge_base(
             name=name,
             roleArn=self.role(f"kb-{name}", allow("*")),
