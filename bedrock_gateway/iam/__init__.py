@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bedrock_gateway.iam.document import Policy, PolicyError, Statement
-    from bedrock_gateway.iam.evaluate import AccessRequest, Decision, Layers, PrincipalRef
+    from bedrock_gateway.iam.evaluate import AccessRequest, Decision, Layers, PrincipalRef, UndecidableError
     from bedrock_gateway.iam.generate import Assumption, Generated, Grant
 
 __all__ = [
@@ -26,11 +26,12 @@ __all__ = [
     "PolicyError",
     "PrincipalRef",
     "Statement",
+    "UndecidableError",
 ]
 
 _WHERE = {
     **dict.fromkeys(("Policy", "PolicyError", "Statement"), "document"),
-    **dict.fromkeys(("AccessRequest", "Decision", "Layers", "PrincipalRef"), "evaluate"),
+    **dict.fromkeys(("AccessRequest", "Decision", "Layers", "PrincipalRef", "UndecidableError"), "evaluate"),
     **dict.fromkeys(("Assumption", "Generated", "Grant"), "generate"),
 }
 

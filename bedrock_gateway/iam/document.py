@@ -1,7 +1,10 @@
 """IAM policy documents: parse what IAM accepts, refuse what it does not, write the canonical form.
 
 A `Policy` is immutable. Parsing keeps the order of statements and of their values, because order is how a person
-finds a statement again; evaluation does not depend on it.
+finds a statement again; evaluation does not depend on it. A refusal says where: the statement, and in a text the line
+and column.
+
+Sources: IAM User Guide, reference_policies_grammar and reference_policies_elements.
 """
 
 from __future__ import annotations
@@ -9,23 +12,66 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, NoReturn
 from urllib.parse import unquote
 
-__all__ = ["Conditions", "Policy", "PolicyError", "Statement"]
+from bedrock_gateway.iam.operators import operator
+from bedrock_gateway.iam.patterns import UndecidableError
+from bedrock_gateway.iam.source import Path, duplicate, locate, position
 
-Conditions = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Operator → condition key → values, as written."""
+__all__ = ["MAX_BYTES", "Conditions", "Policy", "PolicyError", "Statement"]
 
+Conditions = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
+"""Operator → (key → values) as nested pairs, as written."""
+
+MAX_BYTES = 1024 * 1024
+"""What is read as a policy at most. The largest quota is 32,768 characters (a KMS key policy)."""
 VERSIONS = ("2012-10-17", "2008-10-17")
 _POLICY_KEYS = {"Version", "Id", "Statement"}
 _PAIRS = (("Action", "NotAction"), ("Resource", "NotResource"), ("Principal", "NotPrincipal"))
 _STATEMENT_KEYS = {"Sid", "Effect", "Condition", *(name for pair in _PAIRS for name in pair)}
+_PRINCIPAL_KINDS = {"AWS", "Service", "Federated", "CanonicalUser"}
+_SHOWN = 60
 
 
 class PolicyError(ValueError):
-    """The document is not one that IAM would accept."""
+    """The document is not one that IAM would accept.
+
+    Its text starts with the position, as far as it is known.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        path: Path = (),
+        statement: int | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        where = [f"statement {statement}"] if statement else []
+        where += [f"line {line}, column {column}"] if line else []
+        super().__init__(f"{', '.join(where)}: {reason}" if where else reason)
+        self.reason = reason
+        self.path = path
+        """Keys and indices that lead to it, from the top of what was parsed."""
+        self.statement = statement
+        """Number of the statement, from 1; None: outside of the statements."""
+        self.line = line
+        """From 1; None where an object was parsed, not a text."""
+        self.column = column
+
+    def within(self, *path: str | int) -> PolicyError:
+        """Return the same error, seen from further up."""
+        return PolicyError(self.reason, path=(*path, *self.path), statement=self.statement)
+
+    def in_text(self, text: str) -> PolicyError:
+        """Return the same error with the line and column that its path has in *text*."""
+        at = next((found for end in range(len(self.path), -1, -1) if (found := locate(text, self.path[:end]))), None)
+        line, column = at or (None, None)
+        return PolicyError(self.reason, path=self.path, statement=self.statement, line=line, column=column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +87,7 @@ class Statement:
     principals: tuple[tuple[str, str], ...] = ()
     """(type, value) pairs such as ``("Service", "bedrock.amazonaws.com")``; the bare ``"*"`` is ``("*", "*")``."""
     not_principals: tuple[tuple[str, str], ...] = ()
-    conditions: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...] = ()
+    conditions: Conditions = ()
     """Operator → (key → values), as nested pairs so that a statement can be hashed."""
 
     @classmethod
@@ -53,24 +99,23 @@ class Statement:
         """
         if not isinstance(data, Mapping):
             raise PolicyError("a statement is an object")
-        if unknown := set(data) - _STATEMENT_KEYS:
-            raise PolicyError(f"unknown element {min(unknown)}")
+        _known(data, _STATEMENT_KEYS)
         for one, other in _PAIRS:
             if one in data and other in data:
-                raise PolicyError(f"{one} and {other} exclude each other")
-        if data.get("Effect") not in {"Allow", "Deny"}:
-            raise PolicyError("Effect is Allow or Deny")
+                raise PolicyError(f"{one} and {other} exclude each other", path=(other,))
+        if data.get("Effect") not in ("Allow", "Deny"):
+            raise PolicyError("Effect is Allow or Deny", path=("Effect",))
         if not ("Action" in data or "NotAction" in data):
             raise PolicyError("a statement needs Action or NotAction")
         return cls(
             effect=data["Effect"],
-            sid=data.get("Sid"),
+            sid=_text(data, "Sid"),
             actions=_strings(data, "Action"),
             not_actions=_strings(data, "NotAction"),
             resources=_strings(data, "Resource"),
             not_resources=_strings(data, "NotResource"),
-            principals=_principals(data.get("Principal")),
-            not_principals=_principals(data.get("NotPrincipal")),
+            principals=_principals(data, "Principal"),
+            not_principals=_principals(data, "NotPrincipal"),
             conditions=_conditions(data.get("Condition", {})),
         )
 
@@ -100,30 +145,57 @@ class Policy:
 
     statements: tuple[Statement, ...]
     version: str = "2012-10-17"
+    id: str | None = None
+    """``Id``, which some services want in a resource-based policy; it means nothing."""
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Count the hash once: the evaluator looks a policy up for each request."""
+        object.__setattr__(self, "_hash", hash((self.statements, self.version)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the hash of this process out of a pickle."""
+        return Policy, (self.statements, self.version, self.id)
 
     @classmethod
     def parse(cls, document: str | bytes | Mapping[str, Any]) -> Policy:
         """Read a document: JSON text (URL-encoded as IAM returns it, too) or the parsed object.
 
         Raises:
-            PolicyError: it is not JSON, a key stands twice, or IAM would refuse it.
+            PolicyError: it is over 1 MiB, it is not JSON, a key stands twice, or IAM would refuse it.
         """
-        data = document if isinstance(document, Mapping) else _load(document)
-        if unknown := set(data) - _POLICY_KEYS:
-            raise PolicyError(f"unknown element {min(unknown)}")
+        if isinstance(document, Mapping):
+            return cls._of(document)
+        text = _decoded(document)
+        try:
+            return cls._of(_load(text))
+        except PolicyError as error:
+            raise (error if error.line else error.in_text(text)) from None
+
+    @classmethod
+    def _of(cls, data: Mapping[str, Any]) -> Policy:
+        _known(data, _POLICY_KEYS)
         version = data.get("Version", "2008-10-17")
         if version not in VERSIONS:
-            raise PolicyError(f"Version is one of {', '.join(VERSIONS)}")
+            raise PolicyError(f"Version is one of {', '.join(VERSIONS)}", path=("Version",))
         statements = data.get("Statement")
-        if isinstance(statements, Mapping):
-            statements = [statements]
-        if not isinstance(statements, list) or not statements:
-            raise PolicyError("a policy needs at least one Statement")
-        return cls(tuple(Statement.parse(one) for one in statements), version)
+        alone = isinstance(statements, Mapping)
+        if not alone and (not isinstance(statements, list) or not statements):
+            raise PolicyError("a policy needs at least one Statement", path=("Statement",))
+        listed = [statements] if alone else statements
+        return cls(
+            tuple(_statement(one, number, alone=alone) for number, one in enumerate(listed or ())),
+            version,
+            _text(data, "Id"),
+        )
 
     def dump(self) -> dict[str, Any]:
         """Return the document as IAM's JSON object."""
-        return {"Version": self.version, "Statement": [one.dump() for one in self.statements]}
+        head = {"Version": self.version} | ({"Id": self.id} if self.id else {})
+        return head | {"Statement": [one.dump() for one in self.statements]}
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the document as JSON text."""
@@ -132,55 +204,109 @@ class Policy:
     @property
     def size(self) -> int:
         """Characters as IAM counts them against its quotas: without whitespace."""
-        return len(re.sub(r"\s", "", self.to_json()))
+        return len(re.sub(r"\s", "", json.dumps(self.dump(), ensure_ascii=False)))
+
+
+def _statement(data: Any, number: int, *, alone: bool) -> Statement:
+    try:
+        return Statement.parse(data)
+    except PolicyError as error:
+        found = error.within(*(("Statement",) if alone else ("Statement", number)))
+        raise PolicyError(found.reason, path=found.path, statement=number + 1) from None
+
+
+def _known(data: Mapping[str, Any], names: set[str]) -> None:
+    if unknown := [name for name in data if name not in names]:
+        raise PolicyError(f"unknown element {str(unknown[0])[:_SHOWN]}", path=(unknown[0],))
+
+
+def _decoded(document: str | bytes) -> str:
+    size = len(document) if isinstance(document, bytes) else len(document.encode(errors="surrogatepass"))
+    if size > MAX_BYTES:
+        raise PolicyError(f"{size:,} bytes: a policy of more than 1 MiB is not read", line=1, column=1)
+    try:
+        text = document.decode("utf-8-sig") if isinstance(document, bytes) else document
+    except UnicodeDecodeError as error:
+        line, column = position(document[: error.start].decode(errors="replace"), error.start)  # type: ignore[union-attr]
+        raise PolicyError("not UTF-8", line=line, column=column) from None
+    return unquote(text) if text.lstrip().startswith("%7B") else text
+
+
+class _TwiceError(ValueError):
+    """A key stands twice in one object."""
 
 
 def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen = dict(pairs)
     if len(seen) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise PolicyError(f"{twice} stands twice in one object")
+        raise _TwiceError
     return seen
 
 
-def _load(text: str | bytes) -> Mapping[str, Any]:
-    text = text.decode() if isinstance(text, bytes) else text
-    if text.lstrip().startswith("%7B"):
-        text = unquote(text)
+def _no_constant(name: str) -> NoReturn:
+    raise PolicyError(f"not JSON: {name} is no number")
+
+
+def _load(text: str) -> Mapping[str, Any]:
     try:
-        data = json.loads(text, object_pairs_hook=_no_twice)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise PolicyError(f"not JSON: {error}") from None
+        data = json.loads(
+            text, object_pairs_hook=_no_twice, parse_int=Decimal, parse_float=Decimal, parse_constant=_no_constant
+        )
+    except json.JSONDecodeError as error:
+        raise PolicyError(f"not JSON: {error.msg}", line=error.lineno, column=error.colno) from None
+    except RecursionError:
+        raise PolicyError("not a policy: nested too deeply", line=1, column=1) from None
+    except _TwiceError:
+        found = duplicate(text)
+        path, (line, column) = found or ((), (1, 1))
+        number = path[1] + 1 if len(path) > 1 and path[0] == "Statement" and isinstance(path[1], int) else None
+        reason = f"{str(path[-1])[:_SHOWN]} stands twice in one object"
+        raise PolicyError(reason, path=path, statement=number, line=line, column=column) from None
     if not isinstance(data, dict):
         raise PolicyError("a policy is a JSON object")
     return data
 
 
+def _text(data: Mapping[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise PolicyError(f"{name} is a string", path=(name,))
+    return value
+
+
 def _texts(value: object, name: str) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in values):
-        raise PolicyError(f"{name} is a string or a list of strings")
+        raise PolicyError(f"{name} is a string or a list of strings", path=(name,))
+    if not values:
+        raise PolicyError(f"{name} is empty", path=(name,))
     return tuple(values)
 
 
 def _strings(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return _texts(data[name], name) if name in data else ()
+
+
+def _principals(data: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
     if name not in data:
         return ()
-    values = _texts(data[name], name)
-    if not values:
-        raise PolicyError(f"{name} is empty")
-    return values
-
-
-def _principals(value: object) -> tuple[tuple[str, str], ...]:
-    if value is None:
-        return ()
+    value = data[name]
     if value == "*":
         return (("*", "*"),)
-    if not isinstance(value, Mapping):
-        raise PolicyError('Principal is "*" or an object')
-    return tuple((kind, one) for kind, values in value.items() for one in _texts(values, "Principal"))
+    if not isinstance(value, Mapping) or not value:
+        raise PolicyError(f'{name} is "*" or an object', path=(name,))
+    for kind in value:
+        if kind not in _PRINCIPAL_KINDS:
+            expected = ", ".join(sorted(_PRINCIPAL_KINDS))
+            raise PolicyError(f"{str(kind)[:_SHOWN]} is no type of principal: {expected}", path=(name, kind))
+    return tuple((kind, one) for kind, values in value.items() for one in _principal_texts(values, name, kind))
+
+
+def _principal_texts(values: object, name: str, kind: str) -> tuple[str, ...]:
+    try:
+        return _texts(values, kind)
+    except PolicyError as error:
+        raise error.within(name) from None
 
 
 def _dump_principals(pairs: Iterable[tuple[str, str]]) -> Any:
@@ -190,20 +316,39 @@ def _dump_principals(pairs: Iterable[tuple[str, str]]) -> Any:
     return "*" if "*" in grouped else {kind: _one_or_list(tuple(values)) for kind, values in grouped.items()}
 
 
-def _condition_values(value: object) -> tuple[str, ...]:
+def _condition_value(value: object, path: Path) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float, Decimal)):
+        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        if number.is_finite():
+            return f"{number:f}"
+    raise PolicyError("a condition value is a string, a number or a boolean", path=path)
+
+
+def _condition_values(value: object, path: Path) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, (str, bool, int, float)) for one in values):
-        raise PolicyError("a condition value is a string, a number or a boolean")
-    return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
+    if not values:
+        raise PolicyError(f"{path[-1]} has no value", path=path)
+    return tuple(_condition_value(one, path) for one in values)
 
 
-def _conditions(value: object) -> tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]:
-    if not isinstance(value, Mapping) or not all(isinstance(keys, Mapping) for keys in value.values()):
-        raise PolicyError("Condition is an object of operators, each an object of keys")
-    return tuple(
-        (operator, tuple((key, _condition_values(values)) for key, values in keys.items()))
-        for operator, keys in value.items()
-    )
+def _conditions(value: object) -> Conditions:
+    if not isinstance(value, Mapping):
+        raise PolicyError("Condition is an object of operators, each an object of keys", path=("Condition",))
+    return tuple((name, _condition_keys(name, keys, ("Condition", name))) for name, keys in value.items())
+
+
+def _condition_keys(name: str, keys: object, path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    try:
+        operator(name)
+    except UndecidableError as error:
+        raise PolicyError(str(error), path=path) from None
+    if not isinstance(keys, Mapping):
+        raise PolicyError("Condition is an object of operators, each an object of keys", path=path)
+    return tuple((key, _condition_values(values, (*path, key))) for key, values in keys.items())
 
 
 def _one_or_list(values: tuple[str, ...]) -> str | list[str]:

@@ -12,6 +12,10 @@ that limits the grant must allow it too. Within one account either kind of polic
 Across accounts, identity-based policy and resource policy must both allow. For a role's trust and for a KMS key the
 resource policy must allow in any case. A service has no identity-based policies: its grant is the resource policy's.
 
+A statement that cannot be judged (see `matching`, `conditions`, `operators`) is no error as long as it does not matter:
+the request is decided twice, with every such Deny applying and no such Allow, and the other way round. Where the two
+differ, `UndecidableError` is raised, and nothing is guessed.
+
 Sources: IAM User Guide, reference_policies_evaluation-logic_policy-eval-denyallow, …_policy-eval-basics,
 …_evaluation-logic-cross-account, reference_policies_elements_principal, access_policies_boundaries.
 
@@ -20,57 +24,38 @@ Everything is pure: no policy is fetched here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
-from bedrock_gateway.iam.conditions import Context, Folded, fold, holds, matches, substitute
+from bedrock_gateway.iam.matching import (
+    ACCOUNT,
+    DIRECT,
+    LAYER_NAMES,
+    AccessRequest,
+    Asked,
+    Layer,
+    PrincipalRef,
+    Rule,
+    program,
+)
+from bedrock_gateway.iam.patterns import UndecidableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bedrock_gateway.iam.document import Policy, Statement
 
-__all__ = ["AccessRequest", "Decision", "Layers", "PrincipalRef", "evaluate", "matching"]
-
-_ARN_COLONS = 5
-_LAYER_NAMES = {
-    "scp": "service control policy",
-    "resource": "resource-based policy",
-    "identity": "identity-based policy",
-    "boundary": "permissions boundary",
-    "session": "session policy",
-}
-
-_DIRECT, _ROLE, _ACCOUNT = 3, 2, 1
-"""How closely a resource policy names a principal."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrincipalRef:
-    """Who asks: the names under which a resource-based or trust policy can name them."""
-
-    arn: str
-    """For a role session the ``assumed-role`` ARN; for a service its name, ``bedrock.amazonaws.com``."""
-    account: str = ""
-    kind: str = "AWS"
-    """``AWS``, ``Service`` or ``Federated``."""
-    role_arn: str | None = None
-    """For a role session, the role's own ARN."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccessRequest:
-    """One action on one resource, in one context."""
-
-    action: str
-    resource: str
-    context: Context = field(default_factory=dict)
-    principal: PrincipalRef | None = None
-    resource_account: str | None = None
-    """Account that owns the resource; None: the principal's own."""
-    resource_must_allow: bool = False
-    """Whether the resource policy has to allow even within one account: role trust and KMS keys."""
+__all__ = [
+    "AccessRequest",
+    "Decision",
+    "Layers",
+    "PrincipalRef",
+    "UndecidableError",
+    "enforce",
+    "evaluate",
+    "levels",
+    "matching",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +66,8 @@ class Layers:
     resource: Policy | None = None
     boundary: Sequence[Policy] | None = None
     session: Sequence[Policy] | None = None
-    scp: Sequence[Policy] | None = None
-    """Of one level of the organisation; the policies of several levels are decided one level after the other."""
+    scp: Sequence[Sequence[Policy]] | None = None
+    """The policies of each level of the organisation, from the root down to the account: every level must allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,187 +88,178 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A statement that applies, and where it stands."""
+class Level:
+    """Policies of one layer that are decided together: all of it, or one level of an organisation."""
 
-    layer: str
-    policy: int
-    index: int
-    statement: Statement
-    closeness: int = _DIRECT
+    layer: Layer
+    policies: Sequence[Policy]
+    number: int | None = None
+    """Which level, from 1 at the root; None where the layer has no levels, or one only."""
 
-    def __str__(self) -> str:
-        sid = f' "{self.statement.sid}"' if self.statement.sid else ""
-        which = f" {self.policy}" if self.layer != "resource" else ""
-        return f"statement {self.index}{sid} of {_LAYER_NAMES[self.layer]}{which}"
-
-
-def _action_matches(patterns: Sequence[str], action: str) -> bool:
-    return any(matches(pattern.casefold(), action) for pattern in patterns)
-
-
-@lru_cache(maxsize=4096)
-def _completed(pattern: str) -> str:
-    """An ARN with fewer than six parts means any value in those it lacks."""
-    lacking = _ARN_COLONS - pattern.count(":")
-    return pattern + ":*" * lacking if pattern.startswith("arn:") and lacking > 0 else pattern
-
-
-def _resource_matches(patterns: Sequence[str], resource: str, context: Folded, *, variables: bool) -> bool:
-    """A pattern is matched against the whole ARN. One with a variable that has no value matches nothing."""
-    for pattern in patterns:
-        text = substitute(pattern, context) if variables else pattern
-        if text is not None and matches(_completed(text), resource):
-            return True
-    return False
-
-
-def _closeness(pairs: Sequence[tuple[str, str]], principal: PrincipalRef) -> int:
-    return max((_names(kind, value, principal) for kind, value in pairs), default=0)
-
-
-def _names(kind: str, value: str, principal: PrincipalRef) -> int:
-    """How closely ``{kind: value}`` names *principal*; 0: not at all. Only a lone ``*`` is a wildcard."""
-    if value == "*" and kind in {"*", "AWS", principal.kind}:
-        return _DIRECT
-    if kind != principal.kind:
-        return 0
-    if value == principal.arn:
-        return _DIRECT
-    if value == principal.role_arn:
-        return _ROLE
-    if kind == "AWS" and principal.account and _is_account(value, principal.account):
-        return _ACCOUNT
-    return 0
-
-
-def _is_account(value: str, account: str) -> bool:
-    return value == account or (value.startswith("arn:") and value.endswith(f":iam::{account}:root"))
+    @property
+    def name(self) -> str:
+        """The level in words."""
+        return LAYER_NAMES[self.layer] + (f" of level {self.number}" if self.number else "")
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request, made ready for comparing it with many statements."""
+class _Found:
+    """A rule that applies, and where it stands."""
 
-    request: AccessRequest
-    action: str
-    context: Folded
+    level: Level
+    policy: int
+    rule: Rule
+    closeness: int = DIRECT
 
-    @classmethod
-    def of(cls, request: AccessRequest) -> _Asked:
-        return cls(request, request.action.casefold(), fold(request.context))
-
-    def applies(self, statement: Statement, *, variables: bool) -> int:
-        """Whether *statement* applies, and how closely it names the principal; 0: it does not apply."""
-        if statement.actions and not _action_matches(statement.actions, self.action):
-            return 0
-        if statement.not_actions and _action_matches(statement.not_actions, self.action):
-            return 0
-        if not self._resource_applies(statement, variables=variables):
-            return 0
-        closeness = self._who_applies(statement)
-        return closeness if closeness and holds(statement.conditions, self.context, variables=variables) else 0
-
-    def _resource_applies(self, statement: Statement, *, variables: bool) -> bool:
-        resource, context = self.request.resource, self.context
-        if statement.resources:
-            return _resource_matches(statement.resources, resource, context, variables=variables)
-        if statement.not_resources:
-            return not _resource_matches(statement.not_resources, resource, context, variables=variables)
-        return True
-
-    def _who_applies(self, statement: Statement) -> int:
-        principal = self.request.principal
-        if principal is None:
-            return _DIRECT
-        if statement.principals:
-            return _closeness(statement.principals, principal)
-        if statement.not_principals:
-            return 0 if _closeness(statement.not_principals, principal) else _DIRECT
-        return _DIRECT
-
-    def all(self, layer: str, policies: Sequence[Policy], effect: str) -> Iterator[_Found]:
-        """Return every statement of that effect that applies."""
-        for number, policy in enumerate(policies, 1):
-            variables = policy.version != "2008-10-17"
-            for index, statement in enumerate(policy.statements, 1):
-                if statement.effect == effect and (closeness := self.applies(statement, variables=variables)):
-                    yield _Found(layer, number, index, statement, closeness)
-
-    def first(self, layer: str, policies: Sequence[Policy] | None, effect: str) -> _Found | None:
-        """Return the first statement of that effect that applies."""
-        return next(self.all(layer, policies or (), effect), None)
+    def __str__(self) -> str:
+        statement, layer = self.rule.statement, self.level.layer
+        sid = f' "{statement.sid}"' if statement.sid else ""
+        which = f" {self.policy}" if layer != "resource" else ""
+        of_level = f" of level {self.level.number}" if self.level.number else ""
+        return f"statement {self.rule.index}{sid} of {LAYER_NAMES[layer]}{which}{of_level}"
 
 
-def matching(policy: Policy, request: AccessRequest, effect: str) -> Statement | None:
-    """Return the first statement of *policy* with that effect that applies to *request*."""
-    found = _Asked.of(request).first("identity", (policy,), effect)
-    return found.statement if found else None
+class _Doubt:
+    """What happens to a statement that cannot be judged: as if its effect were *applying* to the request."""
+
+    __slots__ = ("applying", "error", "found")
+
+    def __init__(self, applying: str = "") -> None:
+        self.applying = applying
+        self.error: UndecidableError | None = None
+        self.found: _Found | None = None
+
+    def closeness(self, found: _Found, error: UndecidableError) -> int:
+        """Note the first such statement, and say whether it counts."""
+        if self.error is None:
+            self.error = UndecidableError(f"{found} cannot be judged: {error}")
+            self.found = found
+        return found.closeness if found.rule.statement.effect == self.applying else 0
 
 
-def _present(layers: Layers) -> Mapping[str, Sequence[Policy]]:
-    """Every layer that exists, in the order in which AWS names them in a denial."""
-    listed: dict[str, Sequence[Policy] | None] = {
-        "scp": layers.scp,
-        "resource": (layers.resource,) if layers.resource else None,
-        "identity": layers.identity,
-        "boundary": layers.boundary,
-        "session": layers.session,
-    }
-    return {name: policies for name, policies in listed.items() if policies is not None}
+def _applying(asked: Asked, level: Level, effect: str, doubt: _Doubt) -> Iterator[_Found]:
+    """Return every statement of that effect that applies."""
+    for number, policy in enumerate(level.policies, 1):
+        for rule in program(policy, level.layer).of(effect, asked.action):
+            try:
+                closeness = rule.applies(asked)
+            except UndecidableError as error:
+                closeness = doubt.closeness(_Found(level, number, rule), error)
+            if closeness:
+                yield _Found(level, number, rule, closeness)
+
+
+def _first(asked: Asked, level: Level, effect: str, doubt: _Doubt) -> _Found | None:
+    return next(_applying(asked, level, effect, doubt), None)
+
+
+def matching(policy: Policy, request: AccessRequest, effect: str, *, layer: Layer = "identity") -> Statement | None:
+    """Return the first statement of *policy* with that effect that applies to *request*.
+
+    Raises:
+        UndecidableError: a statement before it cannot be judged.
+    """
+    doubt = _Doubt()
+    found = _first(Asked.of(request), Level(layer, (policy,)), effect, doubt)
+    if doubt.error:
+        raise doubt.error
+    return found.rule.statement if found else None
+
+
+def levels(layers: Layers) -> tuple[Level, ...]:
+    """Return every level that exists, in the order in which AWS names them in a denial."""
+    scp = list(layers.scp or ())
+    listed: list[tuple[str, Sequence[Policy] | None]] = [
+        ("resource", (layers.resource,) if layers.resource else None),
+        ("identity", layers.identity),
+        ("boundary", layers.boundary),
+        ("session", layers.session),
+    ]
+    return (
+        *(Level("scp", policies, number if len(scp) > 1 else None) for number, policies in enumerate(scp, 1)),
+        *((Level("scp", ()),) if layers.scp is not None and not scp else ()),
+        *(Level(cast("Layer", name), policies) for name, policies in listed if policies is not None),
+    )
 
 
 def evaluate(request: AccessRequest, layers: Layers) -> Decision:
-    """Decide *request* over *layers*."""
-    asked, present = _Asked.of(request), _present(layers)
-    for name, policies in present.items():
-        if denied := asked.first(name, policies, "Deny"):
-            return Decision(False, f"explicit deny by {denied}", name, denied.statement)
-    grants = _grants(asked, layers)
+    """Decide *request* over *layers*.
+
+    Raises:
+        UndecidableError: AWS does not document what a statement means that the decision hangs on.
+    """
+    decision, doubt = _judged(request, layers)
+    if doubt.error:
+        raise doubt.error
+    return decision
+
+
+def enforce(request: AccessRequest, layers: Layers) -> Decision:
+    """Decide *request* over *layers* for who has to answer: what cannot be judged is denied, and the reason says so."""
+    decision, doubt = _judged(request, layers)
+    if doubt.error is None or doubt.found is None:
+        return decision
+    statement = doubt.found.rule.statement
+    return Decision(False, str(doubt.error), doubt.found.level.layer, statement if statement.effect == "Deny" else None)
+
+
+def _judged(request: AccessRequest, layers: Layers) -> tuple[Decision, _Doubt]:
+    """Return the decision, and what it hangs on that cannot be judged; no doubt where it comes out the same anyway."""
+    asked, present = Asked.of(request, bounded=layers.boundary is not None), levels(layers)
+    doubt = _Doubt()
+    decision = _decide(asked, present, doubt)
+    if doubt.error is None:
+        return decision, doubt
+    strict, lenient = (_decide(asked, present, _Doubt(effect)) for effect in ("Deny", "Allow"))
+    return decision, (_Doubt() if strict.allowed is lenient.allowed else doubt)
+
+
+def _decide(asked: Asked, present: Sequence[Level], doubt: _Doubt) -> Decision:
+    for level in present:
+        if denied := _first(asked, level, "Deny", doubt):
+            return Decision(False, f"explicit deny by {denied}", level.layer, denied.rule.statement)
+    grants = _grants(asked, {level.layer: level for level in present}, doubt)
     if isinstance(grants, str):
-        text = f"no {_LAYER_NAMES[grants]} allows {request.action} on {request.resource}"
-        return Decision(False, text, grants)
-    return _limited(asked, present, grants)
+        return _missing(asked, Level(grants, ()))
+    return _limited(asked, present, grants, doubt)
 
 
-def _limited(asked: _Asked, present: Mapping[str, Sequence[Policy]], grants: Sequence[tuple[_Found, bool]]) -> Decision:
-    """Return the first grant that passes every layer limiting it, else what stopped the last."""
-    stopped = "identity"
+def _missing(asked: Asked, level: Level) -> Decision:
+    text = f"no {level.name} allows {asked.request.action} on {asked.request.resource}"
+    return Decision(False, text, level.layer)
+
+
+def _limited(asked: Asked, present: Sequence[Level], grants: Sequence[tuple[_Found, bool]], doubt: _Doubt) -> Decision:
+    """Return the first grant that passes every level limiting it, else what stopped the last."""
+    stopped = Level("identity", ())
     for granted, direct in grants:
-        limits = ("scp",) if direct else ("scp", "boundary", "session")
-        missing = next(
-            (name for name in limits if name in present and not asked.first(name, present[name], "Allow")), None
-        )
+        limits = _LIMITS_OF_DIRECT if direct else _LIMITS
+        limiting = (level for level in present if level.layer in limits)
+        missing = next((level for level in limiting if not _first(asked, level, "Allow", doubt)), None)
         if missing is None:
-            return Decision(True, f"allowed by {granted}", granted.layer, granted.statement)
+            return Decision(True, f"allowed by {granted}", granted.level.layer, granted.rule.statement)
         stopped = missing
-    text = f"no {_LAYER_NAMES[stopped]} allows {asked.request.action} on {asked.request.resource}"
-    return Decision(False, text, stopped)
+    return _missing(asked, stopped)
 
 
-def _grants(asked: _Asked, layers: Layers) -> Sequence[tuple[_Found, bool]] | str:
+_LIMITS = frozenset({"scp", "boundary", "session"})
+_LIMITS_OF_DIRECT = frozenset({"scp"})
+
+
+def _grants(asked: Asked, present: Mapping[Layer, Level], doubt: _Doubt) -> Sequence[tuple[_Found, bool]] | Layer:
     """Return what grants the request, each with whether only a service control policy limits it; or the layer missing."""
-    request = asked.request
-    by_identity = asked.first("identity", layers.identity, "Allow")
-    resource = list(asked.all("resource", (layers.resource,), "Allow")) if layers.resource else []
+    request, principal = asked.request, asked.principal
+    resource = list(_applying(asked, present["resource"], "Allow", doubt)) if "resource" in present else []
     closest = max(resource, key=lambda found: found.closeness, default=None)
-    principal = request.principal
     if principal is not None and principal.kind != "AWS":
         return [(closest, True)] if closest else "resource"
     across = request.resource_account not in {None, "", principal.account if principal else None}
     if closest is None and (across or request.resource_must_allow):
         return "resource"
+    by_identity = _first(asked, present["identity"], "Allow", doubt)
     if across:
         return [(by_identity, False)] if by_identity else "identity"
-    return _within_one_account(request, by_identity, closest)
-
-
-def _within_one_account(
-    request: AccessRequest, by_identity: _Found | None, closest: _Found | None
-) -> Sequence[tuple[_Found, bool]] | str:
     grants = [(by_identity, False)] if by_identity else []
-    alone = closest is not None and closest.closeness > _ACCOUNT
-    if closest is not None and alone:
-        direct = closest.closeness == _DIRECT and request.principal is not None
-        grants.append((closest, direct))
+    if closest is not None and closest.closeness > ACCOUNT:
+        grants.append((closest, closest.closeness == DIRECT and principal is not None))
     return grants or "identity"

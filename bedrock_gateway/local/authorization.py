@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.iam.evaluate import AccessRequest, Decision, evaluate
+from bedrock_gateway.iam.evaluate import AccessRequest, Decision, enforce
 from bedrock_gateway.local.demands.rows import (
     ApiRequest,
     Context,
@@ -190,7 +190,7 @@ def decide(principal: Principal, demand: Demand, directory: Directory, region: s
         principal.ref,
         resource_must_allow=_must_be_named(service, demand.resource),
     )
-    decision = evaluate(asked, layers)
+    decision = enforce(asked, layers)
     if principal.kind == "root" and not decision.explicit_deny:
         return Decision(True, "the root user is subject to no identity-based policy", "identity")
     return decision

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam.document import Policy, PolicyError
-from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, evaluate
+from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, enforce
 from bedrock_gateway.local.call import Fault
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def bucket_allows(call: Call, bucket: str, key: str) -> bool:
         {"aws:SourceAccount": call.account, "aws:SourceArn": source_arn(call), "aws:SecureTransport": "true"},
         PrincipalRef("bedrock.amazonaws.com", call.account, "Service"),
     )
-    return evaluate(request, Layers(resource=policy)).allowed
+    return enforce(request, Layers(resource=policy)).allowed
 
 
 def put_object(call: Call, bucket: str, key: str, body: bytes) -> bool:

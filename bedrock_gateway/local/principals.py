@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam.document import Policy, PolicyError
-from bedrock_gateway.iam.evaluate import AccessRequest, Decision, Layers, PrincipalRef, evaluate
+from bedrock_gateway.iam.evaluate import AccessRequest, Decision, Layers, PrincipalRef, enforce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -350,4 +350,4 @@ class Directory:
     ) -> Decision:
         """Decide by the trust policy of *role* alone whether *who*, a service, may assume it."""
         request = AccessRequest(action, role.arn, context, who, resource_must_allow=True)
-        return evaluate(request, Layers((), parsed(role.assume_role_policy_document)))
+        return enforce(request, Layers((), parsed(role.assume_role_policy_document)))

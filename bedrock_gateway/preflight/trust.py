@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam.document import Policy, PolicyError, Statement
-from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, evaluate
+from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, enforce, evaluate
 from bedrock_gateway.iam.trust import BEDROCK, service_trust
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _assumes(policy: Policy, scope: Scope, account: str, resource: str) -> bool:
         {"aws:SourceAccount": account, "aws:SourceArn": source},
         PrincipalRef(BEDROCK, kind="Service"),
     )
-    return evaluate(request, Layers(resource=policy)).allowed
+    return enforce(request, Layers(resource=policy)).allowed
 
 
 def judge_trust(document: Any, scope: Scope) -> Verdict:
@@ -182,14 +182,18 @@ def judge_delivery(
     """Judge whether a role with these policies may write to the stream of *group*."""
     layers, stream = Layers(identity=identity, boundary=boundary), stream_arn(scope, group)
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        decision = evaluate(_as_role(action, stream, scope, role_arn), layers)
+        decision = enforce(_as_role(action, stream, scope, role_arn), layers)
         if not decision.allowed:
             malformed = [text for one in identity for text in _resources(one) if ":*:log-stream:" in text]
             hint = f'; "{malformed[0]}" is malformed: no ":*" before ":log-stream:"' if malformed else ""
             return Verdict("fail", f"{action} on {stream} is not allowed: {decision.reason}{hint}")
     beside = stream.removesuffix("/modelinvocations") + "/another"
     for other in (stream_arn(scope, f"{group}-another"), beside):
-        if evaluate(_as_role("logs:PutLogEvents", other, scope, role_arn), layers).allowed:
+        try:
+            broader = evaluate(_as_role("logs:PutLogEvents", other, scope, role_arn), layers).allowed
+        except UndecidableError as error:
+            return Verdict("unknown", f"the role may write to {stream}; whether to {other} too: {error}")
+        if broader:
             return Verdict("warn", f"the role may also write to {other}: broader than its one stream")
     return Verdict("pass", f"the role may write to {stream}, and to no other")
 

@@ -1,0 +1,284 @@
+"""Texts of a policy that stand for many: wildcards and policy variables, read once and compared with many values.
+
+A text is read into tokens: literal runs, ``*``, ``?`` and variables. What a request puts in for a variable is a literal
+run, so that no value of a request can ever act as a wildcard or shift the parts of an ARN. Matching takes time linear
+in pattern and value for every pattern: a plain regular expression with many stars would not.
+
+Sources: IAM User Guide, reference_policies_variables, reference_policies_elements_resource, reference-arns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+__all__ = ["Context", "Folded", "Template", "UndecidableError", "any_of", "bind", "fold", "lookup", "matches", "tokens"]
+
+Context = Mapping[str, str | Sequence[str]]
+"""Condition key → value(s) of one request. Names are compared without case; an absent key is absent."""
+
+_ARN_COLONS = 5
+_VARIABLE = re.compile(
+    r"\$\{(?:(?P<literal>[*?$])|\s*(?P<name>[^,{}'*?$]*[^,{}'*?$\s])\s*(?:,\s*'(?P<default>[^']*)'\s*)?)\}"
+)
+_SPECIAL = re.compile(r"[*?]|\$\{")
+
+
+class UndecidableError(ValueError):
+    """AWS's documentation does not say what this policy means for this request; nothing is guessed."""
+
+
+def any_of(outcomes: Iterable[Callable[[], bool]]) -> bool:
+    """Whether one holds; what cannot be decided matters only where no other one holds."""
+    doubt: UndecidableError | None = None
+    for outcome in outcomes:
+        try:
+            if outcome():
+                return True
+        except UndecidableError as error:
+            doubt = doubt or error
+    if doubt:
+        raise doubt
+    return False
+
+
+class Wild(Enum):
+    """A wildcard."""
+
+    ONE = "?"
+    RUN = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """``${name, 'default'}``."""
+
+    name: str
+    """In lower case."""
+    default: str | None
+
+
+Token = str | Wild | Variable
+Bound = tuple[str | Wild, ...]
+"""Tokens whose variables are resolved."""
+
+
+class Folded(dict[str, tuple[str, ...]]):
+    """A request's context with folded key names, each value a tuple."""
+
+
+def fold(context: Context) -> Folded:
+    """Return *context* ready for many comparisons. A key without any value is an absent key."""
+    if isinstance(context, Folded):
+        return context
+    pairs = ((name, (value,) if isinstance(value, str) else tuple(value)) for name, value in context.items())
+    return Folded((name.casefold(), values) for name, values in pairs if values)
+
+
+def lookup(context: Folded, key: str) -> tuple[str, ...] | None:
+    """Values of *key* in *context*, or None where the key is absent."""
+    return context.get(key.casefold())
+
+
+@lru_cache(maxsize=4096)
+def tokens(text: str, *, variables: bool) -> tuple[Token, ...]:
+    """Read *text*; *variables* is False where ``${`` is text: in version 2008-10-17, and in actions.
+
+    Raises:
+        UndecidableError: what follows ``${`` is no variable.
+    """
+    return tuple(_read(text, variables=variables))
+
+
+def _read(text: str, *, variables: bool) -> Iterator[Token]:
+    at, literal = 0, ""
+    for special in _SPECIAL.finditer(text):
+        if special.start() < at:
+            continue
+        if special[0] == "${" and not variables:
+            continue
+        literal += text[at : special.start()]
+        if special[0] == "${":
+            found = _VARIABLE.match(text, special.start())
+            if found is None:
+                raise UndecidableError(f"{text[special.start() :][:80]!r} does not start with a policy variable")
+            at = found.end()
+            if found["literal"]:
+                literal += found["literal"]
+                continue
+            token: Token = Variable(found["name"].casefold(), found["default"])
+        else:
+            at, token = special.end(), Wild(special[0])
+        if literal:
+            yield literal
+        yield token
+        literal = ""
+    if literal := literal + text[at:]:
+        yield literal
+
+
+def _value(variable: Variable, context: Folded) -> str | None:
+    """What stands for *variable*; None where it has no value."""
+    values = context.get(variable.name)
+    if values is None:
+        return variable.default
+    if len(values) > 1:
+        raise UndecidableError(f"{variable.name} has several values, and such a key is no policy variable")
+    if not values[0]:
+        raise UndecidableError(f"{variable.name} is empty, and whether a variable then has no value is not documented")
+    return values[0]
+
+
+def bind(read: Sequence[Token], context: Folded) -> Bound | None:
+    """Put the request's values in for the variables; None where one has neither a value nor a default.
+
+    Raises:
+        UndecidableError: a variable has several values, or an empty one.
+    """
+    out: list[str | Wild] = []
+    missing = False
+    for token in read:
+        if not isinstance(token, Variable):
+            out.append(token)
+        elif (value := _value(token, context)) is None:
+            missing = True
+        else:
+            out.append(value)
+    return None if missing else tuple(out)
+
+
+def _pieces(bound: Bound) -> list[str]:
+    """Regular expressions of what stands between the stars; each has a fixed length."""
+    pieces = [""]
+    for token in bound:
+        if token is Wild.RUN:
+            pieces.append("")
+        else:
+            pieces[-1] += "." if isinstance(token, Wild) else re.escape(token)
+    return pieces
+
+
+@lru_cache(maxsize=8192)
+def compiled(bound: Bound) -> Callable[[str], bool]:
+    """Return the test whether a value matches, in which a star is any run of characters, colons included."""
+    if all(isinstance(token, str) for token in bound):
+        return "".join(map(str, bound)).__eq__
+    if bound == (Wild.RUN,):
+        return lambda _: True
+    head, *rest = _pieces(bound)
+    if not rest:
+        match = re.compile(head, re.DOTALL).fullmatch
+    else:
+        # Each piece as early as it can be, and never again later (atomic): nothing is tried twice.
+        *middle, tail = rest
+        found = "".join(f"(?>.*?{piece})" for piece in middle if piece)
+        match = re.compile(f"{head}{found}.*{tail}", re.DOTALL).fullmatch
+    return lambda value: match(value) is not None
+
+
+@lru_cache(maxsize=8192)
+def _compiled_arn(bound: Bound) -> Callable[[str], bool]:
+    """Return the test for the ``Resource`` element.
+
+    Before the fifth colon a wildcard stays within its part, except that a star which ends its part may run over the
+    colons (IAM User Guide, reference_policies_elements_resource); the rest is one part.
+    """
+    flat = _flattened(bound)
+    colons = [at for at, (token, _) in enumerate(flat) if token == ":"]
+    fifth = colons[_ARN_COLONS - 1] if len(colons) >= _ARN_COLONS else len(flat)
+    states = [
+        (token, at < fifth and (token is Wild.ONE or (token is Wild.RUN and not last)))
+        for at, (token, last) in enumerate(flat)
+    ]
+    if not any(within for _, within in states):
+        return compiled(bound)
+    return lambda value: _walk(states, value)
+
+
+def _flattened(bound: Bound) -> list[tuple[str | Wild, bool]]:
+    """Character by character, each with whether it ends its part."""
+    flat: list[str | Wild] = [one for token in bound for one in ((token,) if isinstance(token, Wild) else token)]
+    return [(token, at + 1 == len(flat) or flat[at + 1] == ":") for at, token in enumerate(flat)]
+
+
+def _walk(states: Sequence[tuple[str | Wild, bool]], value: str) -> bool:
+    """Follow every way at once: the number of steps is at most pattern times value."""
+    here = {0}
+    for token, within in states:
+        if token is Wild.RUN:
+            here = _run(here, value, within=within)
+        else:
+            here = {
+                at + 1
+                for at in here
+                if at < len(value) and (value[at] == token or (token is Wild.ONE and not (within and value[at] == ":")))
+            }
+        if not here:
+            return False
+    return len(value) in here
+
+
+def _run(here: set[int], value: str, *, within: bool) -> set[int]:
+    reached: set[int] = set()
+    for start in here:
+        at = start
+        while at not in reached:
+            reached.add(at)
+            if at == len(value) or (within and value[at] == ":"):
+                break
+            at += 1
+    return reached
+
+
+class Template:
+    """One value of ``Resource``, of ``Action`` or of a condition, ready to be compared."""
+
+    __slots__ = ("_arn", "fixed", "text", "tokens")
+
+    def __init__(self, text: str, *, variables: bool, arn: bool = False) -> None:
+        """*arn* is for ``Resource``, where wildcards keep to the parts of an ARN.
+
+        Raises:
+            UndecidableError: *text* has a malformed variable, or one where an ARN may have none.
+        """
+        self.text = text
+        self.tokens = tokens(text, variables=variables)
+        self._arn = arn
+        if arn:
+            _only_in_the_last_part(text, self.tokens)
+        plain = tuple(token for token in self.tokens if not isinstance(token, Variable))
+        self.fixed = self._test(plain) if len(plain) == len(self.tokens) else None
+
+    def _test(self, bound: Bound) -> Callable[[str], bool]:
+        return _compiled_arn(bound) if self._arn else compiled(bound)
+
+    def matches(self, value: str, context: Folded) -> bool:
+        """Whether *value* matches; a variable without a value matches nothing.
+
+        Raises:
+            UndecidableError: a variable has several values, or an empty one.
+        """
+        if self.fixed is not None:
+            return self.fixed(value)
+        bound = bind(self.tokens, context)
+        return bound is not None and self._test(bound)(value)
+
+
+def _only_in_the_last_part(text: str, read: Sequence[Token]) -> None:
+    """Refuse a variable before the fifth colon: AWS allows none there, and does not say what one would do."""
+    colons = 0
+    for token in read:
+        if isinstance(token, Variable) and colons < _ARN_COLONS and text.startswith("arn:"):
+            raise UndecidableError(f"{text!r} has a variable before the fifth colon of the ARN")
+        colons += token.count(":") if isinstance(token, str) else 0
+
+
+@lru_cache(maxsize=8192)
+def matches(pattern: str, value: str) -> bool:
+    """Whether *value* matches *pattern*, in which ``*`` is any run of characters and ``?`` any one."""
+    return compiled(tuple(token for token in tokens(pattern, variables=False) if not isinstance(token, Variable)))(
+        value
+    )
