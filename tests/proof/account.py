@@ -1,0 +1,242 @@
+"""One account of a local Bedrock over HTTP, and a role in it that can be given one policy after the other.
+
+Everything is bare boto3: root makes what has to be there, the role `prover` is what is proven.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from bedrock_gateway.iam import roles
+from bedrock_gateway.iam.boundary import boundary
+from bedrock_gateway.local.knowledge.store import KnowledgeStore
+
+from .setting import Call, Setting
+from .stories import storage, vector_base
+
+if TYPE_CHECKING:
+    from bedrock_gateway.local import LocalBedrock
+
+__all__ = ["Account", "Outcome"]
+
+ONCE = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+TRUST_PROVER = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::123456789012:user/person"},
+    "Action": "sts:AssumeRole",
+}
+TEXT = b"Everybody has twenty-five days of leave a year. Leave is asked for two weeks ahead."
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended."""
+
+    code: str = ""
+    """Error code; empty where it succeeded."""
+    message: str = ""
+    reply: Any = None
+
+    @property
+    def denied(self) -> bool:
+        """Whether IAM refused the prover; a service that lacks rights of its own says something else."""
+        return self.code in {"AccessDenied", "AccessDeniedException"} and ":assumed-role/prover/" in self.message
+
+    @property
+    def unserved(self) -> bool:
+        return self.code in {"NotImplemented", "NotImplementedException"}
+
+
+@dataclass
+class Account:
+    """See the module."""
+
+    local: LocalBedrock
+    endpoint: str
+    root: boto3.Session = field(init=False)
+    prover: boto3.Session = field(init=False)
+    _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+    _settings: dict[str, Setting] = field(default_factory=dict)
+    _made: int = 0
+
+    def __post_init__(self) -> None:
+        self.root = boto3.Session(*self.local.root_credentials)
+        iam = self.client("iam", who="root")
+        iam.create_user(UserName="person")
+        allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+        iam.put_user_policy(UserName="person", PolicyName="assume", PolicyDocument=document(allow))
+        key = iam.create_access_key(UserName="person")["AccessKey"]
+        iam.create_role(RoleName="prover", AssumeRolePolicyDocument=document(TRUST_PROVER))
+        person = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+        sts = person.client("sts", region_name="us-east-1", endpoint_url=self.endpoint, config=ONCE)
+        given = sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/prover", RoleSessionName="proof")["Credentials"]
+        self.prover = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+    def client(self, service: str, region: str = "us-east-1", *, who: str = "prover") -> Any:
+        key = who, service, region
+        if key not in self._clients:
+            session: boto3.Session = getattr(self, who)
+            made = session.client(service, region_name=region, endpoint_url=self.endpoint, config=ONCE)
+            self._clients[key] = made
+        return self._clients[key]
+
+    def unique(self, stem: str) -> str:
+        self._made += 1
+        return f"{stem}-{self._made}"
+
+    def grant(self, policy: dict[str, Any]) -> None:
+        """Give the prover exactly *policy*; its session feels it at once."""
+        iam, name = self.client("iam", who="root"), {"RoleName": "prover", "PolicyName": "generated"}
+        if policy["Statement"]:
+            iam.put_role_policy(**name, PolicyDocument=json.dumps(policy))
+        elif iam.list_role_policies(RoleName="prover")["PolicyNames"]:
+            iam.delete_role_policy(**name)
+
+    def perform(self, call: Call, region: str) -> Outcome:
+        """Make a call as the prover, and read a stream to its end."""
+        client = self.client(call.service, call.region or region)
+        try:
+            reply = getattr(client, xform_name(call.operation))(**call.params)
+        except ClientError as error:
+            return Outcome(error.response["Error"]["Code"], error.response["Error"]["Message"])
+        for name in ("body", "stream", "Body"):
+            if hasattr(reply.get(name), "close"):
+                list(reply[name]) if name != "Body" else reply[name].read()
+        return Outcome(reply=reply)
+
+    # -- what has to be there ----------------------------------------------------------------------------------------
+
+    def place(self, region: str = "us-east-1") -> Setting:
+        """A place in *region* in which nothing is there: enough for calling models."""
+        return _named(region)
+
+    def setting(self, region: str = "us-east-1") -> Setting:
+        """A place in *region* in which everything is there: roles, buckets, an index, a filled knowledge base."""
+        if region not in self._settings:
+            self._settings[region] = self._furnish(_named(region))
+        return self._settings[region]
+
+    def _furnish(self, s: Setting) -> Setting:
+        self._bucket(s.logging_bucket, s.region)
+        self._bucket(s.document_bucket, s.region)
+        self._boundary(s)
+        self.kb_role(s, s.kb_role)
+        self.logging_role(s)
+        self.client("logs", s.region, who="root").create_log_group(logGroupName=s.log_group)
+        self.index(s)
+        self.client("s3", s.region, who="root").put_object(
+            Bucket=s.document_bucket, Key=f"{s.prefix}rules.txt", Body=TEXT
+        )
+        return self.knowledge_base(s)
+
+    def _boundary(self, s: Setting) -> Setting:
+        path, _, name = s.boundary.rpartition("/")
+        self.client("iam", who="root").create_policy(
+            PolicyName=name, Path=f"/{path}/", PolicyDocument=boundary(s.scope()).to_json()
+        )
+        return s
+
+    def _bucket(self, name: str, region: str) -> None:
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        self.client("s3", region, who="root").create_bucket(Bucket=name, **where)
+
+    def _role(self, s: Setting, role: str, documents: roles.RoleDocuments) -> str:
+        path, _, name = role.rpartition("/")
+        iam = self.client("iam", who="root")
+        made = iam.create_role(
+            RoleName=name,
+            Path=f"/{path}/" if path else "/",
+            AssumeRolePolicyDocument=documents.trust.to_json(),
+            PermissionsBoundary=s.boundary_arn,
+        )
+        iam.put_role_policy(RoleName=name, PolicyName="deliver", PolicyDocument=documents.permissions.to_json())
+        return str(made["Role"]["Arn"])
+
+    def kb_role(self, s: Setting, role: str) -> str:
+        """The role as it has to be before the id of its knowledge base is known."""
+        return self._role(s, role, roles.kb_role(replace(s, knowledge_base=None).scope()))
+
+    def logging_role(self, s: Setting) -> str:
+        return self._role(s, s.logging_role, roles.logging_role(s.scope()))
+
+    def index(self, s: Setting) -> None:
+        vectors = self.client("s3vectors", s.region, who="root")
+        vectors.create_vector_bucket(vectorBucketName=s.vector_bucket)
+        vectors.create_index(
+            vectorBucketName=s.vector_bucket,
+            indexName=s.vector_index,
+            dataType="float32",
+            dimension=1024,
+            distanceMetric="cosine",
+            metadataConfiguration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
+        )
+
+    def knowledge_base(self, s: Setting) -> Setting:
+        """A knowledge base of root's, filled, under a role of its own: an update to the setting's role passes it."""
+        self._made += 1
+        agent = self.client("bedrock-agent", s.region, who="root")
+        made = agent.create_knowledge_base(
+            name=f"of-root-{self._made}",
+            roleArn=self.kb_role(s, f"bedrock-gateway/AmazonBedrockGateway-kb-of-root-{self._made}"),
+            knowledgeBaseConfiguration=vector_base(s),
+            storageConfiguration=storage(s),
+        )["knowledgeBase"]["knowledgeBaseId"]
+        where = {"bucketArn": f"arn:aws:s3:::{s.document_bucket}", "inclusionPrefixes": [s.prefix]}
+        source = agent.create_data_source(
+            knowledgeBaseId=made,
+            name="documents",
+            dataSourceConfiguration={"type": "S3", "s3Configuration": where},
+        )["dataSource"]["dataSourceId"]
+        ready = replace(s, knowledge_base=made, data_source=source)
+        assert self.ingested(ready)["status"] == "COMPLETE"
+        return ready
+
+    def ingested(self, s: Setting) -> dict[str, Any]:
+        """Run an ingestion job as root to its end."""
+        agent = self.client("bedrock-agent", s.region, who="root")
+        where = {"knowledgeBaseId": s.knowledge_base, "dataSourceId": s.data_source}
+        started = agent.start_ingestion_job(**where)["ingestionJob"]["ingestionJobId"]
+        bases = self.local.state.of(KnowledgeStore).bases
+        assert bases[s.region, str(s.knowledge_base)].sources[s.data_source].jobs[started].ended.wait(30)
+        job: dict[str, Any] = agent.get_ingestion_job(**where, ingestionJobId=started)["ingestionJob"]
+        return job
+
+    def fresh(self, capability: str, s: Setting) -> Setting:
+        """The same place, with names of its own for what the capability makes."""
+        self._made += 1
+        number = self._made
+        if capability == "kb-create":
+            return self.knowledge_base(s)
+        bound = f"bedrock-gateway/AmazonBedrockGateway-boundary-{number}"
+        if capability == "kb-provision":
+            role = f"bedrock-gateway/AmazonBedrockGateway-kb-new-{number}"
+            index = {"vector_bucket": f"example-new-{number}", "vector_index": "new"}
+            return self._boundary(replace(s, boundary=bound, kb_role=role, **index))
+        if capability == "logging-admin":
+            role = f"AmazonBedrockGateway-logging-new-{number}"
+            return self._boundary(replace(s, boundary=bound, logging_role=role, log_group=f"/new/{number}"))
+        return s
+
+
+def _named(region: str) -> Setting:
+    """Buckets and roles have no Region: they carry it in their name."""
+    return Setting(
+        region=region,
+        kb_role=f"bedrock-gateway/AmazonBedrockGateway-kb-{region}",
+        logging_role=f"AmazonBedrockGateway-logging-{region}",
+        boundary=f"bedrock-gateway/AmazonBedrockGateway-boundary-{region}",
+        logging_bucket=f"example-logs-{region}",
+        document_bucket=f"example-handbook-{region}",
+        vector_bucket=f"example-vectors-{region}",
+    )

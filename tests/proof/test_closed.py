@@ -1,0 +1,60 @@
+"""Closed: what the capability does not name is denied, over HTTP; and the denials are not for want of an ability to call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bedrock_gateway.iam.generate import generate
+
+from .kinds import KINDS, MODEL_CAPABILITIES, SHORT, elsewhere
+from .stories import STORIES
+from .strangers import strangers
+
+if TYPE_CHECKING:
+    from .account import Account
+    from .setting import Call, Setting
+
+MATRIX = [(capability, kind) for capability in MODEL_CAPABILITIES for kind in KINDS if kind != SHORT]
+
+
+def place(account: Account, kind: str) -> Setting:
+    return replace(account.setting(KINDS[kind].region), model=KINDS[kind].model)
+
+
+def probes(capability: str, kind: str, s: Setting) -> list[tuple[str, Call]]:
+    reach = tuple(region for region in KINDS[kind].reach if region)
+    return list(strangers(capability, s, region=elsewhere(s.region), destinations=reach))
+
+
+def proven(account: Account, capability: str, kind: str) -> None:
+    s = place(account, kind)
+    account.grant(generate([capability], s.scope()).policy.dump())
+    found = probes(capability, kind, s)
+    assert found
+    passed = [f"{name}: {call}" for name, call in found if not account.perform(call, s.region).denied]
+    assert not passed, f"{capability} also permits {passed}"
+
+
+@pytest.mark.parametrize("capability", STORIES)
+def test_something_else_is_denied(account: Account, capability: str) -> None:
+    proven(account, capability, SHORT)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("capability", "kind"), MATRIX)
+def test_something_else_is_denied_for_any_kind_of_model_id(account: Account, capability: str, kind: str) -> None:
+    proven(account, capability, kind)
+
+
+def test_the_same_probes_pass_under_a_policy_for_everything(account: Account) -> None:
+    """Else a probe could be refused for another reason, and prove nothing."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    s = place(account, SHORT)
+    for capability in ("converse", "retrieve", "kb-ingest", "kb-documents", "preflight-standard"):
+        for name, call in probes(capability, SHORT, s):
+            account.grant({"Version": "2012-10-17", "Statement": [everything]})
+            outcome = account.perform(call, s.region)
+            assert not outcome.denied, f"{name}: {call}: {outcome.message}"

@@ -1,0 +1,70 @@
+"""The same through our own gateway: a principal of a configuration, with exactly its generated policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bedrock_gateway import AccessDeniedError, Gateway
+from bedrock_gateway.iam.generate import generate
+
+from .pieces import pieces
+from .test_preflight import MODEL, config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .account import Account
+    from .setting import Setting
+
+NOVA = {"messages": [{"role": "user", "content": [{"text": "Hello"}]}], "inferenceConfig": {"maxTokens": 20}}
+QUESTION = "How many days of leave?"
+
+
+def streamed(stream: Any) -> Any:
+    with stream as entered:
+        return entered.result()
+
+
+def ingested(gateway: Gateway, s: Setting) -> Any:
+    job = gateway.start_ingestion("handbook", data_source_id=s.data_source)
+    return gateway.wait_for_ingestion(job, interval_seconds=0.01)
+
+
+def created(gateway: Gateway, s: Setting) -> Any:
+    made = gateway.create_knowledge_base("handbook", role_arn=s.role_arn(s.kb_role), index_arn=s.index_arn)
+    return gateway.create_data_source("handbook", knowledge_base_id=made.id)
+
+
+METHODS: dict[str, Callable[[Gateway, Setting], Any]] = {
+    "invoke": lambda gateway, _: gateway.invoke_model(NOVA),
+    "invoke-stream": lambda gateway, _: streamed(gateway.invoke_model_stream(NOVA)),
+    "converse": lambda gateway, _: gateway.converse("Hello"),
+    "converse-stream": lambda gateway, _: streamed(gateway.converse_stream("Hello")),
+    "kb-create": created,
+    "kb-ingest": ingested,
+    "retrieve": lambda gateway, _: gateway.retrieve(QUESTION, knowledge_base="handbook").passages,
+    "rag": lambda gateway, _: gateway.retrieve_and_generate(QUESTION, knowledge_base="handbook"),
+}
+"""How the gateway does what a capability is for."""
+
+
+@pytest.mark.parametrize("capability", METHODS)
+def test_the_gateway_does_its_work_under_exactly_the_policy_of_its_configuration(
+    account: Account, capability: str
+) -> None:
+    s = account.setting()
+    if capability == "kb-create":
+        s = replace(s, knowledge_base=None)
+    principal = {"capabilities": [capability], "models": [MODEL], "knowledge_bases": ["handbook"]}
+    declared = config(account, s, principals={"app": principal})
+    made = generate([capability], declared.scope("app"))
+    with Gateway(declared, session=account.prover, observers=()) as gateway:
+        account.grant(made.policy.dump())
+        assert METHODS[capability](gateway, s)
+        piece = next(one for one in pieces(made) if one.sure)
+        account.grant(piece.policy)
+        with pytest.raises(AccessDeniedError):
+            METHODS[capability](gateway, s)

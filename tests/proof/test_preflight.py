@@ -1,0 +1,91 @@
+"""The preflight under exactly its own generated policy finds out everything: no check ends unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from bedrock_gateway import Gateway, GatewayConfig
+from bedrock_gateway.iam import roles
+from bedrock_gateway.iam.generate import generate
+
+from .stories import logging_config
+
+if TYPE_CHECKING:
+    from .account import Account
+    from .setting import Setting
+
+MODEL = "us.amazon.nova-lite-v1:0"
+
+
+def config(account: Account, s: Setting, **changes: Any) -> GatewayConfig:
+    base = {
+        "id": s.knowledge_base,
+        "role": s.kb_role,
+        "embedding_model": s.embedding_model,
+        "store": "s3-vectors",
+        "vector_bucket": s.vector_bucket,
+        "vector_index": s.vector_index,
+        "source": [{"type": "s3", "bucket": s.document_bucket, "prefix": s.prefix}],
+    }
+    values: dict[str, Any] = {
+        "application": "proof",
+        "account": s.account,
+        "region": s.region,
+        "local": True,
+        "endpoint": account.endpoint,
+        "principals": {
+            "minimal": {
+                "capabilities": ["converse", "retrieve", "preflight-minimal"],
+                "models": [MODEL],
+                "knowledge_bases": ["handbook"],
+            },
+            "standard": {"capabilities": ["preflight-standard"]},
+        },
+        "knowledge_bases": {"handbook": base},
+        "logging": {"log_group": s.log_group, "role": s.logging_role, "bucket": s.logging_bucket},
+    }
+    return GatewayConfig(**(values | changes))
+
+
+def preflight(account: Account, config: GatewayConfig, name: str) -> Any:
+    with Gateway(config, principal=name, session=account.prover, observers=()) as gateway:
+        return gateway.preflight()
+
+
+@pytest.mark.parametrize("name", ["minimal", "standard"])
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2"])
+def test_nothing_is_unknown_under_exactly_the_generated_policy(account: Account, name: str, region: str) -> None:
+    s = account.setting(region)
+    declared = config(account, s)
+    account.client("s3", region, who="root").put_bucket_policy(
+        Bucket=s.logging_bucket, Policy=roles.logging_bucket(declared.scope(name)).to_json()
+    )
+    account.client("bedrock", region, who="root").put_model_invocation_logging_configuration(
+        loggingConfig=logging_config(s)
+    )
+    account.grant(generate(declared.principals[name].capabilities, declared.scope(name)).policy.dump())
+    report = preflight(account, declared, name)
+    assert not report.unknown, [(one.id, one.summary) for one in report.unknown]
+    assert not report.failed, [(one.id, one.summary) for one in report.failed]
+    assert {one.id for one in report.results} >= ({"LOG-08", "MOD-04"} if name == "standard" else {"REG-05", "LOG-04"})
+
+
+def test_a_refused_look_at_a_bucket_still_names_its_region_and_nobody_is_refused_one_that_is_not_there(
+    account: Account,
+) -> None:
+    s = account.setting("us-west-2")
+    account.grant({"Version": "2012-10-17", "Statement": []})
+    s3 = account.client("s3", "us-west-2")
+    with pytest.raises(ClientError) as refused:
+        s3.head_bucket(Bucket=s.document_bucket)
+    answer = refused.value.response["ResponseMetadata"]
+    assert (answer["HTTPStatusCode"], answer["HTTPHeaders"]["x-amz-bucket-region"]) == (403, "us-west-2")
+    with pytest.raises(ClientError) as absent:
+        s3.head_bucket(Bucket="example-absent")
+    assert absent.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    with pytest.raises(ClientError) as hidden:
+        s3.get_bucket_location(Bucket=s.document_bucket)
+    assert "x-amz-bucket-region" not in hidden.value.response["ResponseMetadata"]["HTTPHeaders"]
