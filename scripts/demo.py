@@ -80,6 +80,7 @@ def describe(policy: dict[str, Any]) -> str:
 def set_up_principals(story: Story, world: accounts.World) -> None:
     story.step("Two roles, each with exactly its generated policy")
     world.create_person()
+    world.create_buckets()
     for name in ("operator", "app"):
         world.create_role(name)
         story.say(f"{name}: {describe(world.grant(name))}")
@@ -95,7 +96,8 @@ def set_up_logging(story: Story, world: accounts.World) -> None:
     story.step("Invocation logging, set up by the operator")
     operator = world.become("operator")
     world.set_up_logging(operator)
-    found = world.client(operator, "bedrock").get_model_invocation_logging_configuration()["loggingConfig"]
+    found = world.client(operator, "bedrock").get_model_invocation_logging_configuration().get("loggingConfig")
+    story.require(found, "invocation logging is on")
     story.say(f"log group {found['cloudWatchConfig']['logGroupName']}, bucket {found['s3Config']['bucketName']}")
     story.require(
         found["textDataDeliveryEnabled"],

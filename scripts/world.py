@@ -130,6 +130,12 @@ class World:
         key = iam.create_access_key(UserName="you")["AccessKey"]
         self.person = self._session(key["AccessKeyId"], key["SecretAccessKey"])
 
+    def create_buckets(self) -> None:
+        """The buckets that gateway.toml names: of the invocation logs, and of the handbook."""
+        s3, config = self.client(self.admin, "s3"), self.config
+        for bucket in (config.logging.bucket, config.knowledge_bases["handbook"].sources[0].bucket):
+            s3.create_bucket(Bucket=bucket)
+
     def create_role(self, name: str) -> dict[str, Any]:
         """A role that *you* may assume, without any right yet; the operator's comes with the bound on what it makes."""
         if name == "operator":
@@ -177,10 +183,9 @@ class World:
     # -- the operator ------------------------------------------------------------------------------------------------
 
     def set_up_logging(self, operator: boto3.Session) -> None:
-        """Log group, service role, bucket, then the configuration, which AWS validates."""
+        """Log group, service role, bucket policy, then the configuration, which AWS validates."""
         scope, logging = self.config.scope("operator"), self.config.logging
         assert logging is not None
-        self.client(self.admin, "s3").create_bucket(Bucket=logging.bucket)
         logs, iam = self.client(operator, "logs"), self.client(operator, "iam")
         logs.create_log_group(logGroupName=logging.log_group)
         logs.put_retention_policy(logGroupName=logging.log_group, retentionInDays=30)
@@ -211,7 +216,6 @@ class World:
     def upload(self, operator: boto3.Session, documents: Path) -> list[str]:
         """Put every text document below *documents* into the handbook's bucket; return their keys."""
         bucket = self.config.knowledge_bases["handbook"].sources[0].bucket
-        self.client(self.admin, "s3").create_bucket(Bucket=bucket)
         s3, keys = self.client(operator, "s3"), []
         for path in documents_below(documents):
             keys.append(path.relative_to(documents).as_posix())
