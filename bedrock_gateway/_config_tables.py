@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "BatchConfig",
+    "EnforcedGuardrail",
     "GuardrailConfig",
     "KnowledgeBaseConfig",
     "LoggingConfig",
+    "ModelName",
+    "Models",
     "Name",
     "PrincipalConfig",
     "Region",
@@ -70,12 +74,20 @@ def _region(value: str) -> None:
 Account = Annotated[str, BeforeValidator(_quoted), _named("account", "account: twelve digits")]
 Region = Annotated[str, _by(_region)]
 ModelName = Annotated[str, _by(parse_model_id)]
+Models = Annotated[tuple[ModelName, ...], Field(strict=False)]
 Bucket = Annotated[str, _named("bucket")]
 Prefix = Annotated[str, _named("prefix")]
 Role = Annotated[str, _named("role")]
+Key = Annotated[str, _named("key", "KMS key: write the key's ARN in full")]
 KnowledgeBaseId = Annotated[str, _named("knowledge_base", "knowledge base id: ten of 0-9 and A-Z")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 CapabilityName = Annotated[str, _by(capability)]
+EnforcedGuardrail = Annotated[
+    str, _by(lambda value: checked("guardrail_arn" if value.startswith("arn:") else "guardrail", value))
+]
+
+NEEDS_MODELS = frozenset({"model", "foundation-model", "batch-source", "reranker"})
+"""Resources of the table that are a principal's models."""
 
 
 class Table(BaseModel):
@@ -88,9 +100,17 @@ class PrincipalConfig(Table):
     """What one principal may do."""
 
     capabilities: Annotated[tuple[CapabilityName, ...], Field(min_length=1, strict=False)]
-    models: Annotated[tuple[ModelName, ...], Field(strict=False)] = ()
+    models: Models = ()
+    rerankers: Models = ()
+    """Models that put passages in order, for ``rerank`` and inside ``rag``."""
     knowledge_bases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     """Configured names, not ids."""
+    tagging: bool = False
+    """Whether what it creates is also tagged."""
+    subscribe: bool = False
+    """Whether its first call of a third-party model may subscribe the account to the model."""
+    products: Annotated[tuple[Annotated[str, _named("product")], ...], Field(strict=False)] = ()
+    """AWS Marketplace product ids that it may subscribe to; empty: any, through Bedrock only."""
 
     @model_validator(mode="after")
     def _separate(self) -> PrincipalConfig:
@@ -106,12 +126,21 @@ class PrincipalConfig(Table):
     def _enough(self) -> PrincipalConfig:
         for name in self.capabilities:
             row = CAPABILITIES[name]
-            wanted = {leg.resource for one in row.operations for leg in one.legs} if row.kind == "runtime" else set()
-            if "model" in wanted and not self.models:
+            legs = (
+                [] if row.kind == "read" else [leg for one in row.operations for leg in one.legs if not leg.only_with]
+            )
+            wanted = {leg.resource for leg in legs}
+            if wanted & NEEDS_MODELS and not self.models and not (self.rerankers and "reranker" in wanted):
                 raise ValueError(f"{name!r} needs a model: add `models`")
-            if "knowledge-base" in wanted and not self.knowledge_bases:
+            if "knowledge-base" in wanted and row.kind == "runtime" and not self.knowledge_bases:
                 raise ValueError(f"{name!r} needs a knowledge base: add `knowledge_bases`")
         return self
+
+
+class BatchConfig(Table):
+    """How batch jobs run."""
+
+    role: Role = "bedrock-gateway/AmazonBedrockGateway-batch"
 
 
 class LoggingConfig(Table):
@@ -132,6 +161,12 @@ class GuardrailConfig(Table):
 
     id: Annotated[str, _named("guardrail")]
     version: Annotated[str, BeforeValidator(_quoted), _named("version")]
+    profile: Literal["us", "us-gov", "eu", "uk", "au", "ca", "apac"] | None = None
+    """Its guardrail profile, where it is a cross-Region guardrail."""
+    key: Key | None = None
+    """KMS key that it is encrypted with; None: AWS's own."""
+    required: bool = False
+    """Whether the policy permits no model call without exactly this guardrail."""
 
 
 class SourceConfig(Table):
@@ -140,6 +175,8 @@ class SourceConfig(Table):
     type: Literal["s3"]
     bucket: Bucket
     prefix: Prefix = ""
+    key: Key | None = None
+    """KMS key that the bucket is encrypted with; None: none of your own."""
 
 
 class KnowledgeBaseConfig(Table):
@@ -195,6 +232,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "principals": PrincipalConfig,
     "logging": LoggingConfig,
     "guardrail": GuardrailConfig,
+    "batch": BatchConfig,
     "knowledge_bases": KnowledgeBaseConfig,
     "source": SourceConfig,
 }

@@ -12,16 +12,20 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from bedrock_gateway._config_file import located, nearest, not_toml, refuse_widening, resolve
 from bedrock_gateway._config_tables import (
     Account,
+    BatchConfig,
+    EnforcedGuardrail,
     GuardrailConfig,
     KnowledgeBaseConfig,
     LoggingConfig,
+    ModelName,
+    Models,
     Name,
     PrincipalConfig,
     Region,
@@ -30,10 +34,12 @@ from bedrock_gateway._config_tables import (
     translated,
 )
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
-from bedrock_gateway.capabilities.scope import checked
+from bedrock_gateway.capabilities.guardrails import guardrail_destinations
+from bedrock_gateway.capabilities.scope import check_wraps, checked
 from bedrock_gateway.errors import ConfigError
 
 __all__ = [
+    "BatchConfig",
     "GatewayConfig",
     "GuardrailConfig",
     "KnowledgeBaseConfig",
@@ -75,6 +81,11 @@ class GatewayConfig(Table):
     principals: Mapping[Name, PrincipalConfig]
     logging: LoggingConfig | None = None
     guardrail: GuardrailConfig | None = None
+    enforced_guardrails: Annotated[tuple[EnforcedGuardrail, ...], Field(strict=False)] = ()
+    """Ids or ARNs of guardrails that the account or the organisation enforces on every call."""
+    batch: BatchConfig = BatchConfig()
+    wraps: Mapping[ModelName, Models] = Field(default_factory=dict)
+    """Application profile or prompt router → the models or profiles behind it."""
     knowledge_bases: Mapping[Name, KnowledgeBaseConfig] = Field(default_factory=dict)
 
     def __init__(self, **values: Any) -> None:
@@ -92,6 +103,9 @@ class GatewayConfig(Table):
     def _consistent(self) -> GatewayConfig:
         # A ConfigError passes through pydantic as it is, and keeps its key path.
         self._check_endpoints()
+        check_wraps(self.wraps)
+        if self.guardrail and self.guardrail.profile:
+            guardrail_destinations(self.guardrail.profile, self.region)
         for name, principal in self.principals.items():
             for base in principal.knowledge_bases:
                 if base not in self.knowledge_bases:
@@ -243,9 +257,10 @@ class GatewayConfig(Table):
         """
         who = self.principal_name(name)
         principal = self.principals[who]
-        names = principal.knowledge_bases or (tuple(self.knowledge_bases) if _administers(principal) else ())
+        runs = any(CAPABILITIES[one].kind == "runtime" for one in principal.capabilities)
+        names = principal.knowledge_bases or (() if runs else tuple(self.knowledge_bases))
         bases = {one: self.knowledge_base(one) for one in names}
-        if not _administers(principal):
+        if runs:
             for one, base in bases.items():
                 if base.id is None:
                     raise ConfigError(
@@ -259,6 +274,8 @@ class GatewayConfig(Table):
             account=self.account,
             partition=self.partition,
             models=self._models(principal),
+            wraps=tuple(self.wraps.items()),
+            rerankers=principal.rerankers,
             knowledge_bases=ids if len(ids) == len(bases) else (),
             knowledge_base_roles=tuple(base.role for base in bases.values() if base.role),
             logging_role=logging.role,
@@ -268,8 +285,24 @@ class GatewayConfig(Table):
             documents=tuple((one.bucket, one.prefix) for base in bases.values() for one in base.sources),
             vector_indexes=tuple((str(base.vector_bucket), str(base.vector_index)) for base in bases.values()),
             embedding_models=tuple(dict.fromkeys(base.embedding_model for base in bases.values())),
-            guardrail=(self.guardrail.id, self.guardrail.version) if self.guardrail else None,
+            document_keys=tuple(dict.fromkeys(one.key for base in bases.values() for one in base.sources if one.key)),
+            batch_role=self.batch.role,
+            enforced_guardrails=self.enforced_guardrails,
+            tagging=principal.tagging,
+            subscribe=principal.subscribe,
+            products=principal.products,
+            **self._guardrail_fields(),
         )
+
+    def _guardrail_fields(self) -> dict[str, Any]:
+        if self.guardrail is None:
+            return {}
+        return {
+            "guardrail": (self.guardrail.id, self.guardrail.version),
+            "guardrail_profile": self.guardrail.profile,
+            "guardrail_key": self.guardrail.key,
+            "require_guardrail": self.guardrail.required,
+        }
 
     def _models(self, principal: PrincipalConfig) -> tuple[str, ...]:
         """A standard preflight looks at the models of every principal, and at what embeds."""
@@ -278,7 +311,3 @@ class GatewayConfig(Table):
         declared = [model for one in self.principals.values() for model in one.models]
         embedding = [base.embedding_model for base in self.knowledge_bases.values()]
         return tuple(dict.fromkeys((*declared, *embedding)))
-
-
-def _administers(principal: PrincipalConfig) -> bool:
-    return any(CAPABILITIES[name].kind == "administration" for name in principal.capabilities)

@@ -227,3 +227,58 @@ def test_importing_config_imports_no_aws_client() -> None:
 
 def test_the_template_is_toml_of_one_environment() -> None:
     assert list(tomllib.loads(TEMPLATE)["env"]) == ["prod"]
+
+
+OPTIONS = (Path(__file__).parent / "cases" / "config" / "good-options.toml").read_text()
+AIP = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abcdefghij12"
+
+
+def test_every_option_reaches_the_scope() -> None:
+    config = GatewayConfig.from_toml(OPTIONS)
+    app, nightly = config.scope("app"), config.scope("nightly")
+    assert app.wraps == ((AIP, ("us.amazon.nova-lite-v1:0",)),)
+    assert app.rerankers == ("cohere.rerank-v3-5:0",)
+    assert (app.guardrail, app.guardrail_profile, app.require_guardrail) == (("abcdefghij12", "3"), "us", True)
+    assert app.guardrail_key is not None
+    assert len(app.enforced_guardrails) == 2
+    assert (app.subscribe, app.products, app.tagging) == (True, ("prod-ozonys2hmmpeu",), False)
+    assert (nightly.subscribe, nightly.tagging) == (False, True)
+    assert nightly.batch_role == "bedrock-gateway/AmazonBedrockGateway-nightly"
+
+
+# old text, new text, line, what the message must say
+REFUSED_OPTIONS = {
+    "what is behind a plain model": (f'"{AIP}" =', '"amazon.nova-lite-v1:0" =', 24, "nothing is behind it"),
+    "nothing behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', "= []", 24, "at least one"),
+    "a profile behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', f'= ["{AIP}"]', 24, "no model or cross-Region"),
+    "guardrail profile of another Region": ('profile = "us"', 'profile = "eu"', 30, "not usable from us-east-1"),
+    "key by alias": (":key/1234abcd-12ab-34cd-56ef-1234567890ab", ":alias/x", 31, "ARN in full"),
+    "wildcard as enforced guardrail": ('"mnopqrstuv34"', '"*"', 7, "guardrail"),
+    "batch without a model": ('models = ["amazon.nova-lite-v1:0"]', "", 16, "add `models`"),
+    "batch beside converse": ('["batch"]', '["batch", "converse"]', 16, "two principals"),
+    "wildcard as product": ('"prod-ozonys2hmmpeu"', '"*"', 14, "product"),
+    "wildcard as reranker": ('"cohere.rerank-v3-5:0"', '"cohere.*"', 12, "not a model id"),
+    "misspelt key of batch": ('role = "bedrock-gateway/', 'rol = "bedrock-gateway/', 22, "did you mean 'role'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_OPTIONS.values(), ids=REFUSED_OPTIONS)
+def test_a_fault_in_an_option_is_refused_with_its_line(case: tuple[str, str, int, str]) -> None:
+    old, new, line, said = case
+    assert old in OPTIONS
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        GatewayConfig.from_toml(OPTIONS.replace(old, new, 1))
+    assert caught.value.line == line
+
+
+def test_a_principal_that_only_reads_sees_every_knowledge_base() -> None:
+    text = TEMPLATE.replace('["logging-admin", "kb-provision", "kb-create", "kb-documents", "kb-ingest"', '["kb-read"')
+    assert GatewayConfig.from_toml(text).scope("operator").knowledge_bases == ("KB12345678",)
+
+
+def test_a_reranker_is_model_enough_for_reranking() -> None:
+    text = OPTIONS.replace(
+        'capabilities = ["converse", "rerank", "kb-read", "model-catalog"]', 'capabilities = ["rerank"]'
+    )
+    text = re.sub(r'models = \["arn[^\n]*\n', "", text)
+    assert GatewayConfig.from_toml(text).scope("app").models == ()

@@ -50,7 +50,7 @@ def _document_key(action: str) -> tuple[Leg, ...]:
             "document-key",
             source="Amazon S3 User Guide: UsingKMSEncryption",
             condition="via-s3",
-            only_with="document_key",
+            only_with="document_keys",
             why="S3 uses the key of an encrypted bucket in the caller's name.",
         ),
     )

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bedrock_gateway.capabilities.guardrails import guardrail_destinations
 from bedrock_gateway.capabilities.models import ModelId, is_region, parse_model_id
 from bedrock_gateway.errors import ConfigError
 
-__all__ = ["WRAPPERS", "Scope", "checked"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["WRAPPERS", "Scope", "check_wraps", "checked"]
 
 WRAPPERS = frozenset({"application-profile", "prompt-router"})
 """Kinds of model id that do not tell what runs behind them."""
@@ -47,6 +51,26 @@ def checked(kind: str, value: str, *, name: str | None = None) -> str:
     if not _NAMES[kind].fullmatch(value):
         raise ConfigError(f"{value[:200]!r} is not a valid {name or kind.replace('_', ' ')}", key_path=name)
     return value
+
+
+def check_wraps(wraps: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse what cannot be behind an application profile or a router, or in front of it; ``""`` stands for any.
+
+    Raises:
+        ConfigError: something in *wraps* is malformed or of the wrong kind.
+    """
+    for wrapper, inner in wraps.items():
+        if wrapper and (kind := parse_model_id(wrapper).kind) not in WRAPPERS:
+            raise ConfigError(
+                f"{wrapper} is of kind {kind}: its id tells what it is, nothing is behind it", key_path="wraps"
+            )
+        if not inner:
+            raise ConfigError(f"{wrapper}: name at least one model or profile behind it", key_path="wraps")
+        for model in inner:
+            if parse_model_id(model).model is None:
+                raise ConfigError(
+                    f"{model} is behind {wrapper}, but no model or cross-Region profile", key_path="wraps"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +113,8 @@ class Scope:
     """Ids or ARNs of guardrails that the account or the organisation enforces on every call."""
     batch_role: str = "bedrock-gateway/AmazonBedrockGateway-batch"
     """Service role of batch inference, with its path."""
-    document_key: str | None = None
-    """ARN of the KMS key that the documents' buckets are encrypted with."""
+    document_keys: tuple[str, ...] = ()
+    """ARNs of the KMS keys that the documents' buckets are encrypted with."""
     knowledge_base_key: str | None = None
     """ARN of the customer managed key of a knowledge base of type MANAGED."""
     third_party_secrets: tuple[str, ...] = ()
@@ -120,23 +144,11 @@ class Scope:
         for kind, values in self._named().items():
             for value in values:
                 checked(kind, value)
-        self._check_wraps()
+        check_wraps(dict(self.wraps))
         self._check_guardrail()
-        for arn in (self.guardrail_key, self.document_key, self.knowledge_base_key, *self.third_party_secrets):
+        for arn in (self.guardrail_key, self.knowledge_base_key, *self.document_keys, *self.third_party_secrets):
             if arn is not None and arn.split(":")[1:4:2] != [self.partition, self.region]:
                 raise ConfigError(f"{arn} is not in {self.region} of partition {self.partition}")
-
-    def _check_wraps(self) -> None:
-        for wrapper, inner in self.wraps:
-            if wrapper and (kind := parse_model_id(wrapper).kind) not in WRAPPERS:
-                raise ConfigError(f"{wrapper} is of kind {kind}: nothing is behind it that its id does not tell")
-            if not inner:
-                raise ConfigError(f"{wrapper}: name at least one model or profile behind it")
-            for model in inner:
-                if parse_model_id(model).model is None:
-                    raise ConfigError(
-                        f"{model[:200]!r} behind a profile or a router is not a model or cross-Region profile"
-                    )
 
     def _check_guardrail(self) -> None:
         for field in ("require_guardrail", "guardrail_profile"):
@@ -165,7 +177,7 @@ class Scope:
             "version": (self.guardrail[1],) if self.guardrail else (),
             "guardrail_arn": tuple(one for one in self.enforced_guardrails if one.startswith("arn:")),
             "enforced_guardrail": tuple(one for one in self.enforced_guardrails if not one.startswith("arn:")),
-            "key": tuple(key for key in (self.guardrail_key, self.document_key, self.knowledge_base_key) if key),
+            "key": (*self.document_keys, *(key for key in (self.guardrail_key, self.knowledge_base_key) if key)),
             "secret": self.third_party_secrets,
             "product": self.products,
         }

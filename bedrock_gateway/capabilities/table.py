@@ -80,7 +80,7 @@ Option = Literal[
     "guardrail_key",
     "enforced_guardrails",
     "rerankers",
-    "document_key",
+    "document_keys",
     "knowledge_base_key",
     "third_party_secrets",
     "tagging",

@@ -149,7 +149,7 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "logging-bucket": lambda scope: [_s3(scope, scope.logging_bucket)] if scope.logging_bucket else [],
     "document-bucket": lambda scope: [_s3(scope, bucket) for bucket, _ in scope.documents],
     "document-object": lambda scope: [_s3(scope, f"{bucket}/{prefix}*") for bucket, prefix in scope.documents],
-    "document-key": lambda scope: _given(scope.document_key),
+    "document-key": lambda scope: list(scope.document_keys),
     "vector-bucket": _vector_buckets,
     "vector-index": _vector_indexes,
 }

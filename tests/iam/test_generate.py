@@ -396,7 +396,7 @@ def test_govcloud_has_its_own_partition_and_china_is_refused():
         {"guardrail_key": "arn:aws:kms:us-east-1:111122223333:key/*"},
         {"guardrail_key": "arn:aws:kms:us-east-1:111122223333:alias/x"},
         {"guardrail_key": "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"},
-        {"document_key": "arn:aws-us-gov:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+        {"document_keys": ("arn:aws-us-gov:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",)},
         {"enforced_guardrails": ("*",)},
         {"enforced_guardrails": ("arn:aws:bedrock:*:111122223333:guardrail/abc",)},
         {"third_party_secrets": ("arn:aws:secretsmanager:us-east-1:111122223333:secret:*",)},

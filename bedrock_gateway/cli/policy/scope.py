@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["DEFAULT_KB_ROLE", "DEFAULT_LOGGING_ROLE", "add_scope", "scope_of"]
+__all__ = ["DEFAULT_KB_ROLE", "DEFAULT_LOGGING_ROLE", "add_scope", "partition_of", "scope_of"]
 
 DEFAULT_KB_ROLE = "bedrock-gateway/AmazonBedrockGateway-kb"
 DEFAULT_BATCH_ROLE = "bedrock-gateway/AmazonBedrockGateway-batch"
@@ -139,7 +139,7 @@ _OPTIONS: Sequence[_Option] = (
     _Option(
         "--batch-role", {"default": DEFAULT_BATCH_ROLE, "metavar": "ROLE", "help": "default: %(default)s"}, "batch_role"
     ),
-    _Option("--document-key", {"metavar": "ARN", "help": "KMS key of the documents' buckets"}, "document_key"),
+    _Option(*_repeated("--document-key", "ARN", "KMS key of a documents' bucket"), "document_keys", _once_each),
     _Option("--kb-key", {"metavar": "ARN", "help": "KMS key of a managed knowledge base"}, "knowledge_base_key"),
     _Option(
         *_repeated("--third-party-secret", "ARN", "secret that opens a third-party vector store"),
@@ -171,10 +171,11 @@ def scope_of(args: argparse.Namespace, names: Sequence[str] = ()) -> Scope:
         for option in _OPTIONS
         if option.field
     }
-    return Scope(partition=_partition(args.region), **fields, **_buckets(args, names))
+    return Scope(partition=partition_of(args.region), **fields, **_buckets(args, names))
 
 
-def _partition(region: str) -> str:
+def partition_of(region: str) -> str:
+    """Return the partition of a Region, by its name alone."""
     return {"us-gov": "aws-us-gov", "cn": "aws-cn"}.get(region.rpartition("-")[0].rpartition("-")[0], "aws")
 
 
