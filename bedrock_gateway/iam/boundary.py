@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bedrock_gateway.capabilities import Scope
+    from bedrock_gateway.iam.roles import KnowledgeBaseParts
 
 __all__ = ["MANAGED_QUOTA", "boundary"]
 
@@ -28,15 +29,17 @@ MANAGED_QUOTA = 6_144
 """Characters of a managed policy, counted without whitespace."""
 
 
-def boundary(scope: Scope) -> Policy:
-    """Return the boundary for the service roles of *scope*.
+def boundary(scope: Scope, parts: KnowledgeBaseParts | None = None) -> Policy:
+    """Return the boundary for the service roles of *scope*, whose knowledge bases are made of *parts*.
+
+    None: of what the scope names; where it names no knowledge base, the boundary is that of the logging role alone.
 
     Raises:
-        ConfigError: it is over the size that a managed policy may have.
+        ConfigError: a part is missing or malformed, or the policy is over the size that a managed policy may have.
     """
     made = [roles.logging_role(scope).permissions]
-    if scope.documents and scope.vector_indexes and scope.embedding_models:
-        made.append(roles.kb_role(scope).permissions)
+    if parts or (scope.documents and scope.vector_indexes and scope.embedding_models):
+        made.append(roles.kb_role(scope, parts).permissions)
     policy = Policy(tuple(_numbered(one for each in made for one in each.statements)))
     if policy.size > MANAGED_QUOTA:
         raise ConfigError(

@@ -185,12 +185,13 @@ def _kb_parts(scope: Scope, parts: KnowledgeBaseParts) -> Iterator[Part]:
 
 
 def _option_parts(scope: Scope, name: str, given: Given) -> Iterator[Part]:
-    option, model = MODEL_OPTIONS[name], given.get("model")
-    if set(given) != {"model"} or not isinstance(model, str):
-        raise ConfigError(f"{name} takes model=ID and nothing else", key_path="model")
+    option, given_model = MODEL_OPTIONS[name], given.get("model", ())
+    models = (given_model,) if isinstance(given_model, str) else tuple(given_model)
+    if set(given) != {"model"} or len(models) != 1:
+        raise ConfigError(f"{name} takes model=ID, once, and nothing else", key_path="model")
     if option.also:
         yield Part(Statement("Allow", option.sid, (option.also,), resources=("*",)), source=option.source)
-    yield from _model_parts(scope, model, f"{option.sid}Model", source=option.source)
+    yield from _model_parts(scope, models[0], f"{option.sid}Model", source=option.source)
 
 
 def _model_parts(

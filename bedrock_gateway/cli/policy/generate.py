@@ -7,7 +7,7 @@ key inside the JSON would make IAM refuse it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,9 @@ def add_forms(forms: argparse._SubParsersAction[Any]) -> None:
 def add_making(parser: argparse.ArgumentParser) -> None:
     """Add the options of every form that generates a policy."""
     parser.add_argument("--strict", action="store_true", help="leave out what is only assumed to be needed")
+    parser.add_argument(
+        "--deny", metavar="BLOCK,…", help="add Deny blocks: side-doors, unguarded, regions=R,…, tiers=T,…"
+    )
     parser.add_argument("--report", metavar="FILE", help="write warnings and assumptions as JSON")
 
 
@@ -56,6 +59,10 @@ def write(args: argparse.Namespace, names: Sequence[str], scope: Scope) -> int:
     from bedrock_gateway.iam.generate import generate
 
     made = generate(names, scope, strict=args.strict)
+    if args.deny is not None:
+        from bedrock_gateway.iam.deny import denied, parse_blocks
+
+        made = replace(made, policy=denied(made.policy, parse_blocks(args.deny), names, scope))
     for line in _remarks(made):
         note(line)
     if args.report:

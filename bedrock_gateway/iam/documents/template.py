@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.capabilities.table import Confidence
 
-__all__ = ["Document", "Field", "Given", "Part", "Row", "Template", "assemble", "fill", "find"]
+__all__ = ["Document", "Field", "Given", "Part", "Row", "Template", "assemble", "checked_values", "fill", "find"]
 
 Given = Mapping[str, str | Sequence[str]]
 """Field → value or values, as a user gave them."""
@@ -123,8 +123,12 @@ def _of_scope(scope: Scope) -> dict[str, tuple[str, ...]]:
     return {name: (value,) for name, value in named.items()}
 
 
-def _values(template: Template, given: Given, scope: Scope) -> dict[str, tuple[str, ...]]:
-    """Return every field's checked values; none where it may be left out and is."""
+def checked_values(template: Template, given: Given, scope: Scope) -> dict[str, tuple[str, ...]]:
+    """Return every field's checked values; none where it may be left out and is.
+
+    Raises:
+        ConfigError: a value is missing, unknown or malformed.
+    """
     if unknown := sorted(set(given) - set(template.fields)):
         near = difflib.get_close_matches(unknown[0], template.fields, n=1)
         known = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(template.fields) or 'no value'}"
@@ -177,7 +181,7 @@ def fill(template: Template, given: Given, scope: Scope) -> Iterator[Part]:
     Raises:
         ConfigError: a value is missing, unknown or malformed.
     """
-    values = _values(template, given, scope)
+    values = checked_values(template, given, scope)
     for row in template.rows:
         if not _applies(row, values):
             continue
