@@ -165,7 +165,10 @@ IAM: Rows = {
 
 def _assumed(request: ApiRequest) -> Context:
     external, name = request.params.get("ExternalId"), request.params.get("RoleSessionName")
+    # IAM User Guide, id_credentials_mfa_configure-api-require: the code is checked with this very request.
+    with_code = request.params.get("SerialNumber") and request.params.get("TokenCode")
     return {
+        **({"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"} if with_code else {}),
         **tag_context(request.params.get("Tags")),
         **({"sts:ExternalId": str(external)} if external else {}),
         **({"sts:RoleSessionName": str(name)} if name else {}),
