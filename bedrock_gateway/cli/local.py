@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,8 @@ def _serving(local: LocalBedrock, host: str, port: int) -> Any:
 
 def _say(local: LocalBedrock, server: LocalServer, *, generated: bool) -> None:
     emit(f"ready endpoint={server.endpoint} iam={_STATE[local.iam]} account={local.account}")
+    # Whoever started this waits for the line, and a pipe is buffered.
+    sys.stdout.flush()
     note(f"export AWS_ENDPOINT_URL={server.endpoint}")
     note(f"export ANTHROPIC_BEDROCK_BASE_URL={server.endpoint}")
     if generated:

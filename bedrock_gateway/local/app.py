@@ -17,9 +17,9 @@ from urllib.parse import quote
 from bedrock_gateway.local.authorization import knows
 from bedrock_gateway.local.aws import InProcessAws
 from bedrock_gateway.local.call import Call, Fault, Handler
-from bedrock_gateway.local.identity.senders import Sender, sender_of
+from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
-from bedrock_gateway.local.signature import SignatureFault, scope_of
+from bedrock_gateway.local.signature import SignatureFault
 from bedrock_gateway.local.wire.digests import check_digests
 from bedrock_gateway.local.wire.errors import error_response, protocol_of, signature_error
 from bedrock_gateway.local.wire.message import Request, Response
@@ -40,6 +40,7 @@ _HANDLER_MODULES = (
     "models.runtime",
     "knowledge.bases",
     "knowledge.retrieval",
+    "knowledge.reranking",
     "knowledge.vectors",
     "identity.api_keys",
     "identity.sessions",
@@ -81,7 +82,7 @@ class App:
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises."""
         request_id = str(uuid.uuid4())
-        protocol = protocol_of(request, scope_of(request))
+        protocol = protocol_of(request, service_named_by(request))
         try:
             sender = sender_of(request, self.gate.directory, self.gate.state, self.default_region)
             return self._served(_Known(request, sender, request_id))

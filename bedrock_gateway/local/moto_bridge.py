@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.local.wire.message import Request
 
-__all__ = ["LOCK", "Identified", "aws_url", "forward", "identify", "service_of"]
+__all__ = ["LOCK", "Identified", "aws_url", "forward", "identify", "path_style", "service_of"]
 
 LOCK = threading.RLock()
 """Held while moto works or its state is read: its dictionaries are not made for a writer beside a reader."""
@@ -57,11 +57,12 @@ def service_of(signing_name: str) -> str:
 def aws_url(request: Request, signing_name: str, region: str) -> str:
     """Return the URL under which moto knows the service; S3 always in path style."""
     host = _HOSTS.get(signing_name, _HOST).format(service=signing_name, region=region)
-    path = _path_style(request) if signing_name == "s3" else request.raw_path
+    path = path_style(request) if signing_name == "s3" else request.raw_path
     return f"https://{host}{path or '/'}" + (f"?{request.raw_query}" if request.raw_query else "")
 
 
-def _path_style(request: Request) -> str:
+def path_style(request: Request) -> str:
+    """Return the path of an S3 request with the bucket in it, wherever it was named."""
     if request.hostname.startswith("s3.") or request.hostname == "localhost":
         return request.raw_path
     for pattern in _BUCKET_HOSTS:

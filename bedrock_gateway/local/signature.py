@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 if TYPE_CHECKING:
     from bedrock_gateway.local.wire.message import Request
 
-__all__ = ["Claim", "SignatureFault", "claim_of", "scope_of", "verify"]
+__all__ = ["Claim", "SignatureFault", "claim_of", "verify"]
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _SKEW = timedelta(minutes=15)
@@ -38,7 +38,8 @@ class SignatureFault(Exception):  # noqa: N818 - becomes an AWS error of the cli
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
-        """``missing``, ``incomplete``, ``bearer``, ``unknown-key``, ``token``, ``expired``, ``mismatch`` or ``skew``."""
+        """``missing``, ``incomplete``, ``bearer``, ``unknown-key``, ``token``, ``expired``, ``query-expired``, ``mismatch`` or
+        ``skew``."""
         self.message = message
 
 
@@ -75,14 +76,6 @@ def claim_of(request: Request) -> Claim:
     if "X-Amz-Signature" in request.query:
         return _from_query(request)
     raise SignatureFault("missing", "Missing Authentication Token")
-
-
-def scope_of(request: Request) -> str | None:
-    """Return the service that *request* says it is signed for, whether or not the rest of its claim can be read."""
-    try:
-        return claim_of(request).service
-    except SignatureFault:
-        return None
 
 
 def _from_header(request: Request, header: str) -> Claim:
@@ -147,6 +140,8 @@ def _check_time(claim: Claim, now: datetime) -> None:
     latest = signed + (timedelta(seconds=claim.presigned_seconds) if claim.presigned_seconds is not None else _SKEW)
     if signed - _SKEW <= now <= latest:
         return
+    if claim.presigned_seconds is not None and now > latest:
+        raise SignatureFault("query-expired", "Request has expired")
     verb = "is now earlier than" if now > latest else "is still later than"
     raise SignatureFault("skew", f"Signature expired: {claim.timestamp} {verb} {now:%Y%m%dT%H%M%SZ}")
 

@@ -218,3 +218,34 @@ def test_thirty_two_threads_get_what_each_asked_for(served):
             assert text.endswith(f"number {number}.")
             assert streamed.endswith(f"stream {number}.")
             assert body == str(number).encode()
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_url_works_without_credentials_and_for_its_method_alone(served, version):
+    import urllib3
+
+    s3 = served.client("s3", config=Config(signature_version=version))
+    served.client("s3").create_bucket(Bucket=f"presigned-{version}")
+    where = {"Bucket": f"presigned-{version}", "Key": "a b/ü.txt"}
+    http = urllib3.PoolManager(retries=False)
+    put = s3.generate_presigned_url("put_object", where)
+    assert http.request("PUT", put, body=b"hello").status == 200
+    get = s3.generate_presigned_url("get_object", {**where, "ResponseContentType": "text/x"})
+    assert http.request("GET", get).data == b"hello"
+    for url, method in ((get, "DELETE"), (put, "GET"), (get.replace("Expires=", "Expires=9"), "GET")):
+        refusal = http.request(method, url)
+        assert (refusal.status, b"<Code>" in refusal.data) == (403, True)
+    over = s3.generate_presigned_url("get_object", where, ExpiresIn=-1 if version == "s3" else 0)
+    served.local.app.gate.directory.now = later(served)
+    try:
+        refusal = http.request("GET", over)
+    finally:
+        del served.local.app.gate.directory.now
+    assert (refusal.status, b"Request has expired" in refusal.data) == (403, True)
+
+
+def later(served: Any) -> Any:
+    import datetime as dt
+
+    then = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
+    return lambda: then

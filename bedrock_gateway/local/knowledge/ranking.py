@@ -7,16 +7,17 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.local.knowledge.embedding import content_terms
+from bedrock_gateway.local.knowledge.embedding import content_terms, embed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["lexical_scores", "relevance"]
+__all__ = ["lexical_scores", "relevance", "scores"]
 
 _K1 = 1.2
 _B = 0.75
 _LEXICAL_SHARE = 0.5
+_RERANKING_DIMENSIONS = 256
 
 
 @lru_cache(maxsize=16384)
@@ -49,3 +50,13 @@ def _saturated(count: int, relative_length: float) -> float:
 def relevance(similarity: float, lexical: float) -> float:
     """Return the score that a retrieval result carries."""
     return (1.0 - _LEXICAL_SHARE) * max(0.0, similarity) + _LEXICAL_SHARE * lexical
+
+
+def scores(question: str, texts: Sequence[str]) -> list[float]:
+    """Return the relevance of each of *texts* to *question*, from 0 to 1."""
+    asked = embed(question, _RERANKING_DIMENSIONS)
+    lexical = lexical_scores(question, texts)
+    return [
+        relevance(sum(a * b for a, b in zip(asked, embed(text, _RERANKING_DIMENSIONS), strict=True)), score)
+        for text, score in zip(texts, lexical, strict=True)
+    ]

@@ -59,10 +59,11 @@ def _turn(position: int, message: Mapping[str, Any]) -> Turn:
                 "Add text to the text field, and try again."
             )
     documents = tuple(filter(None, (_document(block) for block in blocks if "document" in block)))
-    calls = [json.dumps(block["toolUse"].get("input", {})) for block in blocks if "toolUse" in block]
+    uses = [block["toolUse"] for block in blocks if "toolUse" in block]
+    names, sent = tuple(str(use.get("name", "")) for use in uses), [json.dumps(use.get("input", {})) for use in uses]
     media = sum(any(kind in block for kind in _MEDIA) for block in blocks)
     results = tuple(_result(block) for block in blocks if "toolResult" in block)
-    return Turn(str(message.get("role")), "\n".join(_texts(blocks)), results, documents, media, "".join(calls))
+    return Turn(str(message.get("role")), "\n".join(_texts(blocks)), results, documents, media, names, "".join(sent))
 
 
 def _tool_ids(message: Mapping[str, Any], kind: str) -> set[str]:

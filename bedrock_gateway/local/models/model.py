@@ -4,8 +4,9 @@ What it answers, in this order:
 
 1. A turn that ends in tool results: those results, marked.
 2. ``toolChoice`` any or a named tool: a call of it, with arguments valid against its schema. With ``auto``, the first
-   tool of whose name a word of four letters or more stands in the last user text.
-3. A request for JSON by schema: a document valid against it.
+   tool of whose name a word of four letters or more stands in the last user text; with ``any``, that one or the first,
+   but none twice for one question as long as another is left: agents offer their way to end as a tool.
+3. A request for JSON by a schema, in its own member or in the words of the prompt: a document valid against it.
 4. Documents with text: sentences copied from them that bear on the question.
 5. Anything else: ``[local echo]`` and the last user text.
 
@@ -25,10 +26,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from bedrock_gateway.local.call import Fault
-from bedrock_gateway.local.models.sampling import sample
+from bedrock_gateway.local.models.sampling import sample, written_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["MARK", "Answer", "Chat", "Pacing", "Tool", "Turn", "answer", "count_tokens", "pieces"]
 
@@ -67,6 +68,8 @@ class Turn:
     documents: tuple[str, ...] = ()
     media: int = 0
     """How many images, videos or sounds came with it; they are accepted and not looked at."""
+    calls: tuple[str, ...] = ()
+    """Names of the tools that an assistant's turn called."""
     extra: str = ""
     """Further text that was sent and counts as input, such as a tool call of an earlier turn."""
 
@@ -89,6 +92,21 @@ class Chat:
     def last_text(self) -> str:
         """The text of the last turn."""
         return self.turns[-1].text if self.turns else ""
+
+    @property
+    def question(self) -> str:
+        """The text of the last turn that says something of its own: tool results only carry it on."""
+        return next((turn.text for turn in reversed(self.turns) if turn.role == "user" and turn.text), "")
+
+    @property
+    def called(self) -> frozenset[str]:
+        """Names of the tools that were called for the last question."""
+        names: set[str] = set()
+        for turn in reversed(self.turns):
+            if turn.role == "user" and not turn.tool_results:
+                break
+            names.update(turn.calls)
+        return frozenset(names)
 
     @property
     def input_tokens(self) -> int:
@@ -131,7 +149,7 @@ def answer(chat: Chat) -> Answer:
     """
     tool = _called(chat)
     if tool is not None:
-        arguments = sample(tool.schema, chat.last_text)
+        arguments = sample(tool.schema, chat.question)
         arguments = arguments if isinstance(arguments, dict) else {}
         return Answer(
             "", "tool_use", chat.input_tokens, max(1, count_tokens(tool.name + json.dumps(arguments))), tool, arguments
@@ -145,11 +163,17 @@ def _called(chat: Chat) -> Tool | None:
     if not chat.tools or chat.choice == "none":
         return None
     if chat.choice == "any":
-        return chat.tools[0]
+        left = [tool for tool in chat.tools if tool.name not in chat.called] or chat.tools[-1:]
+        return _meant(left, chat.question) or left[0]
     if chat.turns and chat.turns[-1].tool_results:
         return None
-    asked = chat.last_text.lower()
-    return next((tool for tool in chat.tools if any(word.lower() in asked for word in _name_words(tool.name))), None)
+    return _meant(chat.tools, chat.last_text)
+
+
+def _meant(tools: Sequence[Tool], asked: str) -> Tool | None:
+    """Return the first of *tools* that *asked* seems to be about, by the words of its name."""
+    words = asked.lower()
+    return next((tool for tool in tools if any(word.lower() in words for word in _name_words(tool.name))), None)
 
 
 def _name_words(name: str) -> list[str]:
@@ -160,8 +184,9 @@ def _text(chat: Chat) -> str:
     last = chat.turns[-1] if chat.turns else Turn("user")
     if last.tool_results:
         return f"{MARK} The tool answered: {' '.join(last.tool_results)}"
-    if chat.schema is not None:
-        return json.dumps(sample(chat.schema, chat.last_text))
+    schema = chat.schema or written_schema(f"{chat.system}\n{last.text}")
+    if schema is not None:
+        return json.dumps(sample(schema, chat.last_text))
     documents = [text for turn in chat.turns for text in turn.documents]
     if documents:
         from bedrock_gateway.local.knowledge import answering

@@ -47,9 +47,26 @@ def _failed(call: Call, target: Target, request: Any, fault: Fault, **known: Any
     deliver(call, Logged(target, request, fault=fault, metadata=call.params.get("requestMetadata"), **known))
 
 
+def _check_guardrail(params: Mapping[str, Any]) -> None:
+    """Refuse a guardrail: none exists here, and a call that ignored it would look guarded."""
+    named = params.get("guardrailConfig", params)
+    if named.get("guardrailIdentifier") is not None:
+        _refuse(
+            "The guardrail identifier or version provided in the request does not exist. "
+            "The local Bedrock holds no guardrails; leave it out here."
+        )
+
+
+def _echoed(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what AWS repeats of a request in its reply."""
+    names = ("performanceConfig", "performanceConfigLatency", "serviceTier")
+    return {name: params[name] for name in names if params.get(name) is not None}
+
+
 def _guarded(call: Call, target: Target, request: Any, work: Callable[[FaultRule | None], Reply]) -> Reply:
     """Do *work* after the ordered faults; a refusal is logged, too."""
     try:
+        _check_guardrail(call.params)
         return work(call.state.of(Faults).meet(call.operation, target.model.id, target.asked))
     except Fault as fault:
         _failed(call, target, request, fault)
@@ -93,16 +110,16 @@ def _decoded_or_logged(call: Call, target: Target) -> dict[str, Any]:
 def _invoked(call: Call, target: Target, request: dict[str, Any], _rule: FaultRule | None) -> Reply:
     started = time.perf_counter()
     body = body_of(target.model)
-    if body.vectors is not None:
-        made = body.vectors(target.model.id, request)
+    if body.direct is not None:
+        made = body.direct(target.model.id, request)
         document, sizes = made.body, (made.input_tokens, 0)
     else:
         answer = local_model.answer(body.parse(request))
         document = body.whole(answer, Context(target.model.id, call.request_id, request))
         sizes = (answer.input_tokens, answer.output_tokens)
     metadata = call.params.get("requestMetadata")
-    deliver(call, Logged(target, request, document, *sizes, metadata=metadata, embedding=body.vectors is not None))
-    output = {"body": json.dumps(document, ensure_ascii=False).encode(), "contentType": _JSON}
+    deliver(call, Logged(target, request, document, *sizes, metadata=metadata, embedding=body.embedding))
+    output = {"body": json.dumps(document, ensure_ascii=False).encode(), "contentType": _JSON, **_echoed(call.params)}
     return Reply(output, headers=_invocation_headers(started, *sizes))
 
 
@@ -125,7 +142,10 @@ def _invoked_stream(call: Call, target: Target, request: dict[str, Any], rule: F
     def document(sent: int) -> Any:
         return chunks[:sent]
 
-    return Reply({"contentType": _JSON}, _streamed(call, events, _log(target, request, answer), document, rule))
+    return Reply(
+        {"contentType": _JSON, **_echoed(call.params)},
+        _streamed(call, events, _log(target, request, answer), document, rule),
+    )
 
 
 def _metrics(answer: Answer, started: float) -> dict[str, int]:
@@ -214,6 +234,7 @@ def _converse(call: Call) -> Reply:
             "stopReason": answer.stop_reason,
             "usage": _conversed_usage(answer),
             "metrics": {"latencyMs": _milliseconds(started)},
+            **_echoed(call.params),
         }
         metadata = call.params.get("requestMetadata")
         deliver(call, Logged(response=output, metadata=metadata, **_log(target, request, answer)))
@@ -232,7 +253,7 @@ def _converse_stream(call: Call) -> Reply:
         answer = local_model.answer(chat_of(request))
         events = list(stream_of(answer, call.request_id))
         metrics = {"latencyMs": _milliseconds(started)}
-        events.append({"metadata": {"usage": _conversed_usage(answer), "metrics": metrics}})
+        events.append({"metadata": {"usage": _conversed_usage(answer), "metrics": metrics, **_echoed(call.params)}})
 
         def document(sent: int) -> Any:
             return folded(events[:sent])
@@ -243,7 +264,8 @@ def _converse_stream(call: Call) -> Reply:
 
 
 def _count_tokens(call: Call) -> Reply:
-    target = resolve(call, call.params["modelId"])
+    # Tokens are counted by the model's own id, also where it is called through a profile only.
+    target = resolve(call, call.params["modelId"], bare=True)
     given = call.params.get("input") or {}
     if "invokeModel" in given:
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["sample"]
+__all__ = ["sample", "written_schema"]
 
 _FORMATS = {
     "date": "2026-01-31",
@@ -20,6 +21,7 @@ _FORMATS = {
 }
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NAME = re.compile(r"(?<!^)(?<![.?!] )\b[A-Z]\w+")
+_OBJECT = re.compile(r"\{(?=\s*\")")
 _MAX_DEPTH = 12
 _Maker = Callable[[Mapping[str, Any], str, Any, int], Any]
 
@@ -30,6 +32,19 @@ def sample(schema: Mapping[str, Any] | bool, text: str = "") -> Any:
     ``pattern``, ``not`` and ``if`` are not looked at.
     """
     return _value(schema, text, schema, 0)
+
+
+def written_schema(text: str) -> dict[str, Any] | None:
+    """Return the first JSON schema of an object that stands in *text*, or None."""
+    decoder = json.JSONDecoder()
+    for start in (match.start() for match in _OBJECT.finditer(text)):
+        try:
+            found, _ = decoder.raw_decode(text, start)
+        except ValueError:
+            continue
+        if isinstance(found.get("properties"), dict) and found.get("type", "object") == "object":
+            return dict(found)
+    return None
 
 
 def _value(schema: Any, text: str, root: Any, depth: int) -> Any:

@@ -74,8 +74,8 @@ def _invalid() -> Fault:
     return Fault("ValidationException", _INVALID, 400)
 
 
-def resolve(call: Call, asked: str) -> Target:
-    """Return what *asked* stands for from the Region of *call*.
+def resolve(call: Call, asked: str, *, bare: bool = False) -> Target:
+    """Return what *asked* stands for from the Region of *call*; with *bare*, also a model that only profiles reach.
 
     Raises:
         Fault: ``ValidationException`` in AWS's words: unknown, or callable only through an inference profile.
@@ -93,14 +93,14 @@ def resolve(call: Call, asked: str) -> Target:
         return Target(asked, profile.model, _nearest(profile.destinations, call.region))
     if arn is not None and arn["kind"] == "inference-profile":
         raise _invalid()
-    return Target(asked, _on_demand(text, call.region), call.region)
+    return Target(asked, _on_demand(text, call.region, bare=bare), call.region)
 
 
-def _on_demand(model_id: str, region: str) -> catalogue.Model:
+def _on_demand(model_id: str, region: str, *, bare: bool) -> catalogue.Model:
     model = catalogue.model(model_id, region)
     if model is None:
         raise _invalid()
-    if region not in model.on_demand:
+    if not bare and region not in model.on_demand:
         raise Fault(
             "ValidationException",
             f"Invocation of model ID {model_id} with on-demand throughput isn\N{RIGHT SINGLE QUOTATION MARK}t "

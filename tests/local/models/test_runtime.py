@@ -74,7 +74,7 @@ BODIES = [
     ("amazon.titan-text-express-v1", {"inputText": "Hello"}, {"inputTextTokenCount", "results"}),
     ("meta.llama3-8b-instruct-v1:0", {"prompt": "Hello"}, {"generation", "prompt_token_count", "generation_token_count", "stop_reason"}),
     ("mistral.mistral-7b-instruct-v0:2", {"prompt": "Hello"}, {"outputs"}),
-    ("ai21.jamba-1-5-mini-v1:0", {"messages": [{"role": "user", "content": "Hello"}]}, {"id", "choices", "usage", "model", "object"}),
+    ("ai21.jamba-1-5-mini-v1:0", {"messages": [{"role": "user", "content": "Hello"}]}, {"id", "choices", "usage", "model", "object", "created"}),
 ]  # fmt: skip
 
 

@@ -16,11 +16,15 @@ __all__ = ["body_of"]
 _MODULES = (
     ("amazon.titan-embed", "embeddings"),
     ("cohere.embed", "embeddings"),
+    ("amazon.nova-2-multimodal-embeddings", "embeddings"),
+    ("cohere.rerank", "rerank"),
+    ("amazon.rerank", "rerank"),
     ("amazon.titan", "titan"),
     ("amazon.nova", "nova"),
     ("anthropic.", "anthropic"),
     ("meta.", "meta"),
-    ("mistral.", "mistral"),
+    ("mistral.", "completion"),
+    ("deepseek.", "completion"),
 )
 
 
@@ -31,11 +35,8 @@ def body_of(model: Model) -> Body:
         Fault: 501 for a model that makes neither text nor vectors of text.
     """
     name = next((module for prefix, module in _MODULES if model.id.startswith(prefix)), "chat")
-    if name == "embeddings":
-        found: Body = import_module(f"{__name__}.{name}").BODY
-        return found
-    if "TEXT" not in model.outputs:
+    if name != "embeddings" and "TEXT" not in model.outputs:
         text = f"The local Bedrock does not serve {model.id}: it makes {', '.join(model.outputs).lower()}, not text."
         raise Fault("NotImplementedException", text, 501)
-    text_body: Body = import_module(f"{__name__}.{name}").BODY
-    return text_body
+    found: Body = import_module(f"{__name__}.{name}").BODY
+    return found

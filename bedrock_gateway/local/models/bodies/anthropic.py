@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.models.bodies.shape import Body, Context, Reader, malformed, refuse, text_of
@@ -15,6 +16,8 @@ __all__ = ["BODY"]
 
 _ROLES = frozenset({"user", "assistant"})
 _MEDIA = frozenset({"image", "document"})
+# The anthropic package sends its API's own date from version 2 on; which dates Bedrock takes is not verified against AWS.
+_VERSION = re.compile(r"bedrock-2023-05-31|20\d\d-[01]\d-[0-3]\d")
 _JSON_PIECE = 12
 
 
@@ -28,11 +31,12 @@ def _turn(position: int, message: dict[str, Any]) -> Turn:
     if not isinstance(content, str | list) or not all(isinstance(block, dict) and "type" in block for block in blocks):
         refuse(f"messages.{position}.content: Input should be a valid list of content blocks")
     results = tuple(text_of(block.get("content", "")) for block in blocks if block["type"] == "tool_result")
-    calls = [json.dumps(block.get("input", {})) for block in blocks if block["type"] == "tool_use"]
+    uses = [block for block in blocks if block["type"] == "tool_use"]
+    names, sent = tuple(str(use.get("name", "")) for use in uses), [json.dumps(use.get("input", {})) for use in uses]
     documents = tuple(filter(None, (_document(block) for block in blocks if block["type"] == "document")))
     text = content if isinstance(content, str) else text_of([block for block in blocks if block["type"] == "text"])
     media = sum(block["type"] in _MEDIA for block in blocks)
-    return Turn(str(role), text, results, documents, media, extra="".join(calls))
+    return Turn(str(role), text, results, documents, media, names, "".join(sent))
 
 
 def _document(block: dict[str, Any]) -> str:
@@ -45,6 +49,13 @@ def _choice(choice: Reader) -> str:
     return f"tool:{choice.data.get('name', '')}" if kind == "tool" else str(kind)
 
 
+def _schema(body: Reader) -> dict[str, Any] | None:
+    """Return the schema of a structured output, by its present or its first name."""
+    wanted = body.child("output_config").child("format").data or body.child("output_format").data
+    schema = wanted.get("schema") if wanted.get("type") == "json_schema" else None
+    return schema if isinstance(schema, dict) else None
+
+
 def parse(data: dict[str, Any]) -> Chat:
     """Read a Messages request.
 
@@ -53,7 +64,7 @@ def parse(data: dict[str, Any]) -> Chat:
     """
     body = Reader(data)
     body.required("anthropic_version", "max_tokens", "messages")
-    if body.text("anthropic_version") != "bedrock-2023-05-31":
+    if not _VERSION.fullmatch(body.text("anthropic_version")):
         malformed(f"#/anthropic_version: {body.text('anthropic_version')} is not a valid version")
     turns = tuple(_turn(position, message) for position, message in enumerate(body.objects("messages")))
     if not turns:
@@ -67,9 +78,8 @@ def parse(data: dict[str, Any]) -> Chat:
     choice = _choice(body.child("tool_choice"))
     if choice.startswith("tool:") and choice.removeprefix("tool:") not in {tool.name for tool in tools}:
         refuse(f"tool_choice: Tool '{choice.removeprefix('tool:')}' not found in provided tools")
-    return Chat(
-        turns, text_of(data.get("system", "")), tools, choice, body.whole("max_tokens"), body.texts("stop_sequences")
-    )
+    limit, stops = body.whole("max_tokens"), body.texts("stop_sequences")
+    return Chat(turns, text_of(data.get("system", "")), tools, choice, limit, stops, _schema(body))
 
 
 def _message(answer: Answer, about: Context) -> dict[str, Any]:

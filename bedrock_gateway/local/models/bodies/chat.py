@@ -6,6 +6,7 @@ AI21, DeepSeek, OpenAI, Qwen and others speak the first on Bedrock. It says that
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.models.bodies.shape import Body, Context, Reader, malformed, text_of
@@ -23,7 +24,9 @@ def _turn(message: dict[str, Any]) -> Turn:
     text = text_of(message.get("content"))
     if message.get("role") == "tool":
         return Turn("user", tool_results=(text,))
-    return Turn(str(message.get("role", "user")), text, extra=json.dumps(message.get("tool_calls") or ""))
+    calls = [Reader(call).child("function") for call in Reader(message).objects("tool_calls")]
+    names, sent = tuple(call.text("name") for call in calls), "".join(call.text("arguments") for call in calls)
+    return Turn(str(message.get("role", "user")), text, calls=names, extra=sent)
 
 
 def _choice(data: dict[str, Any]) -> str:
@@ -37,6 +40,12 @@ def _stops(body: Reader) -> tuple[str, ...]:
     if isinstance(body.data.get("stop"), str):
         return (body.text("stop"),)
     return body.texts("stop") or body.texts("stop_sequences")
+
+
+def _schema(body: Reader) -> dict[str, Any] | None:
+    wanted = body.child("response_format")
+    schema = wanted.child("json_schema").child("schema").data if wanted.data.get("type") == "json_schema" else None
+    return dict(schema) if schema else None
 
 
 def parse(data: dict[str, Any]) -> Chat:
@@ -59,7 +68,7 @@ def parse(data: dict[str, Any]) -> Chat:
         Tool(one.text("name"), one.text("description"), dict(one.child("parameters").data)) for one in functions
     )
     spoken = tuple(turn for turn in turns if turn.role not in {"system", "developer"})
-    return Chat(spoken, system, tools, _choice(data), limit, _stops(body))
+    return Chat(spoken, system, tools, _choice(data), limit, _stops(body), _schema(body))
 
 
 def _calls(answer: Answer, about: Context) -> list[dict[str, Any]]:
@@ -76,6 +85,7 @@ def whole(answer: Answer, about: Context) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{about.request_id}",
         "object": "chat.completion",
+        "created": int(time.time()),
         "model": about.model_id,
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": _usage(answer),
@@ -96,7 +106,12 @@ def chunks(answer: Answer, about: Context) -> Iterator[dict[str, Any]]:
     deltas += [{"content": piece} for piece in pieces(answer.text)]
     if calls := _calls(answer, about):
         deltas.append({"tool_calls": [{"index": 0, **calls[0]}]})
-    common = {"id": f"chatcmpl-{about.request_id}", "object": "chat.completion.chunk", "model": about.model_id}
+    common = {
+        "id": f"chatcmpl-{about.request_id}",
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": about.model_id,
+    }
     for delta in deltas:
         yield {**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
     finish = _REASONS.get(answer.stop_reason, "stop")

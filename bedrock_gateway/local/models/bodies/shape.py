@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.local.models.model import Answer, Chat
 
-__all__ = ["Body", "Reader", "Vectors", "malformed", "refuse", "text_of"]
+__all__ = ["Body", "Direct", "Reader", "malformed", "refuse", "text_of"]
 
 Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
-    """An embedding reply, made without the model of texts."""
+class Direct:
+    """A reply that is made without the model of texts: vectors, or a ranking."""
 
     body: Data
     input_tokens: int
@@ -42,8 +42,10 @@ class Body:
     whole: Callable[[Answer, Context], Data]
     chunks: Callable[[Answer, Context], Iterator[Data]] | None
     """None: the format has no stream."""
-    vectors: Callable[[str, Data], Vectors] | None = None
-    """For embedding models: takes the model id and the body."""
+    direct: Callable[[str, Data], Direct] | None = None
+    """For models that make no text: takes the model id and the body."""
+    embedding: bool = False
+    """Whether what it makes are vectors: the log has a flag of its own for those."""
 
 
 def malformed(reason: str) -> NoReturn:
