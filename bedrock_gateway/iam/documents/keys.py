@@ -22,6 +22,8 @@ _GUARD = (
 )
 _ROLE = {"role": Field("role ARN", "ARN of the role that uses the key", many=True)}
 _THIS = ("*",)
+_VIA_AOSS = ("StringEquals", "kms:ViaService", "aoss.{R}.amazonaws.com")
+_AOSS = "OpenSearch Service Developer Guide, serverless-encryption"
 
 _ROWS = (
     Template(
@@ -123,15 +125,22 @@ _ROWS = (
         (
             Row(
                 "CollectionIsEncrypted",
-                "kms:CreateGrant kms:DescribeKey",
+                "kms:CreateGrant",
                 _THIS,
-                (
-                    ("StringEquals", "kms:ViaService", "aoss.{R}.amazonaws.com"),
-                    ("Bool", "kms:GrantIsForAWSResource", "true"),
-                ),
+                (_VIA_AOSS, ("Bool", "kms:GrantIsForAWSResource", "true")),
                 ("AWS", "{role}"),
                 confidence="M",
-                source="OpenSearch Service Developer Guide, serverless-encryption",
+                source=_AOSS,
+            ),
+            # AWS's sample puts both actions under both conditions; DescribeKey carries no grant.
+            Row(
+                "CollectionKeyIsRead",
+                "kms:DescribeKey",
+                _THIS,
+                (_VIA_AOSS,),
+                ("AWS", "{role}"),
+                confidence="M",
+                source=_AOSS,
             ),
         ),
     ),
