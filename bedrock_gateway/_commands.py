@@ -35,11 +35,13 @@ class Send:
     resend: str = "free"
     stream: str | None = None
     region: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    account: str | None = None
     capability: str | None = None
     model_id: str | None = None
     knowledge_base: str | None = None
     """Configured name, for the rules."""
+    unparsed: bool = False
+    """Take the answer's body as AWS sent it: boto3 reads only the headers. False: boto3's own reply."""
     first_byte: float | None = None
     """Seconds to wait for the answer to begin; None: what the driver was built with."""
     until: float | None = None

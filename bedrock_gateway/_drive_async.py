@@ -8,9 +8,11 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway import _drive_aiohttp
 from bedrock_gateway import _drive_clients as clients
 from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Send, Sleep, Timeouts
-from bedrock_gateway._drive_sync import DeadlineError
+from bedrock_gateway._drive_aiohttp import AsyncBody
+from bedrock_gateway._drive_clients import CallState, DeadlineError
 from bedrock_gateway._responses import BODY
 from bedrock_gateway.errors import ConfigError, MissingExtraError
 
@@ -38,7 +40,9 @@ class AsyncPerform:
         self._timeouts = timeouts or Timeouts()
         self._max_connections = max_connections
         self._clients: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._permits: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._stack = contextlib.AsyncExitStack()
+        self._building: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
 
@@ -46,72 +50,159 @@ class AsyncPerform:
         """Do *command* and return what happened."""
         return await _ACTS[type(command)](self, command)
 
+    def _belongs(self) -> asyncio.AbstractEventLoop:
+        """Refuse another loop or process before the HTTP library sees it: it would wait for ever, or mix up answers."""
+        loop = asyncio.get_running_loop()
+        if self._pid != os.getpid():
+            raise ConfigError("an AsyncGateway cannot be used after a fork; make a new one in the child process")
+        if self._loop is None:
+            self._loop, self._building = loop, asyncio.Lock()
+        if self._loop is not loop:
+            raise ConfigError("an AsyncGateway belongs to one event loop; make another one in this loop")
+        return loop
+
     async def client(self, service: str, region: str | None = None) -> Any:
         """Return the client of *service*, built on first use.
 
         Raises:
-            ConfigError: this is another event loop, or another process, than that of the first call.
+            ConfigError: this is another event loop, or another process, than that of the first call; or the environment
+                or the session would change where requests go or who signs them.
         """
-        loop = asyncio.get_running_loop()
-        if self._pid != os.getpid():
-            raise ConfigError("an AsyncGateway cannot be used after a fork; make a new one in the child process")
-        if self._loop not in {None, loop}:
-            raise ConfigError("an AsyncGateway belongs to one event loop; make another one in this loop")
-        self._loop = loop
+        self._belongs()
         key = (service, region or self._config.region)
         task = self._clients.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
             task = self._clients[key] = asyncio.ensure_future(self._build(*key))
+        elif task.done():
+            return task.result()
         return await asyncio.shield(task)
 
     async def _build(self, service: str, region: str) -> Any:
-        clients.refuse_environment(self._config)
-        try:
-            from aiobotocore.config import AioConfig
-            from aiobotocore.session import get_session
-        except ImportError:
-            raise MissingExtraError(extra="async", needed_for="AsyncGateway") from None
-        if self._session is None:
-            self._session = get_session()
-        config = AioConfig(**clients.settings(self._config, self._timeouts, self._max_connections))
-        arguments = clients.client_arguments(self._config, service, region, self._timeouts)
-        make = getattr(self._session, "create_client", None) or self._session.client
-        name = arguments.pop("service_name")
-        client = await self._stack.enter_async_context(make(name, **arguments, config=config))
-        clients.hook(client, service)
+        assert self._building is not None
+        async with self._building:
+            make, config = self._prepared(service, region)
+            # The first client of a session reads 20 MB of AWS's models: in a thread, on a throw-away client. The session
+            # keeps what was read, so that the real client is then made here, on the loop that it belongs to, at once.
+            await asyncio.to_thread(lambda: asyncio.run(_make_and_close(make, config)))
+            client = await self._stack.enter_async_context(make(config))
+        self._permits[service, region] = asyncio.Semaphore(self._max_connections)
+        clients.hook(client, service, per_call_timeout=False)
+        _drive_aiohttp.wrap(client)
         return client
 
+    def _prepared(self, service: str, region: str) -> tuple[Callable[[Any], Any], Any]:
+        try:
+            from aiobotocore.config import AioConfig
+        except ImportError:
+            raise MissingExtraError(extra="async", needed_for="AsyncGateway") from None
+        clients.silence()
+        session = self._known_session()
+        clients.refuse_environment(self._config, session)
+        # Every deadline of an answer is ours: the library's own would be one for all calls.
+        given = clients.settings(self._config, self._timeouts, self._max_connections, session, read_timeout=None)
+        arguments = clients.client_arguments(self._config, service, region)
+        name = arguments.pop("service_name")
+        create = getattr(session, "create_client", None) or session.client
+        return lambda config: create(name, **arguments, config=config), AioConfig(**given)
+
+    def _known_session(self) -> Any:
+        if self._session is None:
+            try:
+                from aiobotocore.session import get_session
+            except ImportError:
+                raise MissingExtraError(extra="async", needed_for="AsyncGateway") from None
+            self._session = get_session()
+        return self._session
+
+    async def identity(self) -> Any:
+        """Return what the preflight looks at instead of a session: the one credentials of this gateway, resolved."""
+        self._belongs()
+        session = self._known_session()
+        return await _drive_aiohttp.resolved(session)
+
+    async def regions(self) -> dict[str, str]:
+        """Service → Region of the clients there are; the one that runs models is built if there is none yet."""
+        with contextlib.suppress(Exception):  # what is wrong with it, each probe will say
+            await self.client("bedrock-runtime")
+        made = {key: task for key, task in self._clients.items() if task.done() and not task.cancelled()}
+        return {key[0]: str(task.result().meta.region_name) for key, task in made.items() if task.exception() is None}
+
     async def close(self) -> None:
-        """Close every client."""
+        """Close every client; may be called again."""
+        tasks = list(self._clients.values())
         self._clients.clear()
+        if self._pid != os.getpid() or not tasks:
+            return
+        self._belongs()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._stack.aclose()
 
     async def send(self, send: Send) -> dict[str, Any]:
         """Call aiobotocore."""
         client = await self.client(send.service, send.region)
-        remaining = self._timeouts.total if send.until is None else send.until - time.monotonic()
-        method = getattr(client, clients.method_name(client, send.operation))
-        with clients.inside(min(send.first_byte or self._timeouts.first_byte, remaining)):
-            async with asyncio.timeout(remaining):
-                reply: dict[str, Any] = await method(**send.params)
-                if not clients.body_member(send, reply) and send.stream is None and hasattr(reply.get("body"), "read"):
-                    reply[BODY] = await _read_all(reply["body"])
+        now = time.monotonic()
+        until = now + self._timeouts.total if send.until is None else send.until
+        patience = min(send.first_byte or self._timeouts.first_byte, until - now)
+        state = CallState(patience, until, unparsed=send.unparsed)
+        permit = await self._permit(client, send, until)
+        kept = False
+        try:
+            with clients.inside(state):
+                reply = await self._answered(client, send, state, now + patience)
+                if send.stream is not None:
+                    raw = clients.body_member(send, reply)
+                    reply[send.stream] = AsyncBody(raw, asyncio.get_running_loop(), permit.release)
+                    kept = True
+        except Exception as error:
+            state.mark(error)
+            raise
+        finally:
+            if not kept:
+                permit.release()
         return reply
 
-    async def receive(self, command: Receive) -> Any:
-        """Read once, for as long as the deadline permits."""
-        with clients.inside(self._timeouts.idle):
-            try:
-                async with asyncio.timeout_at(self._on_loop(command.until)):
-                    return await _read(command.body)
-            except TimeoutError as error:
-                if type(error) is not TimeoutError:
-                    raise
-                raise DeadlineError("idle") from None
+    async def _permit(self, client: Any, send: Send, until: float) -> asyncio.Semaphore:
+        """Wait for a connection to be free, as part of connecting: aiohttp itself would wait for ever."""
+        permit = self._permits[send.service, send.region or self._config.region]
+        del client
+        if not permit.locked():
+            await permit.acquire()
+            return permit
+        try:
+            async with asyncio.timeout(min(self._timeouts.connect, until - time.monotonic())):
+                await permit.acquire()
+        except TimeoutError:
+            error = DeadlineError("connect")
+            error.bedrockgw_sent = False  # type: ignore[attr-defined]
+            error.bedrockgw_what = (  # type: ignore[attr-defined]
+                f"all {self._max_connections} connections were in use; close streams that are not read to their end"
+            )
+            raise error from None
+        return permit
+
+    async def _answered(self, client: Any, send: Send, state: CallState, until: float) -> dict[str, Any]:
+        method = getattr(client, clients.method_name(client, send.operation))
+        loop = asyncio.get_running_loop()
+        state.clock = _drive_aiohttp.Clock(loop, until, self._timeouts.connect)
+        try:
+            async with state.clock.timeout:
+                reply: dict[str, Any] = await method(**send.params)
+                if send.stream is None and hasattr(reply.get("body"), "read"):
+                    reply[BODY] = await _read_all(reply["body"])
+        except TimeoutError as caught:
+            if not state.clock.timeout.expired():
+                raise
+            raise state.clock.error(caught) from None
+        return reply
 
     @staticmethod
-    def _on_loop(until: float | None) -> float | None:
-        return None if until is None else asyncio.get_running_loop().time() + until - time.monotonic()
+    async def receive(command: Receive) -> Any:
+        """Read once, for as long as the deadline permits."""
+        with clients.inside(_READING):
+            return await command.body.read(command.until)
+
+    async def _receive(self, command: Receive) -> Any:
+        return await self.receive(command)
 
     async def _sleep(self, command: Sleep) -> None:
         await asyncio.sleep(command.seconds)
@@ -127,15 +218,13 @@ class AsyncPerform:
         return await asyncio.to_thread(command.entry)
 
 
-async def _read(body: Any) -> Any:
-    content = getattr(body, "content", None)
-    if content is not None and hasattr(content, "readany"):
-        return await content.readany() or None
-    iterator = getattr(body, "_bedrockgw_iterator", None)
-    if iterator is None:
-        iterator = body._bedrockgw_iterator = aiter(body)  # noqa: SLF001 - ours
-    event = await anext(iterator, None)
-    return None if event is None else [event]
+_READING = CallState(0.0, 0.0)
+"""Marks that a read is ours; nobody changes it."""
+
+
+async def _make_and_close(make: Callable[[Any], Any], config: Any) -> None:
+    async with make(config):
+        pass
 
 
 async def _read_all(body: Any) -> bytes:
@@ -148,7 +237,7 @@ async def _read_all(body: Any) -> bytes:
 
 _ACTS: dict[type, Callable[[AsyncPerform, Any], Awaitable[Any]]] = {
     Send: AsyncPerform.send,
-    Receive: AsyncPerform.receive,
+    Receive: AsyncPerform._receive,  # noqa: SLF001
     Sleep: AsyncPerform._sleep,  # noqa: SLF001
     Deliver: AsyncPerform._deliver,  # noqa: SLF001
     Acquire: AsyncPerform._acquire,  # noqa: SLF001

@@ -9,37 +9,93 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _drive_clients as clients
+from bedrock_gateway import _drive_http
 from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Send, Sleep, Timeouts
+from bedrock_gateway._drive_clients import CallState, DeadlineError
+from bedrock_gateway._drive_watchdog import Watchdog, shut_down
 from bedrock_gateway._responses import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bedrock_gateway._drive_watchdog import Watch
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["DeadlineError", "Perform", "close_body"]
+__all__ = ["Body", "Perform"]
 
 READ_SIZE = 65536
 
 
-class DeadlineError(TimeoutError):
-    """A deadline of ours passed."""
+class Body:
+    """The open body of a stream; one thread reads it, any may close it."""
 
-    def __init__(self, which: str) -> None:
-        super().__init__(f"{which} deadline")
-        self.bedrockgw_deadline = which
+    def __init__(self, raw: Any, watchdog: Watchdog, until: float, watch: Watch | None) -> None:
+        self._raw = raw
+        self._events = None if hasattr(raw, "read1") else iter(raw)
+        """botocore's parser, where the raw body was not to be had."""
+        self._watchdog = watchdog
+        self._watch = watch or watchdog.watch(getattr(raw, "_raw_stream", raw), until)
+        self._socket = _socket_of(getattr(raw, "_raw_stream", raw))
+        self._reading = False
+        self._closed = False
+
+    def read(self, until: float | None) -> Any:
+        """Read once: bytes, a list of parsed events, or None at the end.
+
+        Raises:
+            DeadlineError: *until*, or the deadline of the whole call, has passed.
+        """
+        self._reading = True
+        try:
+            return self._read(until)
+        except BaseException:
+            if self._watch.fired:
+                raise DeadlineError("total") from None
+            raise
+        finally:
+            self._reading = False
+            if self._closed:
+                self._close()
+
+    def _read(self, until: float | None) -> Any:
+        if until is not None:
+            seconds = until - time.monotonic()
+            if seconds <= 0:
+                raise DeadlineError("idle")
+            if self._socket is not None:
+                self._socket.settimeout(seconds)
+        if self._events is None:
+            found = self._raw.read1(READ_SIZE) or None
+        else:
+            event = next(self._events, None)
+            found = None if event is None else [event]
+        if self._watch.fired:
+            raise DeadlineError("total")
+        return found
+
+    def close(self) -> None:
+        """Release the connection. While another thread reads, end its read instead: it closes what it holds."""
+        self._closed = True
+        if self._reading:
+            shut_down(self._watch.response)
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        self._watchdog.release(self._watch)
+        for target in (self._raw, getattr(self._raw, "_raw_stream", None)):
+            with contextlib.suppress(Exception):
+                if target is not None:
+                    target.close()
 
 
-def close_body(body: Any) -> None:
-    """Release the socket of a stream; never raises."""
-    for target in (body, getattr(body, "_raw_stream", None)):
-        with contextlib.suppress(Exception):
-            if target is not None:
-                target.close()
-
-
-def _which(until: float | None, send_until: float | None, now: float) -> str:
-    return "deadline" if send_until is not None and now >= send_until - 1e-3 and until == send_until else "idle"
+def _socket_of(raw: Any) -> Any:
+    """The socket under a urllib3 response, whose timeout can be moved for each read; None where there is none."""
+    sock = getattr(getattr(raw, "connection", None), "sock", None)
+    if sock is None:
+        # http.client detaches the socket from a connection that will close after this answer.
+        sock = getattr(getattr(getattr(getattr(raw, "_fp", None), "fp", None), "raw", None), "_sock", None)
+    return sock
 
 
 class Perform:
@@ -60,9 +116,11 @@ class Perform:
         self._fresh()
 
     def _fresh(self) -> None:
+        """Start over: at first, and in the child of a fork, whose parent goes on using the connections."""
         self._session: Any = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
+        self._watchdog = Watchdog()
         self._pid = os.getpid()
 
     def __call__(self, command: Any) -> Any:
@@ -70,7 +128,11 @@ class Perform:
         return _ACTS[type(command)](self, command)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return the client of *service*, built on first use; after a fork, a new one."""
+        """Return the client of *service*, built on first use; after a fork, a new one.
+
+        Raises:
+            ConfigError: the environment or the session would change where requests go or who signs them.
+        """
         if self._pid != os.getpid():
             self._fresh()
         key = (service, region or self._config.region)
@@ -84,48 +146,76 @@ class Perform:
         import boto3
         from botocore.config import Config
 
-        clients.refuse_environment(self._config)
-        if self._session is None:
-            self._session = self._given or boto3.Session(region_name=self._config.region)
-        config = Config(**clients.settings(self._config, self._timeouts, self._max_connections))
-        arguments = clients.client_arguments(self._config, service, region, self._timeouts)
-        client = self._session.client(**arguments, config=config)
-        clients.hook(client, service)
+        clients.silence()
+        session = self._session or self._given or boto3.Session(region_name=self._config.region)
+        clients.refuse_environment(self._config, session)
+        self._session = session
+        first_byte = self._timeouts.first_byte
+        given = clients.settings(self._config, self._timeouts, self._max_connections, session, read_timeout=first_byte)
+        arguments = clients.client_arguments(self._config, service, region)
+        client = session.client(**arguments, config=Config(**given))
+        clients.hook(client, service, per_call_timeout=True)
+        _drive_http.wrap(client, self._watchdog)
         return client
 
+    def regions(self) -> dict[str, str]:
+        """Service → Region of the clients there are; the one that runs models is built if there is none yet."""
+        with contextlib.suppress(Exception):  # what is wrong with it, each probe will say
+            self.client("bedrock-runtime")
+        return {service: str(client.meta.region_name) for (service, _), client in list(self._clients.items())}
+
     def close(self) -> None:
-        """Close every client."""
+        """Close every client; may be called again."""
+        if self._pid != os.getpid():
+            return self._fresh()
         with self._lock:
-            for client in self._clients.values():
-                client.close()
+            closing = list(self._clients.values())
             self._clients.clear()
+        for client in closing:
+            client.close()
+        return None
 
     def send(self, send: Send) -> dict[str, Any]:
         """Call boto3."""
         client = self.client(send.service, send.region)
-        remaining = self._timeouts.total if send.until is None else send.until - time.monotonic()
-        if remaining <= 0:
-            raise DeadlineError("deadline")
+        now = time.monotonic()
+        until = now + self._timeouts.total if send.until is None else send.until
+        if until <= now:
+            raise _late()
         method = getattr(client, clients.method_name(client, send.operation))
-        with clients.inside(min(send.first_byte or self._timeouts.first_byte, remaining)):
-            reply: dict[str, Any] = method(**send.params)
-            if not clients.body_member(send, reply) and send.stream is None and hasattr(reply.get("body"), "read"):
-                reply[BODY] = _read_all(reply["body"])
+        state = CallState(min(send.first_byte or self._timeouts.first_byte, until - now), until, unparsed=send.unparsed)
+        with clients.inside(state):
+            try:
+                reply = self._answered(method, send, state)
+            except Exception as error:
+                self._watchdog.release(state.watch)
+                if state.watch is not None and state.watch.fired:
+                    raise DeadlineError("total") from None
+                state.mark(error)
+                raise
         return reply
 
-    def receive(self, command: Receive) -> Any:
+    def _answered(self, method: Callable[..., Any], send: Send, state: CallState) -> dict[str, Any]:
+        reply: dict[str, Any] = method(**send.params)
+        if send.stream is not None:
+            raw = clients.body_member(send, reply)
+            reply[send.stream] = Body(raw, self._watchdog, state.until, state.watch)
+            return reply
+        if hasattr(reply.get("body"), "read"):
+            reply[BODY] = _read_all(reply["body"])
+        self._watchdog.release(state.watch)
+        if state.watch is not None and state.watch.fired:
+            raise DeadlineError("total")
+        return reply
+
+    @staticmethod
+    def receive(command: Receive) -> Any:
         """Read once, for as long as the deadline permits."""
-        body = command.body
-        if not hasattr(body, "read1"):
-            event = next(iter(body), None)
-            return None if event is None else [event]
-        if command.until is not None:
-            seconds = command.until - time.monotonic()
-            if seconds <= 0:
-                raise DeadlineError("idle")
-            _limit(body, seconds)
-        with clients.inside(self._timeouts.idle):
-            return body.read1(READ_SIZE) or None
+        with clients.inside(_READING):
+            return command.body.read(command.until)
+
+    def _receive(self, command: Receive) -> Any:
+        return self.receive(command)
 
     def _sleep(self, command: Sleep) -> None:
         time.sleep(command.seconds)
@@ -141,6 +231,17 @@ class Perform:
         return command.entry()
 
 
+_READING = CallState(0.0, 0.0)
+"""Marks that a read is ours; nobody changes it."""
+
+
+def _late() -> DeadlineError:
+    error = DeadlineError("total")
+    error.bedrockgw_sent = False  # type: ignore[attr-defined]
+    error.bedrockgw_what = "the total deadline had passed"  # type: ignore[attr-defined]
+    return error
+
+
 def _read_all(body: Any) -> bytes:
     try:
         data: bytes = body.read()
@@ -149,19 +250,9 @@ def _read_all(body: Any) -> bytes:
         body.close()
 
 
-def _limit(body: Any, seconds: float) -> None:
-    connection = getattr(body, "connection", None) or getattr(body, "_connection", None)
-    sock = getattr(connection, "sock", None)
-    if sock is None:
-        # http.client detaches the socket from a connection that will close after this answer.
-        sock = getattr(getattr(getattr(getattr(body, "_fp", None), "fp", None), "raw", None), "_sock", None)
-    if sock is not None:
-        sock.settimeout(seconds)
-
-
 _ACTS: dict[type, Callable[[Perform, Any], Any]] = {
     Send: Perform.send,
-    Receive: Perform.receive,
+    Receive: Perform._receive,  # noqa: SLF001
     Sleep: Perform._sleep,  # noqa: SLF001
     Deliver: Perform._deliver,  # noqa: SLF001
     Acquire: Perform._acquire,  # noqa: SLF001

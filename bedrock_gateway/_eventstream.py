@@ -96,11 +96,13 @@ def _parse_headers(data: bytes) -> dict[str, Any]:
 class Decoder:
     """Takes bytes as they come; one a stream."""
 
-    __slots__ = ("_buffer", "_known")
+    __slots__ = ("_buffer", "_known", "corrupt")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._known: dict[bytes, dict[str, Any]] = {}
+        self.corrupt: CorruptFrameError | None = None
+        """Set once a checksum or a length is wrong: what came before it is good, and nothing after it can be read."""
 
     @property
     def pending(self) -> int:
@@ -111,16 +113,25 @@ class Decoder:
         """Return the frames that *data* completes.
 
         Raises:
-            CorruptFrameError: a checksum or a length is wrong; the stream cannot be read on.
+            CorruptFrameError: a checksum or a length is wrong, and no frame before it is left to return.
         """
+        if self.corrupt is not None:
+            raise self.corrupt
         buffer = self._buffer + data if self._buffer else bytes(data)
-        frames, at, size = [], 0, len(buffer)
-        while size - at >= _PRELUDE.size:
-            total = self._checked_length(buffer, at)
-            if size - at < total:
-                break
-            frames.append(self._frame(buffer, at, total))
-            at += total
+        frames: list[Frame] = []
+        at, size = 0, len(buffer)
+        try:
+            while size - at >= _PRELUDE.size:
+                total = self._checked_length(buffer, at)
+                if size - at < total:
+                    break
+                frames.append(self._frame(buffer, at, total))
+                at += total
+        except CorruptFrameError as error:
+            self.corrupt, self._buffer = error, b""
+            if not frames:
+                raise
+            return frames
         self._buffer = buffer[at:]
         return frames
 

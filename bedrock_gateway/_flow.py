@@ -18,20 +18,18 @@ from bedrock_gateway.errors import (
     AccessDeniedError,
     GatewayError,
     GovernanceError,
-    IngestionFailedError,
     ServiceError,
     StreamInterruptedError,
-    TransportError,
 )
-from bedrock_gateway.events import CallEnded, IngestionPolled, Outcome, RetryScheduled
-from bedrock_gateway.governance.classify import from_frame, translate
+from bedrock_gateway.events import CallEnded, DecoderFellBack, Outcome, RetryScheduled
+from bedrock_gateway.governance.classify import from_frame, never_sent, translate
 from bedrock_gateway.governance.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from bedrock_gateway._fold import Fold
-    from bedrock_gateway.results import IngestionJob, Usage
+    from bedrock_gateway.results import Usage
 
-__all__ = ["Context", "call", "poll_ingestion", "retried", "stream"]
+__all__ = ["Context", "Make", "call", "retried", "stream"]
 
 T = TypeVar("T")
 
@@ -55,8 +53,10 @@ class Context:
 class _Tally:
     """What the terminal event will say."""
 
-    send: Send
+    operation: str
     started: float
+    capability: str | None = None
+    send: Send | None = None
     attempts: int = 0
     first_token: float | None = None
     usage: Usage | None = None
@@ -64,10 +64,13 @@ class _Tally:
 
 
 Once = Callable[[Send, Context, _Tally], Flow[T]]
+Make = Callable[[], Send]
 
 
-def call(send: Send, ctx: Context, parse: Callable[[Any, Send], T]) -> Flow[T]:
-    """Send once or more, and return what *parse* makes of the reply."""
+def call(
+    operation: str, make: Make, ctx: Context, parse: Callable[[Any, Send], T], *, capability: str | None = None
+) -> Flow[T]:
+    """Make the request, send it once or more, and return what *parse* makes of the reply."""
 
     def once(send: Send, _ctx: Context, tally: _Tally) -> Flow[T]:
         reply = yield send
@@ -76,22 +79,24 @@ def call(send: Send, ctx: Context, parse: Callable[[Any, Send], T]) -> Flow[T]:
         tally.usage = getattr(result, "usage", None)
         return result
 
-    return (yield from governed(send, ctx, once))
+    return (yield from governed(_Tally(operation, ctx.now(), capability), make, ctx, once))
 
 
-def stream(send: Send, ctx: Context, fold: Callable[[Send], Fold]) -> Flow[Any]:
-    """Send, deliver typed events as they come, and return the whole."""
+def stream(
+    operation: str, make: Make, ctx: Context, fold: Callable[[Send], Fold], *, capability: str | None = None
+) -> Flow[Any]:
+    """Make the request, send it, deliver typed events as they come, and return the whole."""
 
     def once(send: Send, ctx: Context, tally: _Tally) -> Flow[Any]:
         return (yield from _received(send, ctx, tally, fold(send)))
 
-    return (yield from governed(send, ctx, once))
+    return (yield from governed(_Tally(operation, ctx.now(), capability), make, ctx, once))
 
 
-def governed(send: Send, ctx: Context, once: Once[T]) -> Flow[T]:
-    """Apply the rules, then send; report exactly once, whatever happens."""
-    tally = _Tally(send, ctx.now())
+def governed(tally: _Tally, make: Make, ctx: Context, once: Once[T]) -> Flow[T]:
+    """Make the request, apply the rules, then send; report exactly once, whatever happens."""
     try:
+        send = tally.send = make()
         for rule in ctx.rules:
             send = tally.send = rule(send)
         result = yield from attempted(send, ctx, once, tally)
@@ -112,15 +117,17 @@ def attempted(send: Send, ctx: Context, once: Once[T], tally: _Tally) -> Flow[T]
             return (yield from once(send, ctx, tally))
         except Exception as cause:  # noqa: BLE001 - the one place where every failure becomes an error of ours
             error = translate(cause, send, tally.attempts)
+        if never_sent(error):
+            tally.attempts -= 1
+            raise error
         wait = ctx.retry.wait_seconds(error, send, tally.attempts, end - ctx.now(), opted_in=ctx.resend_ambiguous)
         if wait is None:
             raise error
-        ctx.emit(_retry_scheduled(ctx, tally, wait, error))
+        ctx.emit(_retry_scheduled(send, ctx, tally, wait, error))
         yield Sleep(wait)
 
 
-def _retry_scheduled(ctx: Context, tally: _Tally, wait: float, error: GatewayError) -> RetryScheduled:
-    send = tally.send
+def _retry_scheduled(send: Send, ctx: Context, tally: _Tally, wait: float, error: GatewayError) -> RetryScheduled:
     return RetryScheduled(
         send.operation,
         send.capability,
@@ -138,16 +145,18 @@ def _received(send: Send, ctx: Context, tally: _Tally, fold: Fold) -> Flow[Any]:
     reply = yield send
     tally.request_id = _request_id(reply)
     shown = _Shown()
+    caught: Exception | None = None
     try:
         yield from _delivered(reply[send.stream], send, ctx, tally, fold, shown)
-    except Exception as cause:  # noqa: BLE001 - after the terminal event the answer is whole, whatever follows it
-        if not fold.complete:
-            tally.usage = fold.usage
-            over = send.until is not None and ctx.now() >= send.until
-            raise _interrupted(cause, send, tally, fold, delivered=shown.any, over=over) from None
+    except Exception as cause:  # noqa: BLE001 - becomes an error of ours below, outside of this block: without a context
+        caught = cause
     tally.usage = fold.usage
+    if caught is not None and (fold.failed or not fold.complete):
+        over = send.until is not None and ctx.now() >= send.until
+        raise _interrupted(caught, send, ctx, tally, fold, delivered=shown.any, over=over)
+    # After the terminal event the answer is whole, whatever becomes of the bytes behind it, unless AWS itself says no.
     if not fold.complete:
-        raise _cut("truncated", send, tally, fold, delivered=shown.any)
+        raise _cut("truncated", send, ctx, tally, fold, delivered=shown.any)
     return fold.result(tally.request_id, local=ctx.local)
 
 
@@ -162,30 +171,37 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: _Tally, fold: Fold, s
     """Read *body* to its end, its deadline or its error, and hand over what comes."""
     decoder = Decoder()
     idle_from, patience = ctx.now(), ctx.timeouts.first_byte
+    told = False
     while not fold.done:
         until = min(idle_from + patience, send.until or float("inf"))
         chunk = yield Receive(body, until)
         if chunk is None:
             return
+        if not isinstance(chunk, bytes) and not told:
+            told = True
+            ctx.emit(DecoderFellBack(send.operation, send.region, ctx.local))
         events = fold.feed(decoder.feed(chunk) if isinstance(chunk, bytes) else chunk)
         if events:
-            idle_from, patience = ctx.now(), ctx.timeouts.idle
             if tally.first_token is None and any(getattr(one, "text", "") for one in events):
-                tally.first_token = idle_from - tally.started
+                tally.first_token = ctx.now() - tally.started
             shown.any = True
             yield Deliver(events)
+            # From here on: a caller who takes long over an event is not a stream that stands still.
+            idle_from, patience = ctx.now(), ctx.timeouts.idle
         if fold.failed:
             raise from_frame(send, *fold.failed, tally.request_id, tally.attempts)
+        if corrupt := decoder.corrupt or fold.corrupt:
+            raise corrupt
 
 
 def _interrupted(
-    cause: Exception, send: Send, tally: _Tally, fold: Fold, *, delivered: bool, over: bool
+    cause: Exception, send: Send, ctx: Context, tally: _Tally, fold: Fold, *, delivered: bool, over: bool
 ) -> BaseException:
     """Return what is raised for *cause*: itself where nothing has been shown and AWS said why."""
     error = translate(cause, send, tally.attempts)
     if not delivered and isinstance(error, ServiceError):
         return error
-    made = _cut(_reason(cause, error, over=over), send, tally, fold, delivered=delivered)
+    made = _cut(_reason(cause, error, over=over), send, ctx, tally, fold, delivered=delivered)
     made.__cause__ = error
     return made
 
@@ -210,14 +226,17 @@ _REASONS = {
 }
 
 
-def _cut(reason: str, send: Send, tally: _Tally, fold: Fold, *, delivered: bool) -> StreamInterruptedError:
+def _cut(
+    reason: str, send: Send, ctx: Context, tally: _Tally, fold: Fold, *, delivered: bool
+) -> StreamInterruptedError:
     return StreamInterruptedError(
         f"{send.operation}{f' on {send.model_id}' if send.model_id else ''} was interrupted: {_REASONS[reason]}",
         operation=send.operation,
         reason=reason,
-        partial=fold.result(tally.request_id) if delivered else None,
+        partial=fold.result(tally.request_id, local=ctx.local) if delivered else None,
         usage=fold.usage,
         request_id=tally.request_id,
+        may_resend=send.resend != "billed",
     )
 
 
@@ -241,11 +260,11 @@ def _report(ctx: Context, tally: _Tally, outcome: Outcome, error: BaseException 
     send, usage = tally.send, tally.usage
     ctx.emit(
         CallEnded(
-            operation=send.operation,
+            operation=tally.operation,
             outcome=outcome,
-            capability=send.capability,
+            capability=send.capability if send else tally.capability,
             principal=ctx.principal,
-            model_id=send.model_id,
+            model_id=send.model_id if send else None,
             region=ctx.region,
             attempts=tally.attempts,
             duration_seconds=round(ctx.now() - tally.started, 6),
@@ -256,54 +275,6 @@ def _report(ctx: Context, tally: _Tally, outcome: Outcome, error: BaseException 
             error_code=_error_code(error) if error is not None and outcome != "abandoned" else None,
             local=ctx.local,
         )
-    )
-
-
-_ENDED = frozenset({"COMPLETE", "FAILED", "STOPPED"})
-
-
-def poll_ingestion(
-    send: Send,
-    ctx: Context,
-    parse: Callable[[Any, Send], IngestionJob],
-    *,
-    interval_seconds: float,
-    timeout_seconds: float,
-    on_progress: Callable[[IngestionJob], Any] | None = None,
-) -> Flow[IngestionJob]:
-    """Look at an ingestion job until it has ended."""
-    started = ctx.now()
-    while True:
-        job = yield from call(send, ctx, parse)
-        waited = ctx.now() - started
-        ctx.emit(_polled(job, waited, local=ctx.local))
-        if on_progress is not None:
-            on_progress(job)
-        if job.status in _ENDED:
-            break
-        if waited + interval_seconds > timeout_seconds:
-            raise TransportError(
-                f"ingestion job {job.id} is still {job.status} after {waited:.0f} s; it goes on: wait for it again",
-                operation=send.operation,
-                sent=True,
-            )
-        yield Sleep(interval_seconds)
-    if job.status != "COMPLETE":
-        why = f": {'; '.join(job.failure_reasons)[:500]}" if job.failure_reasons else ""
-        raise IngestionFailedError(f"ingestion job {job.id} ended as {job.status}{why}", job=job)
-    return job
-
-
-def _polled(job: IngestionJob, waited: float, *, local: bool) -> IngestionPolled:
-    return IngestionPolled(
-        job.id,
-        job.knowledge_base_id,
-        job.status,
-        job.documents_scanned,
-        job.documents_indexed,
-        job.documents_failed,
-        round(waited, 3),
-        local,
     )
 
 
@@ -318,7 +289,7 @@ def retried(flow: Flow[T], ctx: Context) -> Flow[T]:
             return result
         try:
             value = (
-                (yield from attempted(command, ctx, _plain, _Tally(command, ctx.now())))
+                (yield from attempted(command, ctx, _plain, _Tally(command.operation, ctx.now())))
                 if isinstance(command, Send)
                 else (yield command)
             )

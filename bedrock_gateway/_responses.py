@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from bedrock_gateway._fold import tool_calls, usage_from
+from bedrock_gateway._fold import dict_of, parsed, str_of, tool_calls, usage_from, whole
 from bedrock_gateway.errors import MalformedResponseError
 from bedrock_gateway.families import bodies
 from bedrock_gateway.results import (
@@ -47,44 +45,60 @@ BODY = "_bedrockgw_body"
 
 
 def _malformed(send: Send, reply: Mapping[str, Any], what: str) -> MalformedResponseError:
+    billed = send.resend == "billed"
     return MalformedResponseError(
-        f"{send.operation}: {what}; it may have been billed"
-        if send.resend == "billed"
-        else f"{send.operation}: {what}",
+        f"{send.operation}: {what}{'; it may have been billed' if billed else ''}",
         operation=send.operation,
-        maybe_billed=send.resend == "billed",
-        request_id=reply.get("ResponseMetadata", {}).get("RequestId"),
+        maybe_billed=billed,
+        request_id=_request_id(reply),
     )
+
+
+def _request_id(reply: Mapping[str, Any]) -> str | None:
+    return str_of(dict_of(reply.get("ResponseMetadata")).get("RequestId")) or None
 
 
 def _document(send: Send, reply: Mapping[str, Any], *required: str) -> dict[str, Any]:
     """Return AWS's own JSON object, with at least these members."""
     try:
-        found = orjson.loads(reply.get(BODY) or b"")
-    except orjson.JSONDecodeError:
+        found = parsed(reply.get(BODY) or b"")
+    except ValueError:
         raise _malformed(send, reply, "the answer is empty, cut short or not JSON") from None
     if not isinstance(found, dict) or any(name not in found for name in required):
         raise _malformed(send, reply, f"the answer lacks {' or '.join(required) or 'an object'}")
     return found
 
 
+def _object(send: Send, reply: Mapping[str, Any], name: str, *required: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the answer, and the object that its member *name* holds, with at least these members, as text."""
+    raw = _document(send, reply, name)
+    found = dict_of(raw[name])
+    for member in required:
+        if not str_of(found.get(member)):
+            raise _malformed(send, reply, f"the answer lacks {name}.{member}")
+    return raw, found
+
+
 def _common(send: Send, reply: Mapping[str, Any], raw: Any) -> dict[str, Any]:
-    return {"model_id": send.model_id, "request_id": reply.get("ResponseMetadata", {}).get("RequestId"), "raw": raw}
+    return {"model_id": send.model_id, "request_id": _request_id(reply), "raw": raw}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def converse(reply: Mapping[str, Any], send: Send) -> ConverseResult:
     """Read Converse."""
     raw = _document(send, reply, "output", "stopReason")
-    message = raw["output"].get("message") if isinstance(raw["output"], dict) else None
-    message = message if isinstance(message, dict) else {}
-    blocks = message.get("content") or []
+    message = dict_of(dict_of(raw["output"]).get("message"))
+    blocks, stop_reason = _list(message.get("content")), str_of(raw["stopReason"]) or None
     return ConverseResult(
-        text="".join(one["text"] for one in blocks if isinstance(one, dict) and isinstance(one.get("text"), str)),
-        stop_reason=raw["stopReason"],
+        text="".join(str_of(dict_of(one).get("text")) for one in blocks),
+        stop_reason=stop_reason,
         usage=usage_from(raw.get("usage")),
         message=message,
         tool_calls=tool_calls(blocks),
-        guardrail_action="INTERVENED" if raw["stopReason"] == "guardrail_intervened" else None,
+        guardrail_action="INTERVENED" if stop_reason == "guardrail_intervened" else None,
         **_common(send, reply, raw),
     )
 
@@ -95,10 +109,14 @@ _COUNTS = {
     "cache_read_input_tokens": "x-amzn-bedrock-cache-read-input-token-count",
     "cache_write_input_tokens": "x-amzn-bedrock-cache-write-input-token-count",
 }
+_DIGITS = 12
 
 
-def _counted(headers: Mapping[str, str]) -> Usage | None:
-    found = {name: int(headers[header]) for name, header in _COUNTS.items() if str(headers.get(header, "")).isdecimal()}
+def _counted(headers: Mapping[str, Any]) -> Usage | None:
+    given = {name: str(headers.get(header, "")) for name, header in _COUNTS.items()}
+    found = {
+        name: int(text) for name, text in given.items() if text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    }
     if not found.keys() & {"input_tokens", "output_tokens"}:
         return None
     sent, made = found.get("input_tokens"), found.get("output_tokens")
@@ -106,19 +124,20 @@ def _counted(headers: Mapping[str, str]) -> Usage | None:
 
 
 def invoke_model(reply: Mapping[str, Any], send: Send) -> InvokeResult:
-    """Read InvokeModel: the vendor's JSON as it is, or its bytes where the content type is not JSON."""
+    """Read InvokeModel: the vendor's JSON as it is, or its bytes where something else was asked for."""
     data = reply.get(BODY) or b""
-    kind = str(reply.get("contentType") or "application/json")
     try:
-        raw = orjson.loads(data) if "json" in kind or not data else data
-    except orjson.JSONDecodeError:
-        raise _malformed(send, reply, "the answer is empty, cut short or not JSON") from None
-    headers = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        raw = parsed(data)
+    except ValueError:
+        if not data or "json" in str(send.params.get("accept", "json")):
+            raise _malformed(send, reply, "the answer is empty, cut short or not JSON") from None
+        raw = data
+    headers = dict_of(dict_of(reply.get("ResponseMetadata")).get("HTTPHeaders"))
     return InvokeResult(
         text=bodies.text_of(raw),
         stop_reason=bodies.stop_reason_of(raw),
         usage=_counted(headers) or bodies.usage_of(raw),
-        guardrail_action=raw.get("amazon-bedrock-guardrailAction") if isinstance(raw, dict) else None,
+        guardrail_action=str_of(dict_of(raw).get("amazon-bedrock-guardrailAction")) or None,
         **_common(send, reply, raw),
     )
 
@@ -135,102 +154,110 @@ _URIS = (
 
 
 def _uri(location: Any) -> str | None:
-    found = location if isinstance(location, dict) else {}
-    return next(
-        (one[member] for name, member in _URIS if isinstance(one := found.get(name), dict) and member in one), None
-    )
+    found = dict_of(location)
+    return next((uri for name, member in _URIS if (uri := str_of(dict_of(found.get(name)).get(member)))), None)
 
 
-def _source_facts(found: Mapping[str, Any]) -> dict[str, Any]:
+def _source_facts(found: Any) -> dict[str, Any]:
+    given = dict_of(found)
     return {
-        "text": (found.get("content") or {}).get("text") or "",
-        "uri": _uri(found.get("location")),
-        "metadata": found.get("metadata") or {},
+        "text": str_of(dict_of(given.get("content")).get("text")),
+        "uri": _uri(given.get("location")),
+        "metadata": dict_of(given.get("metadata")),
         "raw": found,
     }
 
 
-def span_of(whole: str, quoted: str, span: Any) -> tuple[int, int] | None:
+def span_of(text: str, quoted: str, span: Any) -> tuple[int, int] | None:
     """Return the half-open span of *quoted*: AWS ends spans inclusively in unary and exclusively in streamed replies."""
-    start, end = (span.get("start"), span.get("end")) if isinstance(span, dict) else (None, None)
-    if not isinstance(start, int) or not isinstance(end, int) or not quoted:
+    start, end = whole(dict_of(span).get("start")), whole(dict_of(span).get("end"))
+    if start is None or end is None or start < 0 or not quoted:
         return None
     stop = start + len(quoted)
-    return (start, stop) if stop in {end, end + 1} and whole[start:stop] == quoted else None
+    return (start, stop) if stop in {end, end + 1} and text[start:stop] == quoted else None
 
 
-def _citation(found: Mapping[str, Any], whole: str) -> Citation:
-    part = (found.get("generatedResponsePart") or {}).get("textResponsePart") or {}
-    quoted = part.get("text") or ""
-    sources = tuple(Source(**_source_facts(one)) for one in found.get("retrievedReferences") or ())
-    return Citation(quoted, span_of(whole, quoted, part.get("span")), sources)
+def _citation(found: Any, text: str) -> Citation:
+    given = dict_of(found)
+    part = dict_of(dict_of(given.get("generatedResponsePart")).get("textResponsePart"))
+    quoted = str_of(part.get("text"))
+    sources = tuple(Source(**_source_facts(one)) for one in _list(given.get("retrievedReferences")))
+    return Citation(quoted, span_of(text, quoted, part.get("span")), sources)
 
 
 def answer(reply: Mapping[str, Any], send: Send) -> Answer:
     """Read RetrieveAndGenerate."""
     raw = _document(send, reply, "output")
-    text = (raw["output"] or {}).get("text") or ""
+    text = str_of(dict_of(raw["output"]).get("text"))
     return Answer(
         text=text,
-        citations=tuple(_citation(one, text) for one in raw.get("citations") or ()),
-        session_id=raw.get("sessionId"),
-        guardrail_action=raw.get("guardrailAction"),
+        citations=tuple(_citation(one, text) for one in _list(raw.get("citations"))),
+        session_id=str_of(raw.get("sessionId")) or None,
+        guardrail_action=str_of(raw.get("guardrailAction")) or None,
         **_common(send, reply, raw),
     )
+
+
+def _score(found: Any) -> float | None:
+    score = dict_of(found).get("score")
+    return float(score) if isinstance(score, (int, float)) and not isinstance(score, bool) else None
 
 
 def retrieved(reply: Mapping[str, Any], send: Send) -> RetrieveResult:
     """Read Retrieve."""
     raw = _document(send, reply, "retrievalResults")
-    passages = tuple(Passage(score=one.get("score"), **_source_facts(one)) for one in raw["retrievalResults"])
+    passages = tuple(Passage(score=_score(one), **_source_facts(one)) for one in _list(raw["retrievalResults"]))
     return RetrieveResult(
         text="\n\n".join(one.text for one in passages),
         passages=passages,
-        next_token=raw.get("nextToken"),
-        guardrail_action=raw.get("guardrailAction"),
+        next_token=str_of(raw.get("nextToken")) or None,
+        guardrail_action=str_of(raw.get("guardrailAction")) or None,
         **_common(send, reply, raw),
     )
 
 
 def knowledge_base(reply: Mapping[str, Any], send: Send) -> KnowledgeBase:
     """Read CreateKnowledgeBase."""
-    found = _document(send, reply, "knowledgeBase")["knowledgeBase"]
+    raw, found = _object(send, reply, "knowledgeBase", "knowledgeBaseId")
     return KnowledgeBase(
         id=found["knowledgeBaseId"],
-        arn=found.get("knowledgeBaseArn"),
-        status=found.get("status"),
-        text=found.get("name", ""),
-        **_common(send, reply, found),
+        arn=str_of(found.get("knowledgeBaseArn")) or None,
+        status=str_of(found.get("status")) or None,
+        text=str_of(found.get("name")),
+        **_common(send, reply, raw),
     )
 
 
 def data_source(reply: Mapping[str, Any], send: Send) -> DataSource:
     """Read CreateDataSource."""
-    found = _document(send, reply, "dataSource")["dataSource"]
+    raw, found = _object(send, reply, "dataSource", "dataSourceId")
     return DataSource(
         id=found["dataSourceId"],
-        knowledge_base_id=found["knowledgeBaseId"],
-        status=found.get("status"),
-        text=found.get("name", ""),
-        **_common(send, reply, found),
+        knowledge_base_id=str_of(found.get("knowledgeBaseId")) or str(send.params["knowledgeBaseId"]),
+        status=str_of(found.get("status")) or None,
+        text=str_of(found.get("name")),
+        **_common(send, reply, raw),
     )
 
 
 def ingestion_job(reply: Mapping[str, Any], send: Send) -> IngestionJob:
     """Read StartIngestionJob and GetIngestionJob."""
-    found = _document(send, reply, "ingestionJob")["ingestionJob"]
-    counts = found.get("statistics") or {}
-    indexed = counts.get("numberOfNewDocumentsIndexed", 0) + counts.get("numberOfModifiedDocumentsIndexed", 0)
+    raw, found = _object(send, reply, "ingestionJob", "ingestionJobId", "status")
+    counts = dict_of(found.get("statistics"))
+
+    def counted(*names: str) -> int:
+        return sum(whole(counts.get(f"numberOf{name}")) or 0 for name in names)
+
     return IngestionJob(
         id=found["ingestionJobId"],
-        knowledge_base_id=found["knowledgeBaseId"],
-        data_source_id=found["dataSourceId"],
+        knowledge_base_id=str_of(found.get("knowledgeBaseId")) or str(send.params["knowledgeBaseId"]),
+        data_source_id=str_of(found.get("dataSourceId")) or str(send.params["dataSourceId"]),
         status=found["status"],
-        documents_scanned=counts.get("numberOfDocumentsScanned", 0),
-        documents_indexed=indexed,
-        documents_failed=counts.get("numberOfDocumentsFailed", 0),
-        documents_deleted=counts.get("numberOfDocumentsDeleted", 0),
-        failure_reasons=tuple(found.get("failureReasons") or ()),
+        documents_scanned=counted("DocumentsScanned"),
+        documents_indexed=counted("NewDocumentsIndexed", "ModifiedDocumentsIndexed"),
+        documents_failed=counted("DocumentsFailed"),
+        documents_deleted=counted("DocumentsDeleted"),
+        failure_reasons=tuple(str_of(one) for one in _list(found.get("failureReasons"))),
         knowledge_base=send.knowledge_base,
-        **_common(send, reply, found),
+        **_common(send, reply, raw),
     )

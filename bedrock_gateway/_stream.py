@@ -2,64 +2,91 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from bedrock_gateway._commands import Deliver, Send
-from bedrock_gateway._drive_sync import close_body
+from bedrock_gateway._sealed import sealed, sealed_async
+from bedrock_gateway.errors import ConfigError, GatewayError, StreamInterruptedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 __all__ = ["AsyncStream", "Stream"]
 
-_NOT_ENTERED = "use it as a context manager: `with gateway.converse_stream(...) as stream`"
+R = TypeVar("R")
+_NOT_ENTERED = "a stream is a context manager: `with gateway.converse_stream(...) as stream`"
+_SPOKEN = frozenset({"TextDelta", "ChunkReceived"})
 
 
-class _Stepper:
-    """What both have: the flow, its last command, the events not yet taken, the open body."""
+class _Stepper(Generic[R]):
+    """What both have: the flow, its last command, the events not yet taken, the open body.
 
-    def __init__(self, start: Callable[[], Any], perform: Callable[[Any], Any]) -> None:
+    The lock is held for steps, never for a wait. It is re-entrant: the collector may run `close` inside of a step.
+    """
+
+    def __init__(self, operation: str, start: Callable[[], Any], perform: Callable[[Any], Any]) -> None:
+        self._operation = operation
         self._start = start
         self._perform = perform
+        self._lock = threading.RLock()
         self._flow: Any = None
         self._step: Callable[[Any], Any] | None = None
         self._value: Any = None
         self._events: deque[Any] = deque()
         self._body: Any = None
-        self._result: Any = None
+        self._pid = 0
         self._over = False
+        self._result: R | None = None
+        self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        state = "over" if self._over else "open" if self._flow is not None else "not entered"
+        return f"{type(self).__name__}({self._operation}, {state})"
 
     def _begin(self) -> None:
         if self._flow is not None:
-            raise RuntimeError("a stream can be entered once")
+            raise ConfigError("a stream can be entered once; make another one")
+        self._pid = os.getpid()
         self._flow = self._start()
         self._step = self._flow.send
 
     def _next_command(self) -> Any:
         """Return the next command that is not a delivery; None: the flow has ended or has delivered."""
-        if self._step is None:
-            raise RuntimeError(_NOT_ENTERED)
-        try:
-            command = self._step(self._value)
-        except StopIteration as stop:
-            self._result = stop.value
-            self._release()
-            return None
-        except BaseException:
-            self._release()
-            raise
-        if isinstance(command, Deliver):
-            self._events.extend(command.events)
-            self._step, self._value = self._flow.send, None
-            return None
-        return command
+        with self._lock:
+            if self._over:
+                return None
+            if self._step is None:
+                raise ConfigError(_NOT_ENTERED)
+            if self._pid != os.getpid():
+                raise ConfigError("this stream was opened before a fork: its connection is the parent's; open another")
+            try:
+                command = self._step(self._value)
+            except StopIteration as stop:
+                self._result = stop.value
+                self._release()
+                return None
+            except BaseException as error:
+                self._error = error if isinstance(error, GatewayError) else None
+                self._release()
+                raise
+            if isinstance(command, Deliver):
+                self._events.extend(command.events)
+                self._step, self._value = self._flow.send, None
+                return None
+            return command
 
     def _happened(self, command: Any, value: Any) -> None:
-        if isinstance(command, Send) and command.stream is not None:
-            self._close_body()
-            self._body = value.get(command.stream)
-        self._step, self._value = self._flow.send, value
+        with self._lock:
+            if isinstance(command, Send) and command.stream is not None:
+                self._close_body()
+                self._body = value.get(command.stream)
+            self._step, self._value = self._flow.send, value
+            if self._over:
+                self._close_body()
 
     def _failed(self, error: BaseException) -> None:
         self._step, self._value = self._flow.throw, error
@@ -67,7 +94,7 @@ class _Stepper:
     def _close_body(self) -> None:
         body, self._body = self._body, None
         if body is not None:
-            close_body(body)
+            body.close()
 
     def _release(self) -> None:
         self._over = True
@@ -75,18 +102,43 @@ class _Stepper:
 
     def _leave(self) -> None:
         """Report and release; needs neither a wait nor a loop."""
-        if self._flow is not None and not self._over:
-            self._over = True
-            self._flow.close()
-        self._close_body()
+        with self._lock:
+            if self._flow is not None and not self._over:
+                self._over = True
+                self._flow.close()
+            self._close_body()
+
+    def _whole(self) -> R:
+        """Return the result of a stream that was read to its end.
+
+        Raises:
+            StreamInterruptedError: it was left before.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._result is None:
+            raise StreamInterruptedError(
+                f"{self._operation}: the stream was closed before its end; there is no result",
+                operation=self._operation,
+                reason="closed",
+            )
+        return self._result
+
+    def __del__(self) -> None:
+        # Whoever forgot to close it: the connection is released, the call reported as abandoned.
+        with contextlib.suppress(Exception):
+            if self._pid == os.getpid():
+                self._leave()
 
 
-class Stream(_Stepper):
+class Stream(_Stepper[R]):
     """A streamed answer. Iterate it for typed events, or `text_stream` for text; `result` is the whole.
 
-    Nothing is checked or sent before it is entered. Leaving it early closes the connection.
+    Nothing is checked or sent before it is entered. Leaving it early closes the connection; what was generated until
+    then is billed by AWS. It belongs to one thread at a time, except `close`.
     """
 
+    @sealed
     def __enter__(self) -> Self:
         self._begin()
         self._advance()
@@ -99,11 +151,25 @@ class Stream(_Stepper):
         return self
 
     def __next__(self) -> Any:
-        while not self._events:
-            if self._over:
-                raise StopIteration
+        """Return the next event, as one of `bedrock_gateway.results`.
+
+        Raises:
+            StreamInterruptedError: the stream ended before its terminal event; ``partial`` is what had arrived.
+            ServiceError: AWS reported an error before the first event.
+        """
+        if self._events:
+            return self._events.popleft()
+        self._more()
+        if self._events:
+            return self._events.popleft()
+        raise StopIteration
+
+    @sealed
+    def _more(self) -> None:
+        while not self._events and not self._over:
             self._advance()
-        return self._events.popleft()
+        if not self._events and self._error is not None:
+            raise self._error
 
     def _advance(self) -> None:
         while (command := self._next_command()) is not None:
@@ -116,29 +182,32 @@ class Stream(_Stepper):
 
     @property
     def text_stream(self) -> Iterator[str]:
-        """The text, as it comes."""
+        """The text, as it comes; pieces may be empty in `results.TextDelta`, never here."""
         return (one.text for one in self if type(one).__name__ in _SPOKEN and one.text)
 
-    def result(self) -> Any:
-        """Read to the end and return the whole."""
+    def result(self) -> R:
+        """Read to the end and return the whole.
+
+        Raises:
+            StreamInterruptedError: the stream ended, or was left, before its terminal event.
+        """
         for _ in self:
             pass
-        return self._result
+        return self._whole()
 
     def close(self) -> None:
-        """Leave; from any thread."""
+        """Leave; from any thread. A read that another thread waits in is ended."""
         self._leave()
 
 
-_SPOKEN = frozenset({"TextDelta", "ChunkReceived"})
-
-
-class AsyncStream(_Stepper):
+class AsyncStream(_Stepper[R]):
     """A streamed answer. Iterate it for typed events, or `text_stream` for text; `result` is the whole.
 
-    Nothing is checked or sent before it is entered. Leaving it early closes the connection.
+    Nothing is checked or sent before it is entered. Leaving it early closes the connection; what was generated until
+    then is billed by AWS. It belongs to the event loop of its gateway.
     """
 
+    @sealed_async
     async def __aenter__(self) -> Self:
         self._begin()
         await self._advance()
@@ -151,11 +220,25 @@ class AsyncStream(_Stepper):
         return self
 
     async def __anext__(self) -> Any:
-        while not self._events:
-            if self._over:
-                raise StopAsyncIteration
+        """Return the next event, as one of `bedrock_gateway.results`.
+
+        Raises:
+            StreamInterruptedError: the stream ended before its terminal event; ``partial`` is what had arrived.
+            ServiceError: AWS reported an error before the first event.
+        """
+        if self._events:
+            return self._events.popleft()
+        await self._more()
+        if self._events:
+            return self._events.popleft()
+        raise StopAsyncIteration
+
+    @sealed_async
+    async def _more(self) -> None:
+        while not self._events and not self._over:
             await self._advance()
-        return self._events.popleft()
+        if not self._events and self._error is not None:
+            raise self._error
 
     async def _advance(self) -> None:
         while (command := self._next_command()) is not None:
@@ -168,14 +251,18 @@ class AsyncStream(_Stepper):
 
     @property
     def text_stream(self) -> AsyncIterator[str]:
-        """The text, as it comes."""
+        """The text, as it comes; pieces may be empty in `results.TextDelta`, never here."""
         return (one.text async for one in self if type(one).__name__ in _SPOKEN and one.text)
 
-    async def result(self) -> Any:
-        """Read to the end and return the whole."""
+    async def result(self) -> R:
+        """Read to the end and return the whole.
+
+        Raises:
+            StreamInterruptedError: the stream ended, or was left, before its terminal event.
+        """
         async for _ in self:
             pass
-        return self._result
+        return self._whole()
 
     async def close(self) -> None:
         """Leave."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from bedrock_gateway import _requests, _responses
 from bedrock_gateway._drive import Perform, run
 from bedrock_gateway._facade import Facade
+from bedrock_gateway._sealed import sealed
 from bedrock_gateway._stream import Stream
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
+    from bedrock_gateway.preflight.report import Report
     from bedrock_gateway.results import (
         Answer,
         ConverseResult,
@@ -32,7 +32,18 @@ __all__ = ["Gateway"]
 class Gateway(Facade):
     """Calls Amazon Bedrock as one principal of a configuration; what is not declared is refused before it is sent.
 
-    Any thread may use it. Nothing is read, opened or sent before the first call.
+    Any thread may use it, and a forked child: it makes connections of its own. Nothing is read, opened or sent before the first call.
+
+    Args:
+        config: What may be called, by whom, where.
+        principal: Name of a principal of *config*; None: ``BEDROCKGW_PRINCIPAL``, or the only one there is.
+        session: A ``boto3.Session``; None: the default credential chain. A Region given to it by hand must be that of *config*.
+        rules: Run before each call is sent, after the rules of *config*; they may narrow a request or refuse it. What
+            they return is judged by the rules of *config* again.
+        observers: Called with each event; None: one JSON line an event on standard error. An empty list: nobody.
+
+    Raises:
+        ConfigError: there is no such principal, or several and none is chosen.
     """
 
     def __init__(
@@ -52,99 +63,346 @@ class Gateway(Facade):
     def from_file(
         cls, path: str | os.PathLike[str], *, env: str | None = None, principal: str | None = None, session: Any = None
     ) -> Gateway:
-        """Read the configuration from *path*."""
+        """Read the configuration from *path*: environment *env* of it (None: ``BEDROCKGW_ENV``, or the only one).
+
+        Raises:
+            ConfigError: the file cannot be read or used; the message has the line.
+        """
         from bedrock_gateway.config import GatewayConfig
 
         return cls(GatewayConfig.from_file(path, env=env), principal=principal, session=session)
 
     def with_options(self, *, timeouts: Timeouts | None = None, resend_ambiguous: bool | None = None) -> Gateway:
-        """Return a view with other deadlines, or that sends again what may have been billed; the clients are shared."""
+        """Return a view with other deadlines (seconds), or one that sends again what may have been billed.
+
+        None keeps what there is. The clients and their connections are shared, so a view costs nothing. The deadline
+        for connecting is that of the first gateway.
+
+        Raises:
+            ConfigError: *timeouts* is no `Timeouts`.
+        """
         view: Gateway = self._view(timeouts, resend_ambiguous=resend_ambiguous)
         return view
 
+    @sealed
     def converse(
-        self, prompt: str | Sequence[Mapping[str, Any]], *, model: str | None = None, **options: Any
+        self,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        system: str | Sequence[Mapping[str, Any]] | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        stop_sequences: Sequence[str] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        **members: Any,
     ) -> ConverseResult:
-        """Chat with a model: a text, or messages as the Converse API has them."""
-        result: ConverseResult = run(self._converse(prompt, model, options), self._perform)
-        return result
+        """Chat with a model; billed by AWS.
 
-    def invoke_model(
-        self, body: Mapping[str, Any] | bytes | str, *, model: str | None = None, **options: Any
-    ) -> InvokeResult:
-        """Call a model with the vendor's own body."""
-        result: InvokeResult = run(self._invoke(body, model, options), self._perform)
-        return result
+        Args:
+            prompt: A text, or messages as the Converse API has them; a message's content may be a str.
+            model: Model id, inference profile id or ARN; None: the only chat model that is declared.
+            system: System prompt, as a text or as content blocks.
+            max_tokens: Most tokens to generate; None: the model's own limit.
+            temperature: Randomness; None: the model's default.
+            top_p: Share of the likeliest tokens to choose from; None: the model's default.
+            stop_sequences: Texts at which the model stops.
+            tools: Tools the model may call, as the Converse API has them.
+            tool_choice: ``auto``, ``any``, the name of a tool, or AWS's own structure; None: AWS's default.
+            **members: Further members of the operation by AWS's names: ``additionalModelRequestFields``,
+                ``additionalModelResponseFieldPaths``, ``inferenceConfig``, ``outputConfig``, ``performanceConfig``,
+                ``promptVariables``, ``requestMetadata``, ``serviceTier``, ``toolConfig``.
 
-    def retrieve(self, query: str, *, knowledge_base: str, **options: Any) -> RetrieveResult:
-        """Find passages in a knowledge base, by its configured name."""
-        result: RetrieveResult = run(
+        Returns:
+            The answer. A guardrail's intervention is an answer too: see ``stop_reason`` and ``guardrail_action``.
+
+        Raises:
+            GovernanceError: not declared; nothing was sent.
+            InvalidRequestError: an argument cannot be sent (nothing was), or AWS refuses the request.
+            UnsupportedByBotocoreError: the installed botocore does not know a member; nothing was sent.
+            ConfigError: no usable credentials, or the environment overrides the configuration; nothing was sent.
+            AccessDeniedError: IAM refuses; the message names the missing action and the command that grants it.
+            TransportError: no answer came; ``sent`` tells whether it may have been billed.
+            MalformedResponseError: the answer was cut short; it may have been billed.
+            ServiceError: AWS reported another error; the subclass says what to do.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+        """
+        result: ConverseResult = run(
             self._call(
-                partial(_requests.retrieve, self.config, query, knowledge_base=knowledge_base, **options),
-                _responses.retrieved,
+                "Converse",
+                prompt,
+                model=model,
+                system=system,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                stop_sequences=stop_sequences,
+                tools=tools,
+                tool_choice=tool_choice,
+                **members,
             ),
             self._perform,
         )
         return result
 
-    def retrieve_and_generate(
-        self, question: str, *, knowledge_base: str, model: str | None = None, **options: Any
-    ) -> Answer:
-        """Answer from a knowledge base, with citations."""
-        result: Answer = run(self._ask(question, model, {"knowledge_base": knowledge_base, **options}), self._perform)
+    def converse_stream(
+        self,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        system: str | Sequence[Mapping[str, Any]] | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        stop_sequences: Sequence[str] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        **members: Any,
+    ) -> Stream[ConverseResult]:
+        """Chat with a model and read its answer as it is made; billed by AWS.
+
+        The arguments are those of `converse`. Nothing is checked or sent before the stream is entered; entering raises
+        what `converse` raises. A stream that ends before its terminal event raises `StreamInterruptedError`.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+        """
+        return Stream(
+            "ConverseStream",
+            lambda: self._stream(
+                "ConverseStream",
+                prompt,
+                model=model,
+                system=system,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                stop_sequences=stop_sequences,
+                tools=tools,
+                tool_choice=tool_choice,
+                **members,
+            ),
+            self._perform,
+        )
+
+    @sealed
+    def invoke_model(
+        self, body: Mapping[str, Any] | bytes | str, *, model: str | None = None, **members: Any
+    ) -> InvokeResult:
+        """Call a model with the vendor's own body; billed by AWS.
+
+        Args:
+            body: The vendor's body: a mapping, which becomes JSON, or the JSON itself. At most 25,000,000 bytes.
+            model: Model id, inference profile id or ARN; None: the only chat model that is declared.
+            **members: Further members of the operation by AWS's names: ``accept``, ``contentType``,
+                ``performanceConfigLatency``, ``requestMetadata``, ``serviceTier``, ``trace``.
+
+        Returns:
+            The answer; ``raw`` is the vendor's own JSON, ``text`` and ``usage`` are read from it where its form is known.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+        """
+        result: InvokeResult = run(self._call("InvokeModel", body, model=model, **members), self._perform)
         return result
 
+    def invoke_model_stream(
+        self, body: Mapping[str, Any] | bytes | str, *, model: str | None = None, **members: Any
+    ) -> Stream[InvokeResult]:
+        """Call a model with the vendor's own body and read its answer as it is made; billed by AWS.
+
+        The arguments are those of `invoke_model`. Nothing is checked or sent before the stream is entered; entering
+        raises what `converse` raises. A stream that ends before its terminal chunk raises `StreamInterruptedError`.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html
+        """
+        return Stream(
+            "InvokeModelWithResponseStream",
+            lambda: self._stream("InvokeModelWithResponseStream", body, model=model, **members),
+            self._perform,
+        )
+
+    @sealed
+    def retrieve(
+        self,
+        query: str,
+        *,
+        knowledge_base: str,
+        results: int | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        next_token: str | None = None,
+        **members: Any,
+    ) -> RetrieveResult:
+        """Find passages in a knowledge base.
+
+        Args:
+            query: What to look for.
+            knowledge_base: Its configured name.
+            results: Most passages to return, 1 to 100; None: AWS's default.
+            metadata_filter: AWS's RetrievalFilter, such as ``{"equals": {"key": "year", "value": 2026}}``; None: all.
+            next_token: ``next_token`` of the result before.
+            **members: Further members by AWS's names: ``retrievalConfiguration``, ``userContext``.
+
+        Returns:
+            The passages, best first.
+
+        Raises:
+            GovernanceError: the knowledge base is not declared; nothing was sent.
+            ConfigError: it has no id yet; the message has the line to add.
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Retrieve.html
+        """
+        result: RetrieveResult = run(
+            self._call(
+                "Retrieve",
+                query,
+                knowledge_base=knowledge_base,
+                results=results,
+                metadata_filter=metadata_filter,
+                next_token=next_token,
+                **members,
+            ),
+            self._perform,
+        )
+        return result
+
+    @sealed
+    def retrieve_and_generate(
+        self,
+        question: str,
+        *,
+        knowledge_base: str,
+        model: str | None = None,
+        session_id: str | None = None,
+        results: int | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        **members: Any,
+    ) -> Answer:
+        """Answer from a knowledge base, with citations; billed by AWS.
+
+        Args:
+            question: What to answer.
+            knowledge_base: Its configured name.
+            model: What writes the answer: model id, inference profile id or ARN; None: the only one declared.
+            session_id: ``session_id`` of the answer before, to continue its conversation; None: a new one.
+            results: Most passages to write from, 1 to 100; None: AWS's default.
+            metadata_filter: AWS's RetrievalFilter; None: all passages.
+            **members: Further members by AWS's names: ``sessionConfiguration``, ``userContext``.
+
+        Returns:
+            The answer, and for each part of it what it stands on.
+
+        Raises:
+            GovernanceError: the knowledge base or the model is not declared; nothing was sent.
+            ConfigError: the knowledge base has no id yet; the message has the line to add.
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrieveAndGenerate.html
+        """
+        result: Answer = run(
+            self._call(
+                "RetrieveAndGenerate",
+                question,
+                knowledge_base=knowledge_base,
+                model=model,
+                session_id=session_id,
+                results=results,
+                metadata_filter=metadata_filter,
+                **members,
+            ),
+            self._perform,
+        )
+        return result
+
+    @sealed
     def create_knowledge_base(
         self, name: str, *, role_arn: str, index_arn: str, description: str | None = None
     ) -> KnowledgeBase:
-        """Create the configured knowledge base *name* on an S3 Vectors index."""
+        """Create the configured knowledge base *name* on an S3 Vectors index.
+
+        One idempotency token goes with every attempt of this call: a lost answer makes no second one.
+
+        Args:
+            name: Its configured name, which becomes its name on AWS.
+            role_arn: ARN of its service role.
+            index_arn: ARN of its S3 Vectors index.
+            description: Shown by AWS; None: none.
+
+        Returns:
+            The knowledge base; put its id into the configuration.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateKnowledgeBase.html
+        """
         result: KnowledgeBase = run(
-            self._call(
-                partial(
-                    _requests.create_knowledge_base,
-                    self.config,
-                    name,
-                    role_arn=role_arn,
-                    index_arn=index_arn,
-                    description=description,
-                ),
-                _responses.knowledge_base,
-            ),
+            self._call("CreateKnowledgeBase", name, role_arn=role_arn, index_arn=index_arn, description=description),
             self._perform,
         )
         return result
 
+    @sealed
     def create_data_source(self, name: str, *, knowledge_base_id: str | None = None, source: int = 0) -> DataSource:
-        """Create a configured source of knowledge base *name*; the id may be new, and not configured yet."""
+        """Create a configured source of knowledge base *name*; one idempotency token goes with every attempt.
+
+        Args:
+            name: Configured name of the knowledge base.
+            knowledge_base_id: Its id, where that is too new to be in the configuration; None: the configured one.
+            source: Which of its configured sources, counted from 0.
+
+        Raises:
+            ConfigError: it has no id yet, or no such source.
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateDataSource.html
+        """
         result: DataSource = run(
-            self._call(
-                partial(
-                    _requests.create_data_source, self.config, name, knowledge_base_id=knowledge_base_id, source=source
-                ),
-                _responses.data_source,
-            ),
-            self._perform,
+            self._call("CreateDataSource", name, knowledge_base_id=knowledge_base_id, source=source), self._perform
         )
         return result
 
-    def start_ingestion(self, name: str, *, data_source_id: str) -> IngestionJob:
-        """Start reading a data source into knowledge base *name*."""
+    @sealed
+    def start_ingestion(self, name: str, *, data_source_id: str, knowledge_base_id: str | None = None) -> IngestionJob:
+        """Start reading a data source into knowledge base *name*; one idempotency token goes with every attempt.
+
+        Args:
+            name: Configured name of the knowledge base.
+            data_source_id: Id of the data source.
+            knowledge_base_id: Its id, where that is too new to be in the configuration; None: the configured one.
+
+        Returns:
+            The job, which has only begun: see `wait_for_ingestion`.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_StartIngestionJob.html
+        """
         result: IngestionJob = run(
-            self._call(
-                partial(_requests.start_ingestion, self.config, name, data_source_id=data_source_id),
-                _responses.ingestion_job,
-            ),
+            self._call("StartIngestionJob", name, data_source_id=data_source_id, knowledge_base_id=knowledge_base_id),
             self._perform,
         )
         return result
 
+    @sealed
     def get_ingestion(self, job: IngestionJob) -> IngestionJob:
-        """Look at an ingestion job."""
-        result: IngestionJob = run(
-            self._call(partial(_requests.get_ingestion, self.config, job), _responses.ingestion_job), self._perform
-        )
+        """Look at an ingestion job that `start_ingestion` returned.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_GetIngestionJob.html
+        """
+        result: IngestionJob = run(self._call("GetIngestionJob", job), self._perform)
         return result
 
+    @sealed
     def wait_for_ingestion(
         self,
         job: IngestionJob,
@@ -153,38 +411,41 @@ class Gateway(Facade):
         timeout_seconds: float = 3600.0,
         on_progress: Callable[[IngestionJob], Any] | None = None,
     ) -> IngestionJob:
-        """Look at an ingestion job until it is complete.
+        """Look at an ingestion job until it is complete; each look is a call, and an event, of its own.
+
+        Args:
+            job: What `start_ingestion` returned.
+            interval_seconds: Pause between two looks.
+            timeout_seconds: When to stop waiting; the job itself goes on.
+            on_progress: Called with each look's result.
 
         Raises:
-            IngestionFailedError: it ended otherwise.
+            IngestionFailedError: it ended otherwise; ``job`` has the reasons.
+            TransportError: it is still running after *timeout_seconds*.
+            GatewayError: as `converse` does.
         """
-        result: IngestionJob = run(
-            self._wait(
-                job,
-                {"interval_seconds": interval_seconds, "timeout_seconds": timeout_seconds, "on_progress": on_progress},
-            ),
-            self._perform,
-        )
+        result: IngestionJob = run(self._wait(job, interval_seconds, timeout_seconds, on_progress), self._perform)
         return result
 
-    def preflight(self, level: str | None = None) -> Any:
-        """Check what must be in place before the first call; the report says what is not, and how to mend it."""
-        return run(self._preflight(level, self._session), self._perform)
+    @sealed
+    def preflight(self, level: str | None = None) -> Report:
+        """Check what must be in place before the first call; it reads, changes nothing and invokes no model.
 
-    def converse_stream(
-        self, prompt: str | Sequence[Mapping[str, Any]], *, model: str | None = None, **options: Any
-    ) -> Stream:
-        """Chat with a model and read its answer as it is made; nothing is sent before the stream is entered."""
-        return Stream(lambda: self._converse_stream(prompt, model, options), self._perform)
+        Args:
+            level: ``minimal`` or ``standard``; None: what the principal is granted.
 
-    def invoke_model_stream(
-        self, body: Mapping[str, Any] | bytes | str, *, model: str | None = None, **options: Any
-    ) -> Stream:
-        """Call a model with the vendor's own body and read its answer as it is made."""
-        return Stream(lambda: self._invoke_stream(body, model, options), self._perform)
+        Returns:
+            The report: what is not in place, and how to mend it. ``raise_for_status()`` raises where something failed.
+
+        Raises:
+            ConfigError: *level* is neither.
+        """
+        session, regions = self._session, self._perform.regions()
+        report: Report = run(self._preflight(level, session, regions), self._perform)
+        return report
 
     def close(self) -> None:
-        """Close the connections; may be called again."""
+        """Close the connections; may be called again. Streams that are open end."""
         self._perform.close()
 
     def __enter__(self) -> Self:

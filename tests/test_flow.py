@@ -24,7 +24,7 @@ def context(**more):
 
 def test_a_call_that_succeeds_is_reported_once():
     events, ctx = context()
-    flow = call(SEND, ctx, lambda reply, _: reply["answer"])
+    flow = call("Converse", lambda: SEND, ctx, lambda reply, _: reply["answer"])
     assert next(flow).operation == "Converse"
     with pytest.raises(StopIteration) as stopped:
         flow.send({"answer": 42, "ResponseMetadata": {"RequestId": "r"}})
@@ -34,7 +34,7 @@ def test_a_call_that_succeeds_is_reported_once():
 
 def test_a_throttled_call_is_sent_again():
     events, ctx = context()
-    flow = call(SEND, ctx, lambda reply, _: reply)
+    flow = call("Converse", lambda: SEND, ctx, lambda reply, _: reply)
     next(flow)
     assert isinstance(flow.throw(AwsError("throttlingException", 429)), Sleep)
     assert isinstance(flow.send(None), Send)
@@ -49,7 +49,7 @@ def test_a_billed_call_without_an_answer_is_not_sent_again():
         pass
 
     events, ctx = context()
-    flow = call(SEND, ctx, lambda reply, _: reply)
+    flow = call("Converse", lambda: SEND, ctx, lambda reply, _: reply)
     next(flow)
     with pytest.raises(TransportError) as raised:
         flow.throw(ReadTimeoutError())
@@ -63,13 +63,13 @@ def test_a_rule_that_refuses_sends_nothing():
 
     events, ctx = context(rules=(refuse,))
     with pytest.raises(GovernanceError):
-        next(call(SEND, ctx, lambda reply, _: reply))
+        next(call("Converse", lambda: SEND, ctx, lambda reply, _: reply))
     assert [(one.outcome, one.attempts) for one in events] == [("denied", 0)]
 
 
 def test_a_flow_that_is_closed_reports_abandonment():
     events, ctx = context()
-    flow = call(SEND, ctx, lambda reply, _: reply)
+    flow = call("Converse", lambda: SEND, ctx, lambda reply, _: reply)
     next(flow)
     flow.close()
     assert [one.outcome for one in events] == ["abandoned"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.models import parse_model_id, profiles_for
@@ -15,20 +16,24 @@ from bedrock_gateway.errors import (
     AccessDeniedError,
     ConfigError,
     GatewayError,
+    GovernanceError,
     InferenceProfileRequiredError,
     InvalidRequestError,
+    MalformedResponseError,
+    MissingExtraError,
     ServiceError,
     TransportError,
+    UnsupportedByBotocoreError,
     error_class,
     normalise_code,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bedrock_gateway._commands import Send
 
-__all__ = ["cleaned", "from_frame", "outcome_sent", "service_error", "translate"]
+__all__ = ["cleaned", "from_frame", "never_sent", "outcome_sent", "service_error", "translate"]
 
 _CREDENTIALS = (
     "no AWS credentials that can be used ({}); set up a profile, a role or AWS_ACCESS_KEY_ID and "
@@ -71,35 +76,51 @@ _TRANSPORT: dict[str, tuple[bool | None, str]] = {
     "ClientError": (None, "no usable answer; it may have been billed"),
 }
 
+_WAITED = frozenset({"TimeoutError", "ReadTimeoutError", "SocketTimeoutError"})
+
 _DENIED = re.compile(r"is not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
 _NEEDS_PROFILE = re.compile(r"on-demand throughput isn.t supported", re.IGNORECASE)
+_PARAM_VALIDATION = "ParamValidation"
 
 
 class _Replaced(Exception):  # noqa: N818 - stands for a cause whose own message quotes the request
     """A cause whose message was dropped."""
 
 
-def cleaned(cause: BaseException) -> BaseException:
-    """Return *cause* without what can hold the prompt."""
+_QUOTING = frozenset({"ParamValidationError", "HTTPClientError", "UnicodeEncodeError", "UnicodeDecodeError"})
+
+
+def cleaned(cause: BaseException, quoted: Callable[[str], bool] = lambda _text: False) -> BaseException:
+    """Return *cause* without what can hold the prompt; *quoted* tells whether a text holds something of the request."""
     if os.environ.get("BEDROCKGW_DEBUG_TRACEBACKS") == "1":
         return cause
-    if type(cause).__name__ in {"ParamValidationError", "HTTPClientError"}:
+    if type(cause).__name__ in _QUOTING or quoted(str(cause)):
         return _Replaced(f"{type(cause).__module__}.{type(cause).__qualname__}")
     seen: set[int] = set()
     one: BaseException | None = cause
     while one is not None and id(one) not in seen:
         seen.add(id(one))
         one.__traceback__ = None
+        if hasattr(one, "request"):  # of botocore's HTTPClientError: the whole request
+            one.request = None
         following = one.__cause__ or one.__context__
         one.__cause__ = one.__context__ = None
         one = following
     return cause
 
 
+def never_sent(error: GatewayError) -> bool:
+    """Whether *error* arose before there was anything to send."""
+    unsent = (ConfigError, GovernanceError, UnsupportedByBotocoreError, MissingExtraError)
+    return isinstance(error, unsent) or (isinstance(error, ServiceError) and error.code == _PARAM_VALIDATION)
+
+
 def outcome_sent(cause: BaseException) -> bool | None:
     """Whether the request went out: what the driver could show, else what the exception's class says."""
-    shown = getattr(cause, "bedrockgw_unsent", False)
-    return False if shown else next((row[0] for name in _names(cause) if (row := _TRANSPORT.get(name))), None)
+    if hasattr(cause, "bedrockgw_sent"):
+        shown: bool | None = cause.bedrockgw_sent
+        return shown
+    return next((row[0] for name in _names(cause) if (row := _TRANSPORT.get(name))), None)
 
 
 def _names(cause: BaseException) -> list[str]:
@@ -110,18 +131,19 @@ def service_error(send: Send, parsed: Mapping[str, Any], attempts: int) -> Servi
     """Return the typed error of an error reply, as botocore parses it."""
     error, metadata = parsed.get("Error", {}), parsed.get("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode")
-    code = normalise_code(str(error.get("Code") or status or "Unknown"))
+    code = normalise_code(str(error.get("Code") or status or "Unknown")[:_CODE_LIMIT])
     text = str(error.get("Message") or parsed.get("message") or "").strip()
     made = _make(send, code, text, status, attempts)
     made.request_id = metadata.get("RequestId")
     made.retry_after_seconds = _retry_after(metadata.get("HTTPHeaders", {}))
-    made.original_status = parsed.get("originalStatusCode")
+    original = parsed.get("originalStatusCode")
+    made.original_status = original if isinstance(original, int) else None
     return made
 
 
 def from_frame(send: Send, code: str, text: str, request_id: str | None, attempts: int) -> ServiceError:
     """Return the typed error of an exception frame inside a stream."""
-    made = _make(send, normalise_code(code), text, None, attempts)
+    made = _make(send, normalise_code(code[:_CODE_LIMIT]), text, None, attempts)
     made.request_id = request_id
     return made
 
@@ -148,40 +170,83 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -
     return made
 
 
-_QUOTES_REQUEST = {"InvalidRequestError", "InferenceProfileRequiredError", "ModelFailedError"}
 _TEXT_LIMIT = 500
+_CODE_LIMIT = 200
+_WHOLE, _PIECE = 8, 12
+"""Characters: a value of the request of at least so many is a quotation, and so is a piece of one."""
 
 
-def _strings(value: Any, depth: int = 0) -> list[str]:
+def _strings(value: Any, depth: int = 0) -> Iterator[str]:
     if isinstance(value, str):
-        return [value]
-    if isinstance(value, (bytes, bytearray)):
-        return [bytes(value).decode(errors="replace")]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return [text for part in parts for text in _strings(part, depth + 1)] if depth < 20 else []  # noqa: PLR2004
+        yield value
+    elif isinstance(value, (bytes, bytearray)):
+        yield bytes(value).decode(errors="replace")
+    elif depth < 100:  # noqa: PLR2004 - arguments are not deeper
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+        for part in parts:
+            yield from _strings(part, depth + 1)
 
 
-def _safe(send: Send, text: str) -> str:
-    """AWS's message, without any longer string of the request that it quotes."""
-    for quoted in sorted((one for one in _strings(dict(send.params)) if len(one) > 7), key=len, reverse=True):  # noqa: PLR2004
-        if quoted in text and quoted not in {send.model_id, send.params.get("modelId")}:
-            text = text.replace(quoted, "…")
-    return text[:_TEXT_LIMIT]
+# What a request holds that is no content: AWS's messages name these, and are useless without them.
+_NAMES = frozenset(
+    {"modelId", "knowledgeBaseId", "dataSourceId", "ingestionJobId", "roleArn", "name", "contentType", "accept"}
+)
+
+
+def _content(send: Send) -> list[str]:
+    held = {name: value for name, value in send.params.items() if name not in _NAMES}
+    return [one for one in _strings(held) if len(one) >= _WHOLE and one not in _not_content(send)]
+
+
+def _not_content(send: Send) -> set[str]:
+    return {str(one) for one in (send.model_id, send.params.get("modelId"), send.knowledge_base) if one}
+
+
+def _quotes(send: Send, text: str) -> bool:
+    return _safe(send, text, limit=8 * _TEXT_LIMIT) != " ".join(text[: 8 * _TEXT_LIMIT].split())
+
+
+def _safe(send: Send, text: str, *, limit: int = _TEXT_LIMIT) -> str:
+    """AWS's message, without what it quotes of the request's content: whole values, or pieces of them."""
+    text = " ".join(text[:limit].split())
+    content = _content(send)
+    for value in sorted(content, key=len, reverse=True):
+        if len(value) <= len(text):
+            text = text.replace(value, "…")
+    for start in [found.start() for found in re.finditer(r"\S+", text)][::-1]:
+        piece = text[start : start + _PIECE]
+        if len(piece) == _PIECE and piece not in _OWN_WORDS and any(piece in value for value in content):
+            end = start + _PIECE
+            while end < len(text) and any(text[start : end + 1] in value for value in content):
+                end += 1
+            text = f"{text[:start]}…{text[end:]}"
+    return text
+
+
+_OWN_WORDS = "amazon.nova anthropic.claude arn:aws:bedrock: application/json "
 
 
 def _access_denied(send: Send, text: str) -> tuple[str, dict[str, Any]]:
     found = _DENIED.search(text)
     if not found:
         return "", {}
-    action, resource = found[1], found[2]
+    action, resource = found[1], (found[2] or "").rstrip(".,;") or None
     advice = f"; missing: {action} on {resource or '*'}"
-    advice += (
-        f"; grant it: bedrock-gateway policy generate {send.capability} --region {send.region}"
-        if send.capability
-        else ""
-    )
-    advice += f" --model {send.model_id}" if send.capability and send.model_id else ""
+    if send.capability:
+        advice += f"; grant it: {_grant(send)}"
     return advice, {"missing": action, "resource": resource}
+
+
+def _grant(send: Send) -> str:
+    """The command that prints the policy with what is missing."""
+    options = {
+        "--model": send.model_id,
+        "--kb": send.params.get("knowledgeBaseId"),
+        "--region": send.region,
+        "--account": send.account,
+    }
+    words = [f"{name} {value}" for name, value in options.items() if value]
+    return " ".join(["bedrock-gateway policy generate", str(send.capability), *words])
 
 
 def _needs_profile(send: Send) -> tuple[str, dict[str, Any]]:
@@ -221,7 +286,7 @@ def translate(cause: BaseException, send: Send, attempts: int) -> GatewayError:
     """Return the error of ours that *cause* is, with *cause*, cleaned, as its cause."""
     made = _translated(cause, send, attempts)
     if made is not cause:
-        made.__cause__ = cleaned(cause)
+        made.__cause__ = cleaned(cause, lambda text: _quotes(send, text))
     return made
 
 
@@ -238,11 +303,27 @@ def _translated(cause: BaseException, send: Send, attempts: int) -> GatewayError
         if name in _CONFIGURATION:
             return ConfigError(f"{send.operation}: {_CONFIGURATION[name].format(names[0])}")
     if "ParamValidationError" in names:
-        return _invalid(send, str(cause), attempts)
+        return _invalid(send, str(cause))
+    return _unknown(cause, send, attempts, names)
+
+
+def _unknown(cause: BaseException, send: Send, attempts: int, names: list[str]) -> GatewayError:
+    row = next((_TRANSPORT[name] for name in names if name in _TRANSPORT), None)
     sent = outcome_sent(cause)
-    sentence = next((_TRANSPORT[name][1] for name in names if name in _TRANSPORT), "it could not be sent or read")
-    if sent is False and next((row[0] for name in names if (row := _TRANSPORT.get(name))), None) is not False:
-        sentence = "an idle connection had been closed by the server; nothing was processed"
+    if getattr(cause, "bedrockgw_answered", False) and not _WAITED.intersection(names):
+        return MalformedResponseError(
+            f"{send.operation}: the answer was cut short or cannot be read ({names[0]})",
+            operation=send.operation,
+            maybe_billed=send.resend == "billed",
+        )
+    if row is None and sent is False:
+        return InvalidRequestError(
+            f"{send.operation}: the request cannot be made ({names[0]}); nothing was sent",
+            operation=send.operation,
+            code=_PARAM_VALIDATION,
+            attempts=attempts,
+        )
+    sentence = getattr(cause, "bedrockgw_what", None) or (row[1] if row else "it could not be sent or read")
     return TransportError(
         f"{send.operation}: {sentence} ({names[0]})", operation=send.operation, sent=sent, attempts=attempts
     )
@@ -251,12 +332,23 @@ def _translated(cause: BaseException, send: Send, attempts: int) -> GatewayError
 _MEMBER = re.compile(r"(?:parameter|in input): (?:\"(\w+)\"|([\w.\[\]]+))|parameter ([\w.\[\]]+)")
 
 
-def _invalid(send: Send, text: str, attempts: int) -> InvalidRequestError:
-    """Botocore's message quotes the value; only the names of the members are kept."""
+_UNKNOWN = re.compile(r"Unknown parameter in input: \"(\w+)\"")
+
+
+def _invalid(send: Send, text: str) -> GatewayError:
+    """Botocore's message quotes the value; only the names of the members are kept.
+
+    A member of the top level that botocore does not know is one of AWS's: `_requests` lets no other through.
+    """
+    unknown = _UNKNOWN.search(text)
+    if unknown:
+        return UnsupportedByBotocoreError(
+            member=f"{send.operation}.{unknown[1]}", installed=version("botocore"), known_in=None
+        )
     members = sorted({one for found in _MEMBER.finditer(text) for one in found.groups() if one})
     return InvalidRequestError(
         f"{send.operation}: the request is not valid: check {', '.join(members[:5]) or 'its members'}; nothing was sent",
         operation=send.operation,
-        code="ParamValidation",
-        attempts=attempts,
+        code=_PARAM_VALIDATION,
+        attempts=0,
     )

@@ -43,7 +43,8 @@ def _transport(error: TransportError, *, ambiguous: bool, opted_in: bool) -> boo
 
 
 def _interrupted(error: StreamInterruptedError, *, ambiguous: bool, opted_in: bool) -> bool:  # noqa: ARG001
-    return error.may_resend or (error.reason != "deadline" and error.partial is None and opted_in)
+    # What the caller has seen is never sent again behind their back.
+    return error.partial is None and error.reason != "deadline" and (error.may_resend or opted_in)
 
 
 # Error class, the narrower before the wider → whether to send again, where *ambiguous* says that a second bill is excluded or accepted.

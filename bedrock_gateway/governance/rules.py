@@ -1,15 +1,20 @@
-"""The rules of a configuration: what a principal may send, and what every call carries."""
+"""The rules of a configuration: what a principal may send, and what every call carries.
+
+They judge the parameters that go out, not only what the call says of itself: a rule of the application runs in between
+and may have changed them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.capabilities.models import parse_model_id
-from bedrock_gateway.errors import ConfigError, GovernanceError
+from bedrock_gateway.capabilities.models import ModelId, on_demand_in, parse_model_id, profiles_for
+from bedrock_gateway.errors import ConfigError, GatewayError, GovernanceError, InferenceProfileRequiredError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from bedrock_gateway._commands import Send
     from bedrock_gateway.config import GatewayConfig
@@ -17,81 +22,182 @@ if TYPE_CHECKING:
 __all__ = ["rules_of"]
 
 
-def rules_of(config: GatewayConfig, principal: str) -> tuple[Callable[[Send], Send], ...]:
-    """Return the rules for *principal*, in the order in which they run."""
-    declared = config.principals[principal]
-    capabilities, bases = frozenset(declared.capabilities), frozenset(declared.knowledge_bases)
-    administers = "kb-create" in capabilities or "kb-ingest" in capabilities
-    models = frozenset(_normal(one, config) for one in declared.models)
+def rules_of(
+    config: GatewayConfig, principal: str, own: Iterable[Callable[[Send], Send]] = ()
+) -> tuple[Callable[[Send], Send], ...]:
+    """Return the rules for *principal* in the order in which they run; *own* are the application's.
 
-    def declared_capabilities(send: Send) -> Send:
-        if send.capability not in capabilities:
+    What the application's rules return is judged again: a rule may narrow, never widen.
+    """
+    judges = _Judges(config, principal).all()
+    theirs = tuple(_held(rule) for rule in own)
+    return (*judges, *theirs, *(judges if theirs else ()), _guardrail(config))
+
+
+def _held(rule: Callable[[Send], Send]) -> Callable[[Send], Send]:
+    """A rule of the application that fails, or returns nothing, refuses: nothing may be sent past it."""
+    name = getattr(rule, "__name__", type(rule).__name__)
+
+    def run(send: Send) -> Send:
+        try:
+            result = rule(send)
+        except GatewayError:
+            raise
+        except Exception as error:
+            raise GovernanceError(f"the rule itself failed: {type(error).__name__}", rule=name) from error
+        if type(result) is not type(send):
+            raise GovernanceError(f"the rule returned {type(result).__name__}, not the Send it was given", rule=name)
+        return result
+
+    return run
+
+
+class _Judges:
+    """What the configuration declares for one principal, as rules."""
+
+    def __init__(self, config: GatewayConfig, principal: str) -> None:
+        declared = config.principals[principal]
+        self._config, self._principal = config, principal
+        self._capabilities, bases = frozenset(declared.capabilities), frozenset(declared.knowledge_bases)
+        administers = bool({"kb-create", "kb-ingest"} & self._capabilities)
+        # Whoever sets knowledge bases up, and names none, may set up each that is configured.
+        self._bases = frozenset(config.knowledge_bases) if administers and not bases else bases
+        self._models = frozenset(_normal(one, config) for one in declared.models)
+
+    def all(self) -> tuple[Callable[[Send], Send], ...]:
+        return self.declared_capabilities, self.declared_models, self.declared_knowledge_bases, self.declared_region
+
+    def declared_capabilities(self, send: Send) -> Send:
+        if send.capability not in self._capabilities:
             raise GovernanceError(
-                f"{send.operation} needs the capability {send.capability!r}; declare it in principals.{principal}.capabilities",
+                f"{send.operation} needs the capability {send.capability!r}; "
+                f"declare it in principals.{self._principal}.capabilities",
                 rule="declared-capabilities",
             )
         return send
 
-    def declared_models(send: Send) -> Send:
-        if send.model_id is not None and _normal(send.model_id, config) not in models:
+    def declared_models(self, send: Send) -> Send:
+        for model in _models_of(send):
+            if _normal(model, self._config) not in self._models:
+                raise GovernanceError(
+                    f"model {model!r} is not declared in principals.{self._principal}.models{_hint(model, self._config)}",
+                    rule="declared-models",
+                )
+            _refuse_bare(send, model, self._config)
+        return send
+
+    def declared_knowledge_bases(self, send: Send) -> Send:
+        name, rule = send.knowledge_base, "declared-knowledge-bases"
+        ids = tuple(_ids_of(send))
+        if name is None and not ids:
+            return send
+        if name not in self._bases:
             raise GovernanceError(
-                f"model {send.model_id!r} is not declared in principals.{principal}.models", rule="declared-models"
+                f"knowledge base {name!r} is not declared in principals.{self._principal}.knowledge_bases", rule=rule
+            )
+        known = self._config.knowledge_bases[name].id
+        for found in ids:
+            if known not in {None, found}:
+                raise GovernanceError(f"knowledge base {name!r} is declared as {known}, not {found}", rule=rule)
+        return send
+
+    def declared_region(self, send: Send) -> Send:
+        if send.region != self._config.region:
+            raise GovernanceError(
+                f"Region {send.region} is not the declared {self._config.region}", rule="declared-region"
             )
         return send
 
-    def declared_knowledge_bases(send: Send) -> Send:
-        name = send.knowledge_base
-        if (
-            name is not None
-            and name not in bases
-            and not (administers and name in config.knowledge_bases and not bases)
-        ):
-            raise GovernanceError(
-                f"knowledge base {name!r} is not declared in principals.{principal}.knowledge_bases",
-                rule="declared-knowledge-bases",
-            )
-        return send
 
-    def declared_region(send: Send) -> Send:
-        if send.region != config.region:
-            raise GovernanceError(f"Region {send.region} is not the declared {config.region}", rule="declared-region")
-        return send
+# Where a request names models and knowledge bases beside its own; what a model is told is not looked into.
+_CONFIGURATIONS = ("retrieveAndGenerateConfiguration", "retrievalConfiguration")
 
-    def declared_guardrail(send: Send) -> Send:
-        return _with_guardrail(send, config)
 
-    return declared_capabilities, declared_models, declared_knowledge_bases, declared_region, declared_guardrail
+def _models_of(send: Send) -> Iterator[str]:
+    """Every model that the request makes Bedrock call: its own, and those that rerank or embed for it."""
+    named = [send.model_id, send.params.get("modelId")]
+    named += [value for key, value in _configured(send) if key in {"modelArn", "modelId"}]
+    yield from dict.fromkeys(str(one) for one in named if one is not None)
+
+
+def _ids_of(send: Send) -> Iterator[str]:
+    named = [send.params.get("knowledgeBaseId")]
+    named += [value for key, value in _configured(send) if key == "knowledgeBaseId"]
+    yield from dict.fromkeys(str(one) for one in named if one is not None)
+
+
+def _configured(send: Send) -> Iterator[tuple[str, Any]]:
+    stack: list[Any] = [send.params.get(name) for name in _CONFIGURATIONS]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Mapping):
+            yield from one.items()
+            stack.extend(one.values())
+        elif isinstance(one, (list, tuple)):
+            stack.extend(one)
+
+
+def _parsed(model: str) -> ModelId:
+    try:
+        return parse_model_id(model)
+    except ConfigError as error:
+        raise GovernanceError(error.message, rule="model-id") from None
 
 
 def _normal(model: str, config: GatewayConfig) -> str:
     """One text for one model: an ARN of this Region and account is the id it holds; any other ARN is only itself."""
-    try:
-        found = parse_model_id(model)
-    except ConfigError as error:
-        raise GovernanceError(error.message, rule="model-id") from None
+    found = _parsed(model)
     if found.resource_type is None or found.kind not in {"on-demand", "profile"}:
         return model
     ours = found.region == config.region and found.account in {None, config.account}
     return found.name if ours and found.partition == config.partition else model
 
 
-_MEMBERS = ("guardrailConfig", "guardrailIdentifier", "guardrailVersion", "guardrailConfiguration")
+def _profiles(model: str, config: GatewayConfig) -> tuple[str, ...]:
+    """Profiles that must be used instead of *model*, as it cannot be called by its own id in this Region."""
+    found = _parsed(model)
+    if found.kind != "on-demand" or on_demand_in(found.name, config.region) is not False:
+        return ()
+    return profiles_for(found.name, config.region)
 
 
-def _nested(send: Send) -> dict[str, Any]:
-    outer = send.params["retrieveAndGenerateConfiguration"]
-    return dict(outer["knowledgeBaseConfiguration"].get("generationConfiguration", {}))
+def _hint(model: str, config: GatewayConfig) -> str:
+    profiles = _profiles(model, config)
+    return f"; in {config.region} it is called through a profile: declare {profiles[0]}" if profiles else ""
 
 
-def _with_guardrail(send: Send, config: GatewayConfig) -> Send:
+def _refuse_bare(send: Send, model: str, config: GatewayConfig) -> None:
+    profiles = _profiles(model, config)
+    if profiles:
+        error = InferenceProfileRequiredError(
+            f"{send.operation} on {model}: in {config.region} this model is called through an inference profile; "
+            f"use {profiles[0]}; nothing was sent",
+            operation=send.operation,
+            code="InferenceProfileRequired",
+            attempts=0,
+        )
+        error.suggested_model_id = profiles[0]
+        raise error
+
+
+def _guardrail(config: GatewayConfig) -> Callable[[Send], Send]:
     guardrail = config.guardrail
-    given = [name for name in _MEMBERS if name in send.params]
-    if guardrail is None:
-        return send
-    if given:
-        raise GovernanceError(f"{given[0]} comes from the configuration alone", rule="declared-guardrail")
-    attach = _ATTACH.get(send.operation)
-    return send if attach is None else replace(send, params=attach(send, guardrail.id, guardrail.version))
+
+    def declared_guardrail(send: Send) -> Send:
+        given = next((name for name in _MEMBERS if name in send.params), None)
+        if given or any(key == "guardrailConfiguration" for key, _ in _configured(send)):
+            raise GovernanceError(
+                f"{given or 'guardrailConfiguration'} comes from the configuration alone", rule="declared-guardrail"
+            )
+        attach = _ATTACH.get(send.operation)
+        if guardrail is None or attach is None:
+            return send
+        return replace(send, params=attach(send, guardrail.id, guardrail.version))
+
+    return declared_guardrail
+
+
+_MEMBERS = ("guardrailConfig", "guardrailIdentifier", "guardrailVersion", "guardrailConfiguration")
 
 
 def _converse(send: Send, identifier: str, version: str) -> dict[str, Any]:
@@ -104,11 +210,10 @@ def _invoke(send: Send, identifier: str, version: str) -> dict[str, Any]:
 
 def _generate(send: Send, identifier: str, version: str) -> dict[str, Any]:
     outer = send.params["retrieveAndGenerateConfiguration"]
+    inner = outer["knowledgeBaseConfiguration"]
     guardrail = {"guardrailId": identifier, "guardrailVersion": version}
-    base = {
-        **outer["knowledgeBaseConfiguration"],
-        "generationConfiguration": {**_nested(send), "guardrailConfiguration": guardrail},
-    }
+    generation = {**inner.get("generationConfiguration", {}), "guardrailConfiguration": guardrail}
+    base = {**inner, "generationConfiguration": generation}
     return {**send.params, "retrieveAndGenerateConfiguration": {**outer, "knowledgeBaseConfiguration": base}}
 
 

@@ -1,0 +1,117 @@
+"""The sync client's HTTP session, wrapped: unary answers are read under the watchdog, and what a failure was is shown.
+
+It stands where botocore keeps its own, in ``client._endpoint.http_session``: the one private attribute on the send path.
+Where that is missing, calls still work, with botocore's own read timeout alone, and a lost connection is ambiguous.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway._drive_clients import CURRENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bedrock_gateway._drive_watchdog import Watchdog
+
+__all__ = ["HttpSession", "wrap"]
+
+# Functions of urllib3 in which no byte of the request has been written yet: DNS, connect, proxy, TLS handshake.
+_CONNECTING = frozenset({"_new_conn", "_validate_conn", "_prepare_proxy", "_connect_tls_proxy"})
+# Function of http.client that waits for the first line of the answer.
+_WAITING = "_read_status"
+
+
+def wrap(client: Any, watchdog: Watchdog) -> None:
+    """Put an `HttpSession` over the one that *client* has."""
+    endpoint: Any = getattr(client, "_endpoint", None)
+    inner = getattr(endpoint, "http_session", None)
+    if hasattr(inner, "send"):
+        endpoint.http_session = HttpSession(inner, watchdog)
+
+
+class HttpSession:
+    """What botocore's endpoint sends through."""
+
+    def __init__(self, inner: Any, watchdog: Watchdog) -> None:
+        self._inner = inner
+        self._watchdog = watchdog
+        self._pools: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def send(self, request: Any) -> Any:
+        """Send *request*; its answer is watched from its head on."""
+        state = CURRENT.get()
+        if state is None:
+            return self._inner.send(request)
+        state.sending = True
+        unary, request.stream_output = not request.stream_output, True
+        pool = self._pool(request.url)
+        before = getattr(pool, "num_connections", None)
+        try:
+            response = self._inner.send(request)
+        except Exception as error:
+            self._show(error, reused=before is not None and pool.num_connections == before)
+            raise
+        state.head = True
+        state.watch = self._watchdog.watch(response.raw, state.until)
+        if unary:
+            _read(response)
+        return response
+
+    def _pool(self, url: str) -> Any:
+        """The connection pool for *url*; None where this botocore keeps it elsewhere."""
+        host = "/".join(url.split("/", 3)[:3])
+        if host not in self._pools:
+            self._pools[host] = None
+            with contextlib.suppress(Exception):
+                proxy = self._inner._proxy_config.proxy_url_for(url)  # noqa: SLF001
+                manager = self._inner._get_connection_manager(url, proxy)  # noqa: SLF001
+                self._pools[host] = manager.connection_from_url(url)
+        return self._pools[host]
+
+    @staticmethod
+    def _show(error: Exception, *, reused: bool) -> None:
+        """Mark *error* where it is certain that nothing was processed."""
+        places, kinds = set(), set()
+        for one in _chain(error):
+            kinds.add(type(one).__name__)
+            places |= _functions(one)
+        if places & _CONNECTING:
+            error.bedrockgw_sent = False  # type: ignore[attr-defined]
+        elif reused and (
+            kinds & {"RemoteDisconnected", "BrokenPipeError"}
+            or ("ConnectionResetError" in kinds and _WAITING in places)
+        ):
+            error.bedrockgw_sent = False  # type: ignore[attr-defined]
+            error.bedrockgw_what = "an idle connection had been closed by the server; nothing was processed"  # type: ignore[attr-defined]
+
+
+def _read(response: Any) -> None:
+    """Read a whole answer, and refuse one that is shorter than it says: botocore would take it."""
+    body = response.content
+    length = str(response.headers.get("content-length", ""))
+    if length.isdigit() and int(length) > len(body):
+        raise ConnectionResetError(f"{len(body)} of {length} bytes came")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        yield one
+        inner = [found for found in one.args if isinstance(found, BaseException)]
+        one = one.__cause__ or one.__context__ or (inner[-1] if inner else None)
+
+
+def _functions(error: BaseException) -> set[str]:
+    found, trace = set(), error.__traceback__
+    while trace is not None:
+        found.add(trace.tb_frame.f_code.co_name)
+        trace = trace.tb_next
+    return found

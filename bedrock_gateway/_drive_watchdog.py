@@ -1,0 +1,79 @@
+"""The total deadline of blocking reads: one thread a gateway that shuts a socket down when its time has come.
+
+A read that waits for bytes ends with its own timeout; a trickle of bytes never does. Shutting the socket down from
+another thread ends it at once, where ``close()`` would wait for the reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import Any
+
+__all__ = ["Watch", "Watchdog"]
+
+_IDLE_SECONDS = 10.0
+
+
+class Watch:
+    """One watched response. Once it has fired, nothing that was read counts: a clean end may be the shutdown's."""
+
+    __slots__ = ("fired", "response", "until")
+
+    def __init__(self, response: Any, until: float) -> None:
+        self.response = response
+        self.until = until
+        self.fired = False
+
+
+def shut_down(response: Any) -> None:
+    """End a read of *response* in another thread; never raises, never waits."""
+    with contextlib.suppress(Exception):
+        response.shutdown()
+
+
+class Watchdog:
+    """Watches responses; its thread starts with the first and ends when there has been none for a while."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watched: set[Watch] = set()
+        self._wakes = float("inf")
+        self._thread: threading.Thread | None = None
+
+    def watch(self, response: Any, until: float) -> Watch:
+        """Shut *response* down at *until*, on the monotonic clock."""
+        made = Watch(response, until)
+        with self._changed:
+            self._watched.add(made)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="bedrock-gateway-deadlines", daemon=True)
+                self._thread.start()
+            elif until < self._wakes:
+                self._changed.notify()
+        return made
+
+    def release(self, watch: Watch | None) -> None:
+        """Watch it no longer."""
+        if watch is not None:
+            with self._changed:
+                self._watched.discard(watch)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                due = [one for one in self._watched if one.until <= now]
+                self._watched.difference_update(due)
+                if not due:
+                    self._wakes = min((one.until for one in self._watched), default=now + _IDLE_SECONDS)
+                    woken = self._changed.wait(self._wakes - now)
+                    if not woken and not self._watched:
+                        self._thread = None
+                        return
+                    continue
+                for one in due:
+                    one.fired = True
+            for one in due:
+                shut_down(one.response)

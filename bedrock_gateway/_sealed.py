@@ -1,0 +1,58 @@
+"""What leaves a public method holds no prompt: the frames of our errors are emptied, their locals can be logged.
+
+Error reporters write the local variables of every frame. Ours hold the arguments of the call, so they are cleared on the
+way out; ``BEDROCKGW_DEBUG_TRACEBACKS=1`` keeps them. The frames of the caller are the caller's.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import traceback
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from bedrock_gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["sealed", "sealed_async"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _emptied(error: GatewayError) -> GatewayError:
+    if os.environ.get("BEDROCKGW_DEBUG_TRACEBACKS") != "1":
+        traceback.clear_frames(error.__traceback__)
+    return error
+
+
+def sealed(method: Callable[P, T]) -> Callable[P, T]:
+    """Empty the frames of our errors that leave *method*."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except GatewayError as error:
+            caught = _emptied(error)
+        del args, kwargs  # this frame is one of those that are shown
+        raise caught
+
+    return call
+
+
+def sealed_async(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Empty the frames of our errors that leave *method*."""
+
+    @functools.wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except GatewayError as error:
+            caught = _emptied(error)
+        del args, kwargs
+        raise caught
+
+    return call
