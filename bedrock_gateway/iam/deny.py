@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.capabilities.table import Operation
+    from bedrock_gateway.iam.arns import Conditions
 
 __all__ = ["BLOCKS", "TIERS", "Block", "denied", "deny_statements", "parse_blocks"]
 
@@ -145,7 +146,8 @@ def _tiers(_: Scope, capabilities: Sequence[str], values: Sequence[str]) -> Iter
             near = difflib.get_close_matches(one, TIERS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(TIERS)}"
             raise ConfigError(f"tiers: unknown tier {one[:80]!r}; {hint}")
-    operator = "StringNotEqualsIfExists" if "default" in values else "StringNotEquals"
+    # A negated operator holds for an absent key, with IfExists too: only Null lets such a call pass.
+    given: Conditions = (("Null", (("bedrock:ServiceTier", ("false",)),)),) if "default" in values else ()
     if "default" not in values:
         for name, operation in _answering(capabilities):
             if operation.name not in _GUARDABLE:
@@ -154,7 +156,7 @@ def _tiers(_: Scope, capabilities: Sequence[str], values: Sequence[str]) -> Iter
                     " and names no tier",
                     key_path="deny",
                 )
-    other = ((operator, (("bedrock:ServiceTier", tuple(values)),)),)
+    other = (("StringNotEquals", (("bedrock:ServiceTier", tuple(values)),)), *given)
     yield Statement("Deny", "DenyOtherTiers", _INVOKE, resources=("*",), conditions=other)
 
 
