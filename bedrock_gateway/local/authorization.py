@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.iam.evaluate import AccessRequest, Decision, enforce
+from bedrock_gateway.local.demands.facts import AccountFacts
 from bedrock_gateway.local.demands.rows import (
     ApiRequest,
     Context,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.local.principals import Directory, Principal
 
 __all__ = [
+    "AccountFacts",
     "AccountLookup",
     "ApiRequest",
     "Demand",
@@ -111,14 +113,19 @@ class AccountLookup:
         """Return the ARN of a KMS key."""
         return self.directory.key_arn(identifier, region)
 
+    @property
+    def facts(self) -> AccountFacts:
+        """Return what somebody said exists."""
+        return self.state.of(AccountFacts)
+
 
 @cache
 def _rows() -> Rows:
-    from bedrock_gateway.local.demands import iam, inference, knowledge, s3, services
+    from bedrock_gateway.local.demands import control, iam, inference, knowledge, s3, services
 
     return {
         **inference.RUNTIME,
-        **inference.CONTROL,
+        **control.CONTROL,
         **knowledge.AGENT,
         **knowledge.AGENT_RUNTIME,
         **s3.S3,

@@ -58,6 +58,30 @@ _PROVIDERS = {
     "arn:{P}:iam::{A}:saml-provider/{Name}": "CreateSAMLProvider",
     "{PolicySourceArn}": "SimulatePrincipalPolicy GetContextKeysForPrincipalPolicy",
 }
+_BOUNDED = frozenset(
+    [
+        "AttachRolePolicy",
+        "CreateRole",
+        "DeleteRole",
+        "DeleteRolePermissionsBoundary",
+        "DeleteRolePolicy",
+        "DetachRolePolicy",
+        "GetRole",
+        "PutRolePermissionsBoundary",
+        "PutRolePolicy",
+        "UpdateAssumeRolePolicy",
+        "UpdateRole",
+        "UpdateRoleDescription",
+        "AttachUserPolicy",
+        "CreateUser",
+        "DeleteUserPermissionsBoundary",
+        "DeleteUserPolicy",
+        "DetachUserPolicy",
+        "PutUserPermissionsBoundary",
+        "PutUserPolicy",
+    ]
+)
+"""Operations to whose context AWS adds the boundary that the role or user has."""
 _NAMED_BY = {"role": "RoleName", "user": "UserName", "group": "GroupName", "instance-profile": "InstanceProfileName"}
 _CALLER_BY_DEFAULT = {"user"}
 
@@ -95,7 +119,8 @@ def _about(kind: str) -> Callable[[ApiRequest], Context]:
     def context(request: ApiRequest) -> Context:
         known = _entity(request, kind) if kind in _NAMED_BY else None
         tags: Mapping[str, str] = known.tags if known else {}
-        boundary = request.params.get("PermissionsBoundary") or (known.boundary if known else None)
+        bounded = request.operation in _BOUNDED
+        boundary = request.params.get("PermissionsBoundary") or (known.boundary if known and bounded else None)
         policy = request.params.get("PolicyArn")
         return {
             **tag_context(request.params.get("Tags")),

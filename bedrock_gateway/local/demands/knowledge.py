@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.local.demands.inference import BEDROCK, forwarded, guardrail_arn, invoke, tagged
+from bedrock_gateway.local.demands import guardrails
 from bedrock_gateway.local.demands.rows import (
+    BEDROCK,
     SAR,
     ApiRequest,
     Context,
     Demand,
     Row,
     Rows,
+    forwarded,
     pass_role,
     same_named,
     tag_context,
+    tagged,
 )
+from bedrock_gateway.local.demands.targets import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +35,13 @@ _AGENT = "bedrock-agent"
 _ASK = "bedrock-agent-runtime"
 _PERMISSIONS = "Bedrock User Guide, kb-permissions"
 _RERANK = "Bedrock User Guide, rerank-prereq"
-_DIRECT = "Bedrock User Guide, kb-direct-ingestion-prereq"
+_DIRECT = "Bedrock User Guide, kb-direct-ingestion-prereq; Service Authorization Reference, table of operations"
+_QUERIES = "Bedrock User Guide, knowledge-base-generate-query; Service Authorization Reference, table of operations"
+_MANAGED = "Bedrock User Guide, encryption-kb"
+_MANAGED_KEY = (
+    "knowledgeBaseConfiguration.managedKnowledgeBaseConfiguration.serverSideEncryptionConfiguration.kmsKeyArn"
+)
+_THIRD_PARTY = ("pineconeConfiguration", "redisEnterpriseCloudConfiguration", "mongoDbAtlasConfiguration")
 _KB = "retrieveAndGenerateConfiguration.knowledgeBaseConfiguration"
 _EXTERNAL = "retrieveAndGenerateConfiguration.externalSourcesConfiguration"
 _RERANKING = (
@@ -62,26 +72,65 @@ def _passed_anew(request: ApiRequest) -> Iterator[Demand]:
         yield from pass_role("roleArn", BEDROCK, source=_PERMISSIONS, confidence="M").demands(request)
 
 
+def _associated(secret: object) -> Iterator[Demand]:
+    """A store outside AWS is a right of its own, which a policy can bind to the secret that opens it."""
+    if secret:
+        context = {"bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn": str(secret)}
+        yield Demand("bedrock:AssociateThirdPartyKnowledgeBase", "*", context, SAR)
+
+
+def _store_named(request: ApiRequest) -> Iterator[Demand]:
+    for store in _THIRD_PARTY:
+        yield from _associated(request.param(f"storageConfiguration.{store}.credentialsSecretArn"))
+
+
+def _store_of_base(request: ApiRequest) -> Iterator[Demand]:
+    """Filling a knowledge base writes to its store."""
+    identifier = str(request.params.get("knowledgeBaseId", "")).rpartition("/")[2]
+    yield from _associated(request.facts.store_secrets.get(identifier))
+
+
+def _managed_key(request: ApiRequest) -> Iterator[Demand]:
+    """The key of a managed knowledge base is opened with the rights of whoever makes it; another page says, of its role."""
+    key = request.param(_MANAGED_KEY)
+    if key:
+        context = {**forwarded({}), "kms:ViaService": f"bedrock.{request.region}.amazonaws.com"}
+        for action in ("CreateGrant", "GenerateDataKey", "Decrypt"):
+            yield Demand(f"kms:{action}", str(key), context, _MANAGED, "M")
+
+
 AGENT: Rows = {
     (_AGENT, "CreateKnowledgeBase"): (
         Row("bedrock:CreateKnowledgeBase", context=_tags),
         pass_role("roleArn", BEDROCK, source="Bedrock User Guide, kb-managed-prereqs"),
         Row("bedrock:TagResource", "arn:{P}:bedrock:{R}:{A}:knowledge-base/*", when="tags", context=_tags),
+        _store_named,
+        _managed_key,
     ),
-    (_AGENT, "UpdateKnowledgeBase"): (Row("bedrock:UpdateKnowledgeBase", _base), _passed_anew),
+    (_AGENT, "UpdateKnowledgeBase"): (Row("bedrock:UpdateKnowledgeBase", _base), _passed_anew, _store_named),
+    (_AGENT, "StartIngestionJob"): (Row("bedrock:StartIngestionJob", _base), _store_of_base),
     **same_named(_AGENT, "*", "ListKnowledgeBases", prefix="bedrock"),
     **same_named(
         _AGENT,
         _base,
         "GetKnowledgeBase DeleteKnowledgeBase CreateDataSource GetDataSource UpdateDataSource DeleteDataSource "
-        "ListDataSources StartIngestionJob GetIngestionJob ListIngestionJobs StopIngestionJob "
+        "ListDataSources GetIngestionJob ListIngestionJobs StopIngestionJob "
         "GetKnowledgeBaseDocuments ListKnowledgeBaseDocuments",
         prefix="bedrock",
     ),
     **{
-        (_AGENT, name): (Row(f"bedrock:{name}", _base), Row("bedrock:StartIngestionJob", _base, _DIRECT, "M"))
+        (_AGENT, name): (
+            Row(f"bedrock:{name}", _base),
+            Row("bedrock:StartIngestionJob", _base, _DIRECT),
+            _store_of_base,
+        )
         for name in ("IngestKnowledgeBaseDocuments", "DeleteKnowledgeBaseDocuments")
     },
+    **same_named(_AGENT, "{resourceArn}", "GetResourcePolicy PutResourcePolicy", prefix="bedrock"),
+    (_AGENT, "DeleteResourcePolicy"): (
+        Row("bedrock:DeleteResourcePolicy", "{resourceArn}"),
+        Row("bedrock:PutResourcePolicy", "{resourceArn}"),
+    ),
     **tagged(_AGENT, "{resourceArn}"),
 }
 
@@ -91,25 +140,46 @@ def _reranked(request: ApiRequest, model: object) -> Iterator[Demand]:
     yield from invoke(request, str(model), "bedrock:InvokeModel", forwarded({}))
 
 
+def _reranking(request: ApiRequest) -> Iterator[Demand]:
+    """Rerank called by itself: the model is called with the caller's rights."""
+    yield Demand("bedrock:Rerank", "*", {}, SAR)
+    model = request.param("rerankingConfiguration.bedrockRerankingConfiguration.modelConfiguration.modelArn")
+    yield from invoke(request, str(model), "bedrock:InvokeModel", forwarded({}))
+
+
+def _queried(request: ApiRequest) -> Iterator[Demand]:
+    yield Demand("bedrock:GenerateQuery", "*", {}, _QUERIES)
+    yield Demand("sqlworkbench:GetSqlRecommendations", "*", forwarded({}), _QUERIES, "M")
+    base = request.param(
+        "transformationConfiguration.textToSqlConfiguration.knowledgeBaseConfiguration.knowledgeBaseArn"
+    )
+    yield Demand("bedrock:GetKnowledgeBase", _base_arn(request, base), {}, _QUERIES)
+
+
 def _guarded(request: ApiRequest, configuration: str) -> Iterator[Demand]:
     identifier = request.param(f"{configuration}.generationConfiguration.guardrailConfiguration.guardrailId")
     if identifier:
-        yield Demand("bedrock:ApplyGuardrail", guardrail_arn(request, str(identifier)), forwarded({}), _PERMISSIONS)
+        yield from guardrails.applied(request, str(identifier), forwarded({}), _PERMISSIONS)
 
 
-def _from_base(request: ApiRequest, action: str, confidence: str) -> Iterator[Demand]:
+def _generated(request: ApiRequest, model: str, actions: tuple[str, ...], confidence: str) -> Iterator[Demand]:
+    for action in actions:
+        yield from invoke(request, model, action, forwarded({}), confidence)
+
+
+def _from_base(request: ApiRequest, actions: tuple[str, ...], confidence: str) -> Iterator[Demand]:
     """Bedrock retrieves and generates with the caller's identity, and names no guardrail when it invokes the model."""
     base = request.param(f"{_KB}.knowledgeBaseId")
     yield Demand("bedrock:Retrieve", _base_arn(request, base), forwarded({}), _PERMISSIONS)
-    yield from invoke(request, str(request.param(f"{_KB}.modelArn")), action, forwarded({}), confidence)
+    yield from _generated(request, str(request.param(f"{_KB}.modelArn")), actions, confidence)
     reranker = request.param(f"{_KB}.retrievalConfiguration.{_RERANKING}")
     if reranker:
         yield from _reranked(request, reranker)
     yield from _guarded(request, _KB)
 
 
-def _from_sources(request: ApiRequest, action: str, confidence: str) -> Iterator[Demand]:
-    yield from invoke(request, str(request.param(f"{_EXTERNAL}.modelArn")), action, forwarded({}), confidence)
+def _from_sources(request: ApiRequest, actions: tuple[str, ...], confidence: str) -> Iterator[Demand]:
+    yield from _generated(request, str(request.param(f"{_EXTERNAL}.modelArn")), actions, confidence)
     sources: list[Any] = request.param(f"{_EXTERNAL}.sources") or []
     for source in sources:
         uri = str(source.get("s3Location", {}).get("uri", ""))
@@ -119,11 +189,11 @@ def _from_sources(request: ApiRequest, action: str, confidence: str) -> Iterator
     yield from _guarded(request, _EXTERNAL)
 
 
-def _answered(action: str, confidence: str) -> Any:
+def _answered(confidence: str, *actions: str) -> Any:
     def demanded(request: ApiRequest) -> Iterator[Demand]:
         yield Demand("bedrock:RetrieveAndGenerate", "*", {}, SAR)
         legs = _from_base if request.param(_KB) else _from_sources
-        yield from legs(request, action, confidence)
+        yield from legs(request, actions, confidence)
 
     return demanded
 
@@ -131,8 +201,13 @@ def _answered(action: str, confidence: str) -> Any:
 AGENT_RUNTIME: Rows = {
     # Reranking inside Retrieve is done with the rights of the knowledge base's own role.
     (_ASK, "Retrieve"): (Row("bedrock:Retrieve", _base),),
-    (_ASK, "RetrieveAndGenerate"): (_answered("bedrock:InvokeModel", "H"),),
-    # Which action the generating leg of the stream asks for is not documented.
-    (_ASK, "RetrieveAndGenerateStream"): (_answered("bedrock:InvokeModelWithResponseStream", "L"),),
+    (_ASK, "RetrieveAndGenerate"): (_answered("H", "bedrock:InvokeModel"),),
+    # Which action the generating leg of the stream asks for is not documented: a policy must hold for either.
+    (_ASK, "RetrieveAndGenerateStream"): (
+        _answered("L", "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"),
+    ),
+    (_ASK, "Rerank"): (_reranking,),
+    (_ASK, "GenerateQuery"): (_queried,),
+    (_ASK, "GetDocumentContent"): (Row("bedrock:GetDocumentContent"), Row("bedrock:Retrieve", _base)),
     **tagged(_ASK, "{resourceArn}"),
 }

@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bedrock_gateway.local.demands.facts import AccountFacts
+
 __all__ = [
+    "BEDROCK",
+    "SAR",
     "ApiRequest",
     "Context",
     "Demand",
@@ -20,14 +24,17 @@ __all__ = [
     "Row",
     "Rows",
     "WrappedModel",
+    "forwarded",
     "pass_role",
     "rows_of",
     "same_named",
     "tag_context",
+    "tagged",
 ]
 
 Context = Mapping[str, str | Sequence[str]]
 SAR = "Service Authorization Reference"
+BEDROCK = "bedrock.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,11 @@ class Lookup(Protocol):
 
     def key_arn(self, identifier: str, region: str) -> str | None:
         """Return the ARN of the KMS key that an alias stands for, or None."""
+        ...
+
+    @property
+    def facts(self) -> AccountFacts:
+        """What else exists, and is not served."""
         ...
 
 
@@ -101,6 +113,11 @@ class ApiRequest:
         region = self.region if region is None else region
         account = self.account if account is None else account
         return f"arn:{self.partition}:{service}:{region}:{account}:{resource}"
+
+    @property
+    def facts(self) -> AccountFacts:
+        """What exists in the account and is not served."""
+        return self.lookup.facts if self.lookup else AccountFacts()
 
     def param(self, path: str) -> Any:
         """Return the value at a dotted *path* of the parameters; None where it is absent."""
@@ -207,3 +224,29 @@ def pass_role(path: str, to_service: str, *, source: str, confidence: str = "H")
         when=path,
         context=lambda _: {"iam:PassedToService": to_service},
     )
+
+
+def forwarded(context: Context) -> Context:
+    """Return *context* for a call that Bedrock makes with the caller's identity (a forward access session)."""
+    return {
+        **context,
+        "aws:ViaAWSService": "true",
+        "aws:CalledVia": [BEDROCK],
+        "aws:CalledViaFirst": BEDROCK,
+        "aws:CalledViaLast": BEDROCK,
+    }
+
+
+def tagged(service: str, resource: str = "{resourceARN}", *, tags: str = "tags") -> Rows:
+    """Return the rows of the three tag operations of a Bedrock service."""
+    return {
+        **same_named(service, resource, "UntagResource", prefix="bedrock", context=_tag_keys),
+        **same_named(service, resource, "ListTagsForResource", prefix="bedrock"),
+        **same_named(
+            service, resource, "TagResource", prefix="bedrock", context=lambda one: tag_context(one.params.get(tags))
+        ),
+    }
+
+
+def _tag_keys(request: ApiRequest) -> Context:
+    return {"aws:TagKeys": list(request.params.get("tagKeys") or ())}
