@@ -161,7 +161,12 @@ def forward(request: Request, signing_name: str, region: str, account: str) -> R
 
 def _response(status: int, headers: Mapping[str, Any], body: str | bytes, *, method: str) -> Response:
     data = body.encode() if isinstance(body, str) else bytes(body or b"")
-    kept = {str(name).lower(): str(value) for name, value in headers.items() if str(name).lower() != "status"}
+    # Headers travel as Latin-1; what S3 stored as UTF-8 goes back byte by byte.
+    kept = {
+        str(name).lower(): str(value).encode().decode("latin-1")
+        for name, value in headers.items()
+        if str(name).lower() != "status"
+    }
     if method != "HEAD":
         kept["content-length"] = str(len(data))
     return Response(int(status), kept, one_chunk(data) if method != "HEAD" else ())

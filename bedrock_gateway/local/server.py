@@ -1,4 +1,4 @@
-"""Serve the local Bedrock over HTTP/1.1: threads, keep-alive, and streams that leave frame by frame."""
+"""Serve the local Bedrock over HTTP/1.1 and, to clients that begin so, HTTP/2: streams leave frame by frame."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Fault
+from bedrock_gateway.local.http2.connection import Connection
+from bedrock_gateway.local.http2.frames import PREFACE
 from bedrock_gateway.local.wire.errors import error_response, protocol_of
-from bedrock_gateway.local.wire.message import Request, Response
+from bedrock_gateway.local.wire.message import Request, Response, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from bedrock_gateway.local.app import App
 
@@ -80,15 +82,6 @@ def _checked(size: int) -> int:
     return size
 
 
-def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return headers by lower-case name; one that came twice has both values, as a signature covers them."""
-    joined: dict[str, str] = {}
-    for name, value in headers:
-        key = name.lower()
-        joined[key] = f"{joined[key]},{value}" if key in joined else value
-    return joined
-
-
 def _hex(line: bytes) -> int:
     try:
         return int(line.partition(b";")[0].strip(), 16)
@@ -120,10 +113,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection, self.request_version = True, self.protocol_version
             self.send_error(414, "The request line is too long")
             return
+        if PREFACE.startswith(self.raw_requestline) and self.raw_requestline:
+            self._serve_http2(PREFACE[len(self.raw_requestline) :])
+            return
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
             return
-        headers = _joined(self.headers.items())
+        headers = joined(self.headers.items())
         path, _, query = self.path.partition("?")
         head = Request(self.command, path, query, headers, b"")
         try:
@@ -139,6 +135,11 @@ class _Handler(BaseHTTPRequestHandler):
         going_on = super().handle_expect_100()
         self.wfile.flush()
         return going_on
+
+    def _serve_http2(self, rest: bytes) -> None:
+        self.close_connection = True
+        if self.rfile.read(len(rest)) == rest:
+            Connection(self.rfile, self.wfile, self._answer, largest_body=_LARGEST_BODY).serve()
 
     def _body(self, headers: Mapping[str, str]) -> bytes:
         coding, length = headers.get("transfer-encoding"), headers.get("content-length", "0")

@@ -97,7 +97,8 @@ def _from_query(request: Request) -> Claim:
 def _claim(parts: dict[str, str], timestamp: str, token: str | None, seconds: int | None) -> Claim:
     credential = _CREDENTIAL.fullmatch(parts.get("Credential", ""))
     names = tuple(parts.get("SignedHeaders", "").split(";"))
-    if credential is None or not parts.get("Signature") or "host" not in names or _parse_time(timestamp) is None:
+    named = "host" in names or ":authority" in names
+    if credential is None or not parts.get("Signature") or not named or _parse_time(timestamp) is None:
         raise SignatureFault(
             "incomplete",
             "Authorization header requires 'Credential', 'SignedHeaders' (with host) and 'Signature' parameters, "

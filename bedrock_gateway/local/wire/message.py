@@ -10,7 +10,7 @@ from urllib.parse import unquote, unquote_plus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Request", "Response", "one_chunk"]
+__all__ = ["Request", "Response", "joined", "one_chunk"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,12 @@ class Response:
 def one_chunk(body: bytes) -> tuple[bytes, ...]:
     """Return *body* as a response's parts."""
     return (body,) if body else ()
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by lower-case name; one that came twice has both values, as a signature covers them."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        joined[key] = f"{joined[key]},{value}" if key in joined else value
+    return joined

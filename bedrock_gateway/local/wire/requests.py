@@ -93,6 +93,9 @@ def _body(request: Request, shape: Any) -> dict[str, Any]:
     payload = shape.serialization.get("payload")
     if payload:
         member = shape.members[payload]
+        if member.serialization.get("eventstream"):
+            # Nothing that is served takes one; what it would carry is not read.
+            return {payload: {}}
         if member.type_name == "blob":
             return {payload: request.body} if request.body else {}
         return {payload: _value(member, json.loads(request.body))} if request.body else {}
