@@ -12,7 +12,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["Action", "action", "data_date", "fits"]
+from bedrock_gateway.iam.conditions import matches
+
+__all__ = ["Action", "action", "data_date", "expand", "fits", "names", "services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,25 @@ def action(name: str) -> Action | None:
     level, types, keys, *optional = row
     arns = tuple(_data()["resources"][prefix][one] for one in types)
     return Action(name, level, arns, tuple(keys), bool(optional))
+
+
+def services() -> frozenset[str]:
+    """Prefixes of the services whose actions the data file holds; of others it cannot say what exists."""
+    return frozenset(_data()["actions"])
+
+
+@cache
+def names(service: str) -> tuple[str, ...]:
+    """Every action of *service*, with its prefix; empty for a service that the data file lacks."""
+    return tuple(f"{service}:{short}" for short in _data()["actions"].get(service, {}))
+
+
+@cache
+def expand(pattern: str) -> tuple[str, ...]:
+    """Actions of the data file that *pattern* matches: ``bedrock:InvokeModel*``, in any case; ``*`` matches them all."""
+    service, colon, _ = pattern.casefold().partition(":")
+    wanted = services() if not colon else [one for one in services() if matches(service, one)]
+    return tuple(name for one in sorted(wanted) for name in names(one) if matches(pattern.casefold(), name.casefold()))
 
 
 def _pattern(arn: str) -> str:

@@ -1,19 +1,20 @@
 """Where things stand in a JSON text: the line and column of a member, and of a key that stands twice.
 
-Only asked for when something is wrong, so that reading a good document costs no more than `json.loads`.
+Only asked for when there is something to say about it, so that reading a good document costs no more than `json.loads`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Path", "Position", "duplicate", "locate", "position"]
+__all__ = ["Path", "Position", "duplicate", "locate", "places", "position"]
 
 Path = tuple[str | int, ...]
 """Keys and indices from the top of a document, such as ``("Statement", 1, "Action")``."""
@@ -69,6 +70,16 @@ def _walk(text: str) -> Iterator[tuple[Path, int, bool]]:
 def position(text: str, offset: int) -> Position:
     """Return the line and column of *offset* in *text*."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
+def places(text: str) -> dict[Path, Position]:
+    """Return where every member (at its key) and element of a valid JSON *text* stands."""
+    lines = [0, *(found.end() for found in re.finditer("\n", text))]
+    found: dict[Path, Position] = {}
+    for path, offset, _ in _walk(text):
+        line = bisect_right(lines, offset)
+        found.setdefault(path, (line, offset - lines[line - 1] + 1))
+    return found
 
 
 def locate(text: str, path: Path) -> Position | None:
