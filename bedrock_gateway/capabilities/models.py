@@ -43,7 +43,7 @@ _CUSTOM = re.compile(rf"(?:imported|{_BASE.pattern})/[a-z0-9]{{12}}")
 _BARE = re.compile(r"(?=.*[a-z])[a-z0-9]{12}")
 _PARTITION = re.compile(r"aws(?:-[a-z]+)*")
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]{1,16}){1,3}-[0-9]")
 _LONGEST = 2048
 _ARN_COLONS = 5
 

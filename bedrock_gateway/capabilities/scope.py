@@ -33,9 +33,11 @@ _NAMES = {
     "guardrail": re.compile(r"[a-z0-9]{1,64}"),
     "enforced_guardrail": re.compile(r"[a-z0-9]{1,64}"),
     "version": re.compile(r"DRAFT|[1-9][0-9]{0,7}"),
-    "guardrail_arn": re.compile(r"arn:aws(?:-us-gov)?:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]{1,64}"),
-    "key": re.compile(r"arn:aws(?:-us-gov)?:kms:[a-z0-9-]+:[0-9]{12}:key/(?:mrk-)?[0-9a-f-]{32,36}"),
-    "secret": re.compile(r"arn:aws(?:-us-gov)?:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}"),
+    "guardrail_arn": re.compile(r"arn:aws(?:-us-gov)?:bedrock:[a-z0-9-]{1,40}:[0-9]{12}:guardrail/[a-z0-9]{1,64}"),
+    "key": re.compile(r"arn:aws(?:-us-gov)?:kms:[a-z0-9-]{1,40}:[0-9]{12}:key/(?:mrk-)?[0-9a-f-]{32,36}"),
+    "secret": re.compile(
+        r"arn:aws(?:-us-gov)?:secretsmanager:[a-z0-9-]{1,40}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}"
+    ),
     "product": re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}"),
     "vector_bucket": re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
     "vector_index": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
