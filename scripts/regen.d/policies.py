@@ -15,10 +15,21 @@ from bedrock_gateway.capabilities.models import data_date
 from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.actions import data_date as reference_date
 from bedrock_gateway.iam.boundary import boundary
+from bedrock_gateway.iam.documents.buckets import BUCKETS
+from bedrock_gateway.iam.documents.keys import KEYS
+from bedrock_gateway.iam.documents.sources import SOURCES
+from bedrock_gateway.iam.documents.stores import OPTIONS, STORES
+from bedrock_gateway.iam.documents.template import assemble, fill
+from bedrock_gateway.iam.documents.trusts import TRUSTS
+from bedrock_gateway.iam.documents.values import EXAMPLES
 from bedrock_gateway.iam.generate import Generated, generate
+from bedrock_gateway.iam.trust import trust
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bedrock_gateway.iam.document import Policy
+    from bedrock_gateway.iam.documents.template import Template
 
 TARGET = Path(__file__).resolve().parents[2] / "policies"
 EXAMPLE = Scope(
@@ -82,6 +93,30 @@ def service_documents() -> dict[str, tuple[str, Policy]]:
     }
 
 
+FILLED: dict[str, tuple[Mapping[str, Template], str]] = {
+    "source": (SOURCES, "rights of a knowledge base's role for this data source"),
+    "store": (STORES, "rights of a knowledge base's role for this vector store"),
+    "option": (OPTIONS, "rights of a knowledge base's role for this besides"),
+    "bucket": (BUCKETS, "bucket policy"),
+    "key": (KEYS, "statements for a key policy"),
+    "trust": (TRUSTS, "who may assume a role"),
+}
+# Of values that exclude each other, and of what speaks for itself, one is enough in an example.
+LEFT_OUT = {"subject-like", "secret of redshift", "secret of redshift-serverless", "mfa-age"}
+
+
+def filled_documents() -> dict[str, tuple[str, Policy]]:
+    """Path → (what it is, document): each kind of document that is filled in, with every value that it takes."""
+    made: dict[str, tuple[str, Policy]] = {}
+    for form, (templates, what) in FILLED.items():
+        for name, template in templates.items():
+            fields = {key: one.kind for key, one in template.fields.items()}
+            given = {key: EXAMPLES[kind] for key, kind in fields.items() if not LEFT_OUT & {key, f"{key} of {name}"}}
+            document = trust(name, given, EXAMPLE) if form == "trust" else assemble(fill(template, given, EXAMPLE))
+            made[f"documents/{form}-{name}"] = (f"{what}: {template.summary}", document.policy)
+    return made
+
+
 def capability_policies() -> dict[str, Generated]:
     return {name: generate([name], replace(EXAMPLE, models=MODELS.get(name, EXAMPLE.models))) for name in CAPABILITIES}
 
@@ -110,6 +145,7 @@ def readme() -> str:
         for name, made in kind_policies().items()
     ]
     services = [(f"[{name}]({name}.json)", what, str(made.size)) for name, (what, made) in service_documents().items()]
+    filled = [(f"[{name}]({name}.json)", what, str(made.size)) for name, (what, made) in filled_documents().items()]
     return f"""\
 # Policies
 
@@ -133,6 +169,13 @@ can do without. **Not verified against AWS.**
 ## Service documents
 
 {table(("document", "what it is", "size"), services)}
+
+## Documents that are filled in
+
+What `bedrock-gateway policy role kb --source … --store … --with …`, `policy bucket`, `policy key` and `policy trust` print,
+with every value that each takes.
+
+{table(("document", "what it is", "size"), filled)}
 """
 
 
@@ -140,7 +183,7 @@ def documents() -> dict[str, str]:
     """Path under policies/ → text."""
     made = {name: one.policy for name, one in capability_policies().items()}
     made |= {f"models/{name}": one.policy for name, one in kind_policies().items()}
-    made |= {name: policy for name, (_, policy) in service_documents().items()}
+    made |= {name: policy for name, (_, policy) in (service_documents() | filled_documents()).items()}
     return {f"{name}.json": policy.to_json(indent=2) + "\n" for name, policy in made.items()} | {"README.md": readme()}
 
 

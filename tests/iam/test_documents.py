@@ -22,7 +22,7 @@ from bedrock_gateway.iam.documents.sources import SOURCES
 from bedrock_gateway.iam.documents.stores import OPTIONS, STORES
 from bedrock_gateway.iam.documents.template import Template, assemble, fill, find
 from bedrock_gateway.iam.documents.trusts import TRUSTS
-from bedrock_gateway.iam.documents.values import KINDS, valid
+from bedrock_gateway.iam.documents.values import EXAMPLES, KINDS, valid
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, evaluate
 
 if TYPE_CHECKING:
@@ -45,44 +45,6 @@ ROLE = PrincipalRef(
     "111122223333",
     role_arn="arn:aws:iam::111122223333:role/AmazonBedrockGateway-kb",
 )
-EXAMPLES = {
-    "account": "123456789012",
-    "bucket": "example-bucket",
-    "claim": "example",
-    "claim pattern": "example:*",
-    "cluster id": "A1" * 16,
-    "cluster name": "main",
-    "collection id": "abcdefghij1234567890",
-    "collection name": "handbook",
-    "database": "dev",
-    "database cluster": "sales",
-    "database user": "reader",
-    "domain": "search",
-    "external id": "4711",
-    "flag": "true",
-    "function ARN": "arn:aws:lambda:us-east-1:111122223333:function:cut:3",
-    "graph id": "g-abcdefghij",
-    "Kendra index id": "12345678-1234-1234-1234-123456789012",
-    "key ARN": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-    "knowledge base id": "KB12345678",
-    "Kubernetes name": "default",
-    "log group": "/bedrock/invocations",
-    "organisation id": "o-1234567890",
-    "pool id": "us-east-1:12345678-1234-1234-1234-123456789012",
-    "prefix": "handbook/",
-    "principal ARN": "arn:aws:iam::111122223333:role/ops",
-    "provider host": "idp.example.com/path",
-    "provider name": "corp",
-    "role ARN": "arn:aws:iam::111122223333:role/bedrock-gateway/kb",
-    "search index": "pages",
-    "seconds": "3600",
-    "secret ARN": "arn:aws:secretsmanager:us-east-1:111122223333:secret:example-AbCdEf",
-    "session tag": "team=red",
-    "sign-in URL": "https://signin.aws.amazon.com/saml",
-    "vector bucket": "example-vectors",
-    "vector index": "handbook",
-    "workgroup id": "12345678-1234-1234-1234-123456789012",
-}
 FIELDS = [
     pytest.param(table, name, field, id=f"{table}-{name}-{field}")
     for table, templates in TABLES.items()
@@ -131,6 +93,7 @@ def test_every_template_has_a_case() -> None:
 def test_every_value_has_a_kind_that_is_checked(table: str, name: str, field: str) -> None:
     kind = TABLES[table][name].fields[field].kind
     assert kind in KINDS
+    assert kind in EXAMPLES
     assert valid(kind, EXAMPLES[kind], SCOPE, name=field) == EXAMPLES[kind]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.capabilities import Scope
 
-__all__ = ["KINDS", "valid"]
+__all__ = ["EXAMPLES", "KINDS", "valid"]
 
 _NAME = "[A-Za-z0-9_.-]"
 _LITERAL = r"""[^*?$"\\\x00-\x1f\x7f-\U0010ffff]"""
@@ -57,6 +57,47 @@ _PATTERNS: Mapping[str, str] = {
     "sign-in URL": r"https://(?:[a-z0-9-]+\.)?signin\.(?:aws\.amazon|amazonaws-us-gov)\.com/saml(?:/acs/[A-Za-z0-9]{1,64})?",
     "seconds": "[1-9][0-9]{0,5}",
 }
+
+EXAMPLES: Mapping[str, str] = {
+    "account": "123456789012",
+    "bucket": "example-bucket",
+    "claim": "example",
+    "claim pattern": "example:*",
+    "cluster id": "A1" * 16,
+    "cluster name": "main",
+    "collection id": "abcdefghij1234567890",
+    "collection name": "handbook",
+    "database": "dev",
+    "database cluster": "sales",
+    "database user": "reader",
+    "domain": "search",
+    "external id": "4711",
+    "flag": "true",
+    "function ARN": "arn:aws:lambda:us-east-1:111122223333:function:cut:3",
+    "graph id": "g-abcdefghij",
+    "Kendra index id": "12345678-1234-1234-1234-123456789012",
+    "key ARN": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "knowledge base id": "KB12345678",
+    "Kubernetes name": "default",
+    "log group": "/bedrock/invocations",
+    "organisation id": "o-1234567890",
+    "pool id": "us-east-1:12345678-1234-1234-1234-123456789012",
+    "prefix": "handbook/",
+    "principal ARN": "arn:aws:iam::111122223333:role/ops",
+    "provider host": "idp.example.com/path",
+    "provider name": "corp",
+    "role ARN": "arn:aws:iam::111122223333:role/bedrock-gateway/kb",
+    "search index": "pages",
+    "seconds": "3600",
+    "secret ARN": "arn:aws:secretsmanager:us-east-1:111122223333:secret:example-AbCdEf",
+    "session tag": "team=red",
+    "Region": "us-east-1",
+    "sign-in URL": "https://signin.aws.amazon.com/saml",
+    "vector bucket": "example-vectors",
+    "vector index": "handbook",
+    "workgroup id": "12345678-1234-1234-1234-123456789012",
+}
+"""One well-formed value of every kind, of us-east-1 and AWS's documentation accounts."""
 
 # What the table's own scope already knows how to check, under its names there.
 _SHARED: Mapping[str, str] = {
@@ -102,5 +143,6 @@ def valid(kind: str, value: str, scope: Scope, *, name: str) -> str:
         return _BY_FUNCTION[kind](value)
     if not _pattern(kind, scope.partition, scope.region, scope.account).fullmatch(value):
         where = f" of {scope.partition}, {scope.region}" if "<R>" in _PATTERNS[kind] else ""
-        raise ConfigError(f"{name}: {value[:200]!r} is not a {kind}{where}", key_path=name)
+        like = f"; one looks like {EXAMPLES[kind]}" if kind in EXAMPLES else ""
+        raise ConfigError(f"{name}: {value[:200]!r} is not a {kind}{where}{like}", key_path=name)
     return value
