@@ -81,6 +81,8 @@ def set_up_principals(story: Story, world: accounts.World) -> None:
     story.step("Two roles, each with exactly its generated policy")
     world.create_person()
     world.create_buckets()
+    bound = world.create_boundary()
+    story.say(f"boundary of every role the operator makes, which it cannot change: {describe(bound)}")
     for name in ("operator", "app"):
         world.create_role(name)
         story.say(f"{name}: {describe(world.grant(name))}")

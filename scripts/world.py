@@ -137,9 +137,7 @@ class World:
             s3.create_bucket(Bucket=bucket)
 
     def create_role(self, name: str) -> dict[str, Any]:
-        """A role that *you* may assume, without any right yet; the operator's comes with the bound on what it makes."""
-        if name == "operator":
-            self.create_boundary()
+        """A role that *you* may assume, without any right yet."""
         allow = {
             "Effect": "Allow",
             "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/you"},
@@ -150,13 +148,13 @@ class World:
         )
         return role["Role"]
 
-    def create_boundary(self) -> None:
+    def create_boundary(self) -> dict[str, Any]:
         """The managed policy that caps every service role the operator makes; only the administrator can change it."""
         scope = self.config.scope("operator")
         path, _, name = scope.boundary.rpartition("/")
-        self.client(self.admin, "iam").create_policy(
-            PolicyName=name, Path=f"/{path}/", PolicyDocument=boundary(scope).to_json()
-        )
+        policy = boundary(scope)
+        self.client(self.admin, "iam").create_policy(PolicyName=name, Path=f"/{path}/", PolicyDocument=policy.to_json())
+        return policy.dump()
 
     def policy(self, name: str) -> dict[str, Any]:
         """What `bedrock-gateway policy --principal NAME` prints."""

@@ -89,6 +89,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         world = accounts.World(local, server.endpoint, folder)
         world.write_config()
         world.create_person()
+        world.create_boundary()
         world.create_buckets()
         for name in ("operator", "app"):
             world.create_role(name)

@@ -143,8 +143,9 @@ def kb_role(scope: Scope, parts: KnowledgeBaseParts | None = None) -> RoleDocume
         ConfigError: a source, a store or the embedding model is missing, unknown or malformed.
     """
     parts = KnowledgeBaseParts.of(scope) if parts is None else parts
+    notes = [note for template, _ in _templates(parts) for note in template.notes]
     _complete(parts)
-    made = assemble(_kb_parts(scope, parts), notes=_notes(parts), strict=parts.strict)
+    made = assemble(_kb_parts(scope, parts), notes=notes, strict=parts.strict)
     base = scope.knowledge_bases[0] if len(scope.knowledge_bases) == 1 else "*"
     return RoleDocuments(service_trust(scope, f"knowledge-base/{base}"), made.policy, made.assumptions, made.notes)
 
@@ -168,10 +169,6 @@ def _templates(parts: KnowledgeBaseParts) -> Iterator[tuple[Template, Given]]:
     for name, given in parts.options:
         if name not in MODEL_OPTIONS:
             yield find(OPTIONS, name, "option", besides=MODEL_OPTIONS), given
-
-
-def _notes(parts: KnowledgeBaseParts) -> list[str]:
-    return [note for template, _ in _templates(parts) for note in template.notes]
 
 
 def _kb_parts(scope: Scope, parts: KnowledgeBaseParts) -> Iterator[Part]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.document import Policy, Statement
+from bedrock_gateway.iam.documents.providers import NOT_PROVIDERS, SHARED
 from bedrock_gateway.iam.documents.template import Document, Given, Part, assemble, fill, find
-from bedrock_gateway.iam.documents.trusts import FEDERATED, NOT_PROVIDERS, SHARED, TRUSTS
+from bedrock_gateway.iam.documents.trusts import FEDERATED, TRUSTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -1,13 +1,11 @@
 """Rows: who may assume a role. A trust document has a principal and no resource.
 
-Sources: IAM User Guide, id_roles_create_for-idp_oidc, id_roles_create_for-idp_saml, id_session-tags and
-id_roles_providers_oidc_secure-by-default; of services, what each row says. Not verified against AWS.
+Sources: IAM User Guide, id_roles_create_for-idp_oidc, id_roles_create_for-idp_saml and
+id_session-tags; of services, what each row says. Not verified against AWS.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from bedrock_gateway.iam.documents.template import Field, Row, Template
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FEDERATED", "NOT_PROVIDERS", "SHARED", "TRUSTS", "Shared"]
+__all__ = ["FEDERATED", "TRUSTS"]
 
 _BEDROCK = ("Service", "bedrock.amazonaws.com")
 _ACCOUNT = ("StringEquals", "aws:SourceAccount", "{A}")
@@ -270,64 +268,3 @@ TRUSTS: Mapping[str, Template] = MappingProxyType({row.name: row for row in _ROW
 """Every kind of trust by its name."""
 
 FEDERATED = frozenset({"saml", "oidc", "irsa", "cognito"})
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A provider that many tenants share: only a claim tells them apart."""
-
-    bound: re.Pattern[str]
-    """What ``sub`` must look like, up to and including the tenant's own name, without a wildcard in it."""
-    example: str
-
-
-def _shared(pattern: str, example: str) -> Shared:
-    return Shared(re.compile(pattern), example)
-
-
-_ANY_TENANT = _shared(r"[^*]+", "the whole sub, without wildcards")
-
-SHARED: Mapping[str, Shared] = MappingProxyType(
-    {
-        "token.actions.githubusercontent.com": _shared(
-            r"repo:[^*:/]+/[^*:/]+:.+", "repo:ORG/REPO:ref:refs/heads/BRANCH"
-        ),
-        "gitlab.com": _shared(
-            r"project_path:[^*:/]+/[^*:]+:.+", "project_path:GROUP/PROJECT:ref_type:branch:ref:BRANCH"
-        ),
-        "app.terraform.io": _shared(
-            r"organization:[^*:]+:project:[^*:]+:.+", "organization:ORG:project:PROJECT:workspace:NAME:run_phase:apply"
-        ),
-        "agent.buildkite.com": _shared(
-            r"organization:[^*:]+:pipeline:[^*:]+:.+",
-            "organization:ORG:pipeline:PIPELINE:ref:refs/heads/BRANCH:commit:…",
-        ),
-        "oidc.codefresh.io": _shared(r"account:[^*:]+:.+", "account:ACCOUNT:pipeline:PIPELINE:…"),
-        "oidc.vercel.com": _shared(
-            r"owner:[^*:]+:project:[^*:]+:.+", "owner:TEAM:project:PROJECT:environment:production"
-        ),
-        "api.pulumi.com/oidc": _shared(r"pulumi:[^*]*org:[^*:]+:.+", "pulumi:deploy:org:ORG:project:PROJECT:…"),
-        **dict.fromkeys(
-            (
-                "scalr.io",
-                "studio.datachain.ai/api",
-                "proidc.upbound.io",
-                "tokens.cloud.shisho.dev",
-                "vstoken.actions.githubusercontent.com",
-                "sandboxes.cloud",
-            ),
-            _ANY_TENANT,
-        ),
-    }
-)
-"""Providers that IAM itself treats as shared, with what tells the tenants apart."""
-
-NOT_PROVIDERS: Mapping[str, str] = MappingProxyType(
-    {
-        "cognito-identity.amazonaws.com": "an identity pool is kind `cognito`",
-        "accounts.google.com": "it is built into IAM and vouches for anybody with an account there",
-        "www.amazon.com": "it is built into IAM and vouches for anybody with an account there",
-        "graph.facebook.com": "it is built into IAM and vouches for anybody with an account there",
-    }
-)
-"""Names that look like an OIDC provider of an account and are none."""
