@@ -150,7 +150,7 @@ def _arn_like(text: str, variables: bool) -> Test:
     def test(value: str, context: Folded) -> bool:
         parts = value.split(":", _ARN_PARTS - 1)
         if len(parts) != _ARN_PARTS:
-            return False
+            raise UndecidableError(f"the request's {value[:80]!r} is no ARN")
         if len(fixed) == _ARN_PARTS:
             return all(map(_call, fixed, parts))
         # A part that does not match decides, whatever cannot be judged beside it.

@@ -178,7 +178,7 @@ REQUESTS = st.builds(
     st.sampled_from(["arn:aws:s3:::b/k", "arn:aws:s3:::c", "*"]),
     CONTEXTS,
     st.just(USER),
-    st.sampled_from([None, ACCOUNT, "444455556666"]),
+    st.sampled_from([None, ACCOUNT, "123456789012"]),
     st.booleans(),
 )
 

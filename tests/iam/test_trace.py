@@ -57,7 +57,7 @@ def test_a_condition_is_named_by_operator_and_key() -> None:
 
 def test_every_statement_of_every_level_is_listed_in_the_order_of_denials() -> None:
     allow, deny = Policy((statement(), statement(Action="s3:*"))), Policy((statement("Deny"),))
-    resource = Policy((statement(Principal={"AWS": "444455556666"}),))
+    resource = Policy((statement(Principal={"AWS": "123456789012"}),))
     found = trace(REQUEST, Layers((allow, deny), resource, (allow,), None, ((allow,), (allow,))))
     assert [(one.layer, one.number, one.result) for one in found.levels] == [
         ("scp", 1, "allow"),
@@ -73,7 +73,7 @@ def test_every_statement_of_every_level_is_listed_in_the_order_of_denials() -> N
     ]
     named = found.levels[2].statements[0].mismatch
     assert named is not None
-    assert named.detail == f"Principal 444455556666 does not name {USER.arn}"
+    assert named.detail == f"Principal 123456789012 does not name {USER.arn}"
     assert found.decision is not None
     assert found.decision.explicit_deny
 
