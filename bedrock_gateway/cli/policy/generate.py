@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.cli.output import emit_json, note
 from bedrock_gateway.cli.policy.scope import add_scope, scope_of
+from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from bedrock_gateway.capabilities import Scope
+    from bedrock_gateway.iam.document import Policy
     from bedrock_gateway.iam.generate import Generated
 
 __all__ = ["add_forms", "add_making", "run", "write"]
-
-# IAM's quota for the inline policies of one role, counted without whitespace; a managed policy holds 6,144.
-_INLINE_QUOTA = 10_240
 
 
 def add_forms(forms: argparse._SubParsersAction[Any]) -> None:
@@ -43,6 +42,9 @@ def add_making(parser: argparse.ArgumentParser) -> None:
         "--deny", metavar="BLOCK,…", help="add Deny blocks: side-doors, unguarded, regions=R,…, tiers=T,…"
     )
     parser.add_argument("--report", metavar="FILE", help="write warnings and assumptions as JSON")
+    parser.add_argument(
+        "--part", type=int, metavar="N", help="print part N of the fewest managed policies that hold it all"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,23 +69,43 @@ def write(args: argparse.Namespace, names: Sequence[str], scope: Scope) -> int:
         note(line)
     if args.report:
         _report(Path(args.report), made)
-    emit_json(made.policy.dump())
+    emit_json((made.policy if args.part is None else _part(made.policy, args.part)).dump())
     return 0
 
 
+def _part(policy: Policy, number: int) -> Policy:
+    from bedrock_gateway.iam.document import PolicyError
+    from bedrock_gateway.iam.quotas import split
+
+    try:
+        parts = split(policy)
+    except PolicyError as error:
+        raise ConfigError(str(error)) from None
+    if not 1 <= number <= len(parts):
+        raise ConfigError(f"--part {number}: there {'is 1 part' if len(parts) == 1 else f'are {len(parts)} parts'}")
+    return parts[number - 1]
+
+
 def _remarks(made: Generated) -> list[str]:
-    lines = [f"warning: {text}" for text in made.warnings]
-    if made.policy.size > _INLINE_QUOTA:
-        lines.append(
-            f"warning: {made.policy.size} characters are over IAM's {_INLINE_QUOTA} for inline policies of a role"
-        )
-    lines += [f"assumed ({one.confidence}): {one.action} on {one.resource}: {one.why}" for one in made.assumptions]
+    from bedrock_gateway.iam.quotas import advice
+
+    lines = [f"warning: {text}" for text in (*made.warnings, *advice(made.policy))]
+    # One line an action and reason: a profile's legs are many ARNs of one uncertainty.
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for one in made.assumptions:
+        grouped.setdefault((one.confidence, one.action, one.why), []).append(one.resource)
+    for (confidence, action, why), arns in grouped.items():
+        more = f" and {len(arns) - 1} more" if len(arns) > 1 else ""
+        lines.append(f"assumed ({confidence}): {action} on {arns[0]}{more}: {why}")
     return lines
 
 
 def _report(path: Path, made: Generated) -> None:
+    from bedrock_gateway.iam.quotas import advice
+
     found = {
         "size": made.policy.size,
+        "quotas": advice(made.policy),
         "warnings": list(made.warnings),
         "assumptions": [asdict(one) for one in made.assumptions],
     }
