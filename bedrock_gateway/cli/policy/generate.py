@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.iam.document import Policy
     from bedrock_gateway.iam.generate import Generated
 
-__all__ = ["add_forms", "add_making", "run", "write"]
+__all__ = ["add_forms", "add_making", "made_of", "run", "write"]
 
 
 def add_forms(forms: argparse._SubParsersAction[Any]) -> None:
@@ -58,13 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 def write(args: argparse.Namespace, names: Sequence[str], scope: Scope) -> int:
     """Print the policy of capabilities *names* in *scope*, with its remarks on stderr; 0."""
-    from bedrock_gateway.iam.generate import generate
-
-    made = generate(names, scope, strict=args.strict)
-    if args.deny is not None:
-        from bedrock_gateway.iam.deny import denied, parse_blocks
-
-        made = replace(made, policy=denied(made.policy, parse_blocks(args.deny), names, scope))
+    made = made_of(args, names, scope, strict=args.strict)
     for line in _remarks(made):
         note(line)
     if args.report:
@@ -84,6 +78,18 @@ def _part(policy: Policy, number: int) -> Policy:
     if not 1 <= number <= len(parts):
         raise ConfigError(f"--part {number}: there {'is 1 part' if len(parts) == 1 else f'are {len(parts)} parts'}")
     return parts[number - 1]
+
+
+def made_of(args: argparse.Namespace, names: Sequence[str], scope: Scope, *, strict: bool) -> Generated:
+    """Return the policy of capabilities *names* in *scope*, with the Deny blocks that *args* ask for."""
+    from bedrock_gateway.iam.generate import generate
+
+    made = generate(names, scope, strict=strict)
+    if args.deny is None:
+        return made
+    from bedrock_gateway.iam.deny import denied, parse_blocks
+
+    return replace(made, policy=denied(made.policy, parse_blocks(args.deny), names, scope))
 
 
 def _remarks(made: Generated) -> list[str]:

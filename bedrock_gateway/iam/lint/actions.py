@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.iam.lint.model import Document
     from bedrock_gateway.iam.source import Path
 
-__all__ = ["RENAMED", "action_paths", "misplaced", "star_only", "unknown", "wrong_prefix"]
+__all__ = ["RENAMED", "action_paths", "misplaced", "star_only", "unknown", "unknown_action", "wrong_prefix"]
 
 WRONG_PREFIXES = frozenset(
     {
@@ -69,31 +69,43 @@ def _advice(instead: tuple[str, ...], otherwise: str) -> str:
     return f"write {' or '.join(instead)}" if instead else otherwise
 
 
+def _wrong_prefix(text: str) -> tuple[str, str] | None:
+    service, _, short = text.partition(":")
+    if service.casefold() not in WRONG_PREFIXES:
+        return None
+    advice = _advice(_instead(short, "bedrock"), f"there is no bedrock:{short}; remove it")
+    return f"{text}: IAM knows no prefix {service}, so this matches no request", advice
+
+
+def _unknown(text: str) -> tuple[str, str] | None:
+    service, colon, short = text.partition(":")
+    if text == "*":
+        return None
+    if not colon or not short:
+        return f"{text!r} is not an action: one is SERVICE:Name", "write the service's prefix and a colon"
+    if service.casefold() in services() and not expand(text):
+        advice = _advice(_instead(short, service.casefold()), "remove it")
+        return f"{text} does not exist, so it matches no request", advice
+    return None
+
+
+def unknown_action(text: str) -> tuple[str, str] | None:
+    """What is wrong with the name of an action, and what to write; None where it exists or cannot be known here."""
+    return _wrong_prefix(text) or _unknown(text)
+
+
 def wrong_prefix(document: Document) -> Iterator[Hit]:
     """The prefix is that of an endpoint."""
     for path, _, text in action_paths(document):
-        service, _, short = text.partition(":")
-        if service.casefold() not in WRONG_PREFIXES:
-            continue
-        instead = _instead(short, "bedrock")
-        yield Hit(
-            f"{text}: IAM knows no prefix {service}, so this matches no request",
-            path,
-            _advice(instead, f"there is no bedrock:{short}; remove it"),
-        )
+        if found := _wrong_prefix(text):
+            yield Hit(found[0], path, found[1])
 
 
 def unknown(document: Document) -> Iterator[Hit]:
     """The service is known, but has no such action."""
     for path, _, text in action_paths(document):
-        if text == "*":
-            continue
-        service, colon, short = text.partition(":")
-        if not colon or not short:
-            yield Hit(f"{text!r} is not an action: one is SERVICE:Name", path, "write the service's prefix and a colon")
-        elif service.casefold() in services() and not expand(text):
-            instead = _instead(short, service.casefold())
-            yield Hit(f"{text} does not exist, so it matches no request", path, _advice(instead, "remove it"))
+        if found := _unknown(text):
+            yield Hit(found[0], path, found[1])
 
 
 def star_only(document: Document) -> Iterator[Hit]:
