@@ -19,11 +19,10 @@ _PASS_KB_ROLE = Leg(
 _THIRD_PARTY = Leg(
     "bedrock:AssociateThirdPartyKnowledgeBase",
     "*",
-    "M",
-    "service authorization reference: an action without an operation",
+    source="service authorization reference, API operations",
     condition="third-party-secret",
     only_with="third_party_secrets",
-    why="A store that a secret opens is another's: the creator is asked whether it may be joined.",
+    why="A store that a secret opens is another's: joining it, changing it and filling it are asked for.",
 )
 _ON_CREATION = (
     tagged("new-knowledge-base"),
@@ -161,7 +160,7 @@ ROWS = (
         (
             _agent("CreateKnowledgeBase", "*", token="clientToken", also=(_PASS_KB_ROLE, *_ON_CREATION)),
             _agent("GetKnowledgeBase"),
-            _agent("UpdateKnowledgeBase", also=(_PASS_KB_ROLE,)),
+            _agent("UpdateKnowledgeBase", also=(_PASS_KB_ROLE, _THIRD_PARTY)),
             _agent("DeleteKnowledgeBase"),
             _agent("ListKnowledgeBases", "*"),
             _agent("CreateDataSource", token="clientToken"),
@@ -188,7 +187,7 @@ ROWS = (
         "Start, follow and stop ingestion jobs.",
         "administration",
         (
-            _agent("StartIngestionJob", token="clientToken"),
+            _agent("StartIngestionJob", token="clientToken", also=(_THIRD_PARTY,)),
             _agent("GetIngestionJob"),
             _agent("ListIngestionJobs"),
             _agent("StopIngestionJob"),

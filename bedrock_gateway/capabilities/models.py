@@ -191,9 +191,12 @@ def known(model: str) -> bool:
 
 
 def on_demand_in(model: str, region: str) -> bool | None:
-    """Whether *model* can be called by its bare id in *region*; None where the data file lacks the model."""
+    """Whether *model* can be called by its bare id in *region*; None where the data file does not tell.
+
+    It lacks some models, and all of GovCloud.
+    """
     row = _data()["models"].get(model)
-    return None if row is None else region in row["on_demand"]
+    return None if row is None or region.startswith("us-gov-") else region in row["on_demand"]
 
 
 def destinations(profile: str, region: str) -> tuple[str, ...] | None:

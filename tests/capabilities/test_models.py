@@ -83,3 +83,8 @@ def test_every_destination_list_holds_its_source():
 def test_every_id_of_the_data_parses_to_itself():
     for name in models._data()["models"]:
         assert models.parse_model_id(name).model == name
+
+
+def test_the_data_does_not_speak_for_govcloud():
+    assert models.on_demand_in("amazon.titan-embed-text-v2:0", "us-gov-west-1") is None
+    assert models.on_demand_in("amazon.titan-embed-text-v2:0", "us-west-1") is False

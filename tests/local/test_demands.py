@@ -276,12 +276,42 @@ def test_an_enforced_guardrail_has_to_be_allowed_for_a_call_that_names_none(oper
     assert len(with_facts(operation, NOVA, enforced={"eu-west-1": (GUARDRAIL,)})) == 1
 
 
+def test_an_enforced_guardrail_is_asked_for_by_an_answer_too() -> None:
+    lookup = Existing(facts=AccountFacts(enforced={REGION: (GUARDRAIL,)}))
+    made = demands(
+        request("bedrock-agent-runtime", "RetrieveAndGenerate", lookup, retrieveAndGenerateConfiguration=RAG)
+    )
+    assert (made[-1].action, made[-1].resource, made[-1].confidence) == ("bedrock:ApplyGuardrail", GUARDRAIL, "M")
+
+
 def test_the_first_call_of_a_third_party_model_subscribes() -> None:
     made = with_facts("Converse", RERANKER, unsubscribed={RERANKER: "prod-abc"})
     assert [one.action for one in made[1:]] == ["aws-marketplace:ViewSubscriptions", "aws-marketplace:Subscribe"]
     assert made[2].context["aws-marketplace:ProductId"] == ["prod-abc"]
     assert {one.context["aws:CalledViaLast"] for one in made[1:]} == {"bedrock.amazonaws.com"}
     assert len(with_facts("Converse", NOVA, unsubscribed={RERANKER: "prod-abc"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "key"),
+    [
+        ("PutObject", {}, "GenerateDataKey"),
+        ("GetObject", {}, "Decrypt"),
+        ("UploadPart", {}, "GenerateDataKey Decrypt"),
+        ("DeleteObject", {}, ""),
+        ("PutObject", {"Bucket": "plain", "SSEKMSKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}, "GenerateDataKey"),
+        ("PutObject", {"Bucket": "plain"}, ""),
+    ],
+)
+def test_an_encrypted_object_asks_for_its_key_through_s3(operation: str, params: dict[str, Any], key: str) -> None:
+    arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    lookup = Existing(facts=AccountFacts(bucket_keys={"secret": arn}))
+    made = demands(request("s3", operation, lookup, **{"Bucket": "secret", "Key": "k", **params}))
+    asked_of_key = [one for one in made if one.action.startswith("kms:")]
+    assert [one.action for one in asked_of_key] == [f"kms:{name}" for name in key.split()]
+    assert {(one.resource, one.context["kms:ViaService"]) for one in asked_of_key} <= {
+        (arn, f"s3.{REGION}.amazonaws.com")
+    }
 
 
 @pytest.mark.parametrize(
@@ -296,6 +326,10 @@ def test_filling_a_third_party_store_is_a_right_of_its_own(operation: str) -> No
 
 
 def test_a_batch_job_carries_no_key_that_says_through_which_profile_it_runs() -> None:
+    application = profile("abc123", "application-inference-profile")
+    lookup = Existing({application: WrappedModel(NOVA, ("us-east-2",))})
+    job = demands(request("bedrock", "CreateModelInvocationJob", lookup, modelId=application, roleArn=ROLE))
+    assert [one.resource for one in job[:-2]] == [application, model(), model(region="us-east-2")]
     made = demands(request("bedrock", "CreateModelInvocationJob", modelId=f"us.{NOVA}", roleArn=ROLE))
     expected = [one.resource for one in runtime("InvokeModel", f"us.{NOVA}")]
     assert [one.resource for one in made[:-2]] == expected

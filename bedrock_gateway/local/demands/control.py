@@ -6,6 +6,7 @@ model-access, batch-inference-permissions, inference-profiles-prereq.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.local.demands import guardrails
@@ -17,6 +18,7 @@ from bedrock_gateway.local.demands.rows import (
     Demand,
     Row,
     Rows,
+    forwarded,
     pass_role,
     same_named,
     tag_context,
@@ -25,7 +27,7 @@ from bedrock_gateway.local.demands.rows import (
 from bedrock_gateway.local.demands.targets import ARN, OWNED_BY_AWS, geography_of, invoke
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["CONTROL"]
 
@@ -79,6 +81,9 @@ def _batch_model(request: ApiRequest) -> Iterator[Demand]:
     action, model_id, tags = "bedrock:CreateModelInvocationJob", str(request.params.get("modelId", "*")), _tags(request)
     found = ARN.fullmatch(model_id)
     name = found["name"] if found else model_id
+    if found and found["kind"] == "application-inference-profile":
+        yield from _batch_profile(request, model_id, action, tags)
+        return
     if found and found["kind"] not in {"foundation-model", "inference-profile"}:
         yield Demand(action, model_id, tags, _BATCH, "H" if found["kind"] == "custom-model" else "L")
         return
@@ -96,6 +101,29 @@ def _batch_profile(request: ApiRequest, name: str, action: str, tags: Context) -
         yield Demand(one.action, one.resource, context, _BATCH, "L")
 
 
+_AGREEMENTS: Mapping[str, tuple[str, ...]] = {
+    "ListFoundationModelAgreementOffers": ("ViewSubscriptions",),
+    "CreateFoundationModelAgreement": ("ViewSubscriptions", "Subscribe"),
+    "DeleteFoundationModelAgreement": ("ViewSubscriptions", "Unsubscribe"),
+}
+"""Operation → what it asks of AWS Marketplace. AWS names the three rights for model access as a whole: which operation
+asks for which is inferred from what they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Marketplace:
+    """What an agreement asks of AWS Marketplace, in the caller's name."""
+
+    actions: tuple[str, ...]
+
+    def __call__(self, request: ApiRequest) -> Iterator[Demand]:
+        product = request.facts.unsubscribed.get(str(request.params.get("modelId")))
+        named: Context = {"aws-marketplace:ProductId": [product]} if product else {}
+        for action in self.actions:
+            context = {**forwarded({}), "aws:RequestedRegion": "us-east-1", **(named if action == "Subscribe" else {})}
+            yield Demand(f"aws-marketplace:{action}", "*", context, _ACCESS, "M")
+
+
 CONTROL: Rows = {
     **same_named(
         "bedrock",
@@ -106,15 +134,10 @@ CONTROL: Rows = {
         "ListPromptRouters ListMarketplaceModelEndpoints ListModelInvocationJobs",
     ),
     **{
-        ("bedrock", name): (Row(f"bedrock:{name}", "*", _ACCESS),)
-        for name in (
-            "ListFoundationModelAgreementOffers",
-            "CreateFoundationModelAgreement",
-            "DeleteFoundationModelAgreement",
-            "PutUseCaseForModelAccess",
-            "GetUseCaseForModelAccess",
-        )
+        ("bedrock", name): (Row(f"bedrock:{name}", "*", _ACCESS), _Marketplace(actions))
+        for name, actions in _AGREEMENTS.items()
     },
+    **same_named("bedrock", "*", "PutUseCaseForModelAccess GetUseCaseForModelAccess"),
     ("bedrock", "GetFoundationModel"): (_foundation_model,),
     **_read("GetProvisionedModelThroughput", "provisionedModelId", "provisioned-model"),
     **_read("GetCustomModel", "modelIdentifier", "custom-model"),

@@ -35,3 +35,5 @@ class AccountFacts:
     """Model id → AWS Marketplace product id, for third-party models that nobody in the account has called yet."""
     store_secrets: dict[str, str] = field(default_factory=dict)
     """Knowledge base id → ARN of the secret that opens its third-party vector store."""
+    bucket_keys: dict[str, str] = field(default_factory=dict)
+    """Bucket → ARN of the KMS key that its objects are encrypted with."""

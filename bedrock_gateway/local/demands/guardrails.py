@@ -29,7 +29,7 @@ __all__ = ["APPLYING", "CONTROL", "applied", "arn_of", "enforced"]
 _APPLY = "Bedrock User Guide, guardrails-permissions"
 _ACROSS = "Bedrock User Guide, guardrail-profiles-permissions, guardrails-cross-region-support"
 _KMS = "Bedrock User Guide, guardrails-permissions-kms"
-_ENFORCED = "Bedrock User Guide, guardrails-resource-based-policies"
+_ENFORCED = "Bedrock User Guide, guardrails-enforcements, guardrails-resource-based-policies"
 
 _US = frozenset({"us-east-1", "us-east-2", "us-west-2"})
 _EU = frozenset({"eu-central-1", "eu-west-1", "eu-west-3", "eu-north-1", "eu-south-1", "eu-south-2"})
@@ -77,10 +77,10 @@ def applied(request: ApiRequest, identifier: str, bound: Context, source: str = 
         yield Demand("kms:Decrypt", known.key_arn, _through_bedrock(request), _KMS)
 
 
-def enforced(request: ApiRequest) -> Iterator[Demand]:
+def enforced(request: ApiRequest, bound: Context | None = None) -> Iterator[Demand]:
     """An enforced guardrail is applied to every model call, whether or not the call names one."""
     for arn in request.facts.enforced.get(request.region, ()):
-        yield from applied(request, arn, {}, _ENFORCED)
+        yield from applied(request, arn, bound or {}, _ENFORCED)
 
 
 def _through_bedrock(request: ApiRequest) -> Context:

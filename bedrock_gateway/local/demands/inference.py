@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.demands import guardrails
 from bedrock_gateway.local.demands.rows import SAR, ApiRequest, Context, Demand, Irregular, Row, Rows, tag_context
-from bedrock_gateway.local.demands.targets import ARN, OWNED_BY_AWS, bare_model, geography_of, invoke
+from bedrock_gateway.local.demands.targets import ARN, OWNED_BY_AWS, bare_model, geography_of, invoke, subscribing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +60,7 @@ class _Calling:
             yield Demand("bedrock:RenderPrompt", model_id, {}, _GUIDE)
             return
         yield from invoke(request, model_id, self.action, _call_context(request))
+        yield from subscribing(request, model_id)
 
 
 def _guarded(request: ApiRequest) -> Iterator[Demand]:

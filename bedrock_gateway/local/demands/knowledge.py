@@ -7,6 +7,7 @@ knowledge base is their resource.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.demands import guardrails
@@ -194,6 +195,9 @@ def _answered(confidence: str, *actions: str) -> Any:
         yield Demand("bedrock:RetrieveAndGenerate", "*", {}, SAR)
         legs = _from_base if request.param(_KB) else _from_sources
         yield from legs(request, actions, confidence)
+        # AWS enforces it on all model calls; that those it makes in the caller's name are among them is our reading.
+        for one in guardrails.enforced(request, forwarded({})):
+            yield replace(one, confidence="M")
 
     return demanded
 

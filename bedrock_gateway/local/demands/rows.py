@@ -206,6 +206,10 @@ def tag_context(tags: object) -> dict[str, str | Sequence[str]]:
     if isinstance(tags, Mapping):
         pairs = {str(key): str(value) for key, value in tags.items()}
     elif isinstance(tags, Iterable):
+        keys = [tag for tag in tags if isinstance(tag, str)]
+        if keys:
+            # Operations that take tags away name their keys alone.
+            return {"aws:TagKeys": keys}
         for tag in tags:
             folded = {name.casefold(): value for name, value in tag.items()}
             pairs[str(folded.get("key"))] = str(folded.get("value", ""))

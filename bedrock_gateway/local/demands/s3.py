@@ -81,6 +81,21 @@ _VERSIONED: Mapping[str, tuple[str, str]] = {
 }
 """Operation → action without and with a VersionId."""
 
+_KMS = "S3 User Guide, UsingKMSEncryption"
+_KEY_USES: Mapping[str, tuple[str, ...]] = {
+    "PutObject": ("GenerateDataKey",),
+    "CopyObject": ("GenerateDataKey",),
+    "GetObject": ("Decrypt",),
+    "HeadObject": ("Decrypt",),
+    "SelectObjectContent": ("Decrypt",),
+    # The parts are put together from what was written before.
+    "CreateMultipartUpload": ("GenerateDataKey", "Decrypt"),
+    "UploadPart": ("GenerateDataKey", "Decrypt"),
+    "UploadPartCopy": ("GenerateDataKey", "Decrypt"),
+    "CompleteMultipartUpload": ("Decrypt",),
+}
+"""Operation → what it asks of the KMS key that the object is encrypted with, with the caller's rights."""
+
 _LIST_KEYS: Mapping[str, str] = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys"}
 _HEADER_KEYS: Mapping[str, str] = {
     "ACL": "s3:x-amz-acl",
@@ -139,13 +154,22 @@ def _copied(request: ApiRequest) -> Iterator[Demand]:
     yield Demand(action, _object_arn(request, str(bucket), str(key)), {}, _SOURCE)
 
 
+def _encrypted(request: ApiRequest) -> Iterator[Demand]:
+    given = str(request.params.get("SSEKMSKeyId") or "")
+    key = request.facts.bucket_keys.get(str(request.params.get("Bucket")), "")
+    if given:
+        key = given if given.startswith("arn:") else request.arn("kms", f"key/{given}")
+    for use in _KEY_USES[request.operation] if key else ():
+        yield Demand(f"kms:{use}", key, {"kms:ViaService": f"s3.{request.region}.amazonaws.com"}, _KMS)
+
+
 def _put() -> tuple[Row, ...]:
     acl = Row("s3:PutObjectAcl", _object, _SOURCE, when="ACL", context=_headers)
     tagging = Row("s3:PutObjectTagging", _object, _SOURCE, when="Tagging", context=_headers)
     return (Row("s3:PutObject", _object, _SOURCE, context=_headers), acl, tagging)
 
 
-S3: Rows = {
+_PLAIN: Rows = {
     ("s3", "ListBuckets"): (Row("s3:ListAllMyBuckets", "*", _SOURCE),),
     **{
         ("s3", name): (Row(f"s3:{action}", _BUCKET, _SOURCE, context=_headers),)
@@ -171,3 +195,5 @@ S3: Rows = {
         Row("s3:GetObjectAttributes", _object, _SOURCE),
     ),
 }
+
+S3: Rows = {key: (*rows, _encrypted) if key[1] in _KEY_USES else rows for key, rows in _PLAIN.items()}

@@ -16,7 +16,7 @@ from bedrock_gateway.local.models import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ARN", "OWNED_BY_AWS", "bare_model", "geography_of", "invoke"]
+__all__ = ["ARN", "OWNED_BY_AWS", "bare_model", "geography_of", "invoke", "subscribing"]
 
 _GEOGRAPHIES = ("us", "eu", "apac", "jp", "au", "ca", "in", "us-gov", "global")
 _GUIDE = "Bedrock User Guide, inference-prereq"
@@ -117,7 +117,6 @@ def invoke(request: ApiRequest, model_id: str, action: str, bound: Context, conf
         yield from _endpoint(request, model_id, action, bound)
     else:
         yield from _legs(request, _target(request, model_id), action, bound, confidence)
-        yield from _subscribing(request, bare_model(model_id))
 
 
 def _legs(request: ApiRequest, target: _Target, action: str, bound: Context, confidence: str) -> Iterator[Demand]:
@@ -148,13 +147,13 @@ def _endpoint(request: ApiRequest, endpoint: str, action: str, bound: Context) -
         yield Demand(_ENDPOINT_ACTIONS[action], endpoint, tagged, _MARKETPLACE, "M")
 
 
-def _subscribing(request: ApiRequest, model_id: str) -> Iterator[Demand]:
-    """The first call of a third-party model in an account subscribes to it, with the caller's rights.
+def subscribing(request: ApiRequest, model_id: str) -> Iterator[Demand]:
+    """Return what the first call of a third-party model in an account demands besides: it subscribes, as the caller.
 
-    In which Region the Marketplace call counts as made is not documented: never the caller's, as far as a policy can rely
+    Whether a call that Bedrock makes in the caller's name does so too is not documented, so only direct calls ask. In which Region the Marketplace call counts as made is not documented: never the caller's, as far as a policy can rely
     on it.
     """
-    product = request.facts.unsubscribed.get(model_id)
+    product = request.facts.unsubscribed.get(bare_model(model_id))
     if product is None:
         return
     source = "Bedrock User Guide, model-access"
