@@ -22,6 +22,8 @@ from bedrock_gateway.capabilities import Scope
 from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.boundary import boundary
 from bedrock_gateway.iam.document import Policy
+from bedrock_gateway.iam.documents.provision import PROVISION
+from bedrock_gateway.iam.documents.template import assemble, fill
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, evaluate
 from bedrock_gateway.iam.generate import generate
 from bedrock_gateway.iam.resources import boundary_arn
@@ -401,6 +403,16 @@ def test_a_role_is_passed_to_bedrock_and_to_nobody_else(service: str | None, rol
 
     assert passes("bedrock.amazonaws.com")
     assert not passes(service)
+
+
+def test_a_service_linked_role_is_made_for_the_one_service_that_a_store_needs(account: Account) -> None:
+    made = assemble(fill(PROVISION["opensearch-serverless"], {"collection": "handbook"}, SCOPE)).policy
+    whole = Policy((*generate(ADMINISTRATION, SCOPE).policy.statements, *made.statements))
+    iam = account.client(account.operator(whole), "iam")
+    for service in ("ec2.amazonaws.com", "aoss.amazonaws.com", "observability.aoss.amazonaws.com.example.com"):
+        assert "iam:CreateServiceLinkedRole" in refusal(iam.create_service_linked_role, AWSServiceName=service)
+    role = iam.create_service_linked_role(AWSServiceName="observability.aoss.amazonaws.com")["Role"]
+    assert role["Path"] == "/aws-service-role/observability.aoss.amazonaws.com/"
 
 
 def test_without_the_bound_the_same_ways_lead_up(account: Account) -> None:

@@ -17,6 +17,7 @@ from bedrock_gateway.iam.actions import data_date as reference_date
 from bedrock_gateway.iam.boundary import boundary
 from bedrock_gateway.iam.documents.buckets import BUCKETS
 from bedrock_gateway.iam.documents.keys import KEYS
+from bedrock_gateway.iam.documents.provision import PROVISION
 from bedrock_gateway.iam.documents.sources import SOURCES
 from bedrock_gateway.iam.documents.stores import OPTIONS, STORES
 from bedrock_gateway.iam.documents.template import assemble, fill
@@ -99,6 +100,7 @@ FILLED: dict[str, tuple[Mapping[str, Template], str]] = {
     "option": (OPTIONS, "rights of a knowledge base's role for this besides"),
     "bucket": (BUCKETS, "bucket policy"),
     "key": (KEYS, "statements for a key policy"),
+    "make": (PROVISION, "rights of whoever makes this store, beside `kb-provision`"),
     "trust": (TRUSTS, "who may assume a role"),
 }
 # Of values that exclude each other, and of what speaks for itself, one is enough in an example.
@@ -172,7 +174,8 @@ can do without. **Not verified against AWS.**
 
 ## Documents that are filled in
 
-What `bedrock-gateway policy role kb --source … --store … --with …`, `policy bucket`, `policy key` and `policy trust` print,
+What `bedrock-gateway policy role kb --source … --store … --with …`, `policy bucket`, `policy key`,
+`policy store` and `policy trust` print,
 with every value that each takes.
 
 {table(("document", "what it is", "size"), filled)}

@@ -17,7 +17,8 @@ from bedrock_gateway.iam.evaluate import AccessRequest, Layers, evaluate
 from bedrock_gateway.iam.generate import generate
 from bedrock_gateway.iam.resources import boundary_arn
 
-PARTS = json.loads((Path(__file__).parents[1] / "cases" / "documents" / "knowledge_base.json").read_text())
+CASES = json.loads((Path(__file__).parents[1] / "cases" / "documents" / "knowledge_base.json").read_text())
+PARTS = [case for case in CASES if case["part"] != "provision"]
 SCOPE = Scope(
     region="us-east-1",
     account="111122223333",

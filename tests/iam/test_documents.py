@@ -18,6 +18,7 @@ from bedrock_gateway.iam.document import Policy
 from bedrock_gateway.iam.documents.buckets import BUCKETS
 from bedrock_gateway.iam.documents.collection import COLLECTION, collection_access
 from bedrock_gateway.iam.documents.keys import KEYS
+from bedrock_gateway.iam.documents.provision import PROVISION
 from bedrock_gateway.iam.documents.sources import SOURCES
 from bedrock_gateway.iam.documents.stores import OPTIONS, STORES
 from bedrock_gateway.iam.documents.template import Template, assemble, fill, find
@@ -36,6 +37,7 @@ TABLES: Mapping[str, Mapping[str, Template]] = {
     "source": SOURCES,
     "store": STORES,
     "option": OPTIONS,
+    "provision": PROVISION,
     "bucket": BUCKETS,
     "key": KEYS,
     "trust": TRUSTS,

@@ -1,6 +1,6 @@
 """Documents that need no capability: of service roles, buckets, keys, trust, the boundary, a collection.
 
-`policy role | boundary | bucket | key | trust | collection`. What a document takes besides the scope is given as
+`policy role | boundary | bucket | key | store | trust | collection`. What a document takes besides the scope is given as
 ``KEY=VALUE``; which keys there are is data of the documents themselves. Only the document goes to stdout; notes, and what
 AWS does not state but the document assumes, go to stderr and into the file of ``--report``.
 """
@@ -193,6 +193,12 @@ def _keys() -> Mapping[str, Template]:
     return KEYS
 
 
+def _stores() -> Mapping[str, Template]:
+    from bedrock_gateway.iam.documents.provision import PROVISION
+
+    return PROVISION
+
+
 def _trusts() -> Mapping[str, Template]:
     from bedrock_gateway.iam.documents.trusts import TRUSTS
 
@@ -208,6 +214,7 @@ def _collections() -> Mapping[str, Template]:
 _FILLED: Mapping[str, tuple[str, Callable[[], Mapping[str, Template]]]] = {
     "bucket": ("the policy of a bucket", _buckets),
     "key": ("statements for the policy of a KMS key", _keys),
+    "store": ("what whoever makes a vector store needs, beside kb-provision", _stores),
     "trust": ("who may assume a role", _trusts),
     _COLLECTION: ("the data access policy of an OpenSearch Serverless collection", _collections),
 }

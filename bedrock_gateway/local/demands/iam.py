@@ -138,9 +138,15 @@ def _instance_role(request: ApiRequest) -> Iterator[Demand]:
         yield Demand("iam:PassRole", arn, {"iam:PassedToService": "ec2.amazonaws.com"})
 
 
+# OpenSearch Service Developer Guide, serverless-service-linked-roles.
+_LINKED_ROLES = {"observability.aoss.amazonaws.com": "AWSServiceRoleForAmazonOpenSearchServerless"}
+
+
 def _service_linked(request: ApiRequest) -> Sequence[str]:
+    """The service names the role; where its name is not written down here, only a policy for any name covers it."""
     service = str(request.params.get("AWSServiceName", "*"))
-    return (request.arn("iam", f"role/aws-service-role/{service}/*", region=""),)
+    name = _LINKED_ROLES.get(service, "*")
+    return (request.arn("iam", f"role/aws-service-role/{service}/{name}", region=""),)
 
 
 def _tagging(action: str, resource: Callable[[ApiRequest], Sequence[str]]) -> Row:
