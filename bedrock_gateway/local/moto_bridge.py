@@ -6,6 +6,7 @@ who may do what was decided before a request comes here.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from bedrock_gateway.local.wire.message import Request
 
 __all__ = ["LOCK", "Identified", "aws_url", "forward", "identify", "path_style", "service_of"]
+
+_log = logging.getLogger(__name__)
 
 LOCK = threading.RLock()
 """Held while moto works or its state is read: its dictionaries are not made for a writer beside a reader."""
@@ -42,10 +45,13 @@ _HOSTS: Mapping[str, str] = {
 }
 _HOST = "{service}.{region}.amazonaws.com"
 _BUCKET_HOSTS = (
+    # An interface endpoint: the bucket, if it is named here at all, stands before the endpoint's own name.
+    re.compile(r"(?:(?P<bucket>.+)\.)??(?:(?:bucket|control|accesspoint)\.)?vpce-[^.]+\.s3\..*vpce\.amazonaws\.com"),
     re.compile(r"(?P<bucket>.+?)\.s3(?:-fips|-accelerate)?[.-](?:.*\.)?amazonaws\.com(?:\.cn)?"),
     re.compile(r"(?P<bucket>.+)\.s3\.localhost"),
     re.compile(r"(?P<bucket>.+)(?<!^s3)\.localhost"),
 )
+_NOT_FOUND = 404
 _UNSERVED = "The local Bedrock does not serve {what}: neither it nor moto implements that."
 
 
@@ -67,6 +73,8 @@ def path_style(request: Request) -> str:
         return request.raw_path
     for pattern in _BUCKET_HOSTS:
         found = pattern.fullmatch(request.hostname)
+        if found and not found["bucket"]:
+            return request.raw_path
         if found:
             return f"/{found['bucket']}{request.raw_path if request.raw_path != '/' else ''}"
     return request.raw_path
@@ -154,9 +162,22 @@ def forward(request: Request, signing_name: str, region: str, account: str) -> R
             answer = _stubber().process_request(prepared)
     except NotImplementedError as error:
         raise Fault("NotImplemented", f"{_UNSERVED.format(what=what)} {error}", 501) from None
-    if answer is None or answer[2] == "Not yet implemented":
+    except ModuleNotFoundError as error:
+        text = f"The local Bedrock does not serve {what}: moto would need the package {error.name} for it."
+        raise Fault("NotImplemented", text, 501) from None
+    except Exception as error:
+        # moto meets what it has not thought of with a KeyError or the like; a 500 would be sent again and again.
+        _log.exception("moto failed at %s", what)
+        text = f"The local Bedrock cannot serve {what}: moto failed at it ({type(error).__name__}); the log says where."
+        raise Fault("NotImplemented", text, 501) from error
+    if answer is None or answer[2] == "Not yet implemented" or _nowhere(request, *answer):
         raise Fault("NotImplemented", _UNSERVED.format(what=what), 501)
     return _response(*answer, method=request.method)
+
+
+def _nowhere(request: Request, status: int, _: Mapping[str, Any], body: str | bytes) -> bool:
+    """Whether moto knows the service and not the path: then it says 404 and nothing more."""
+    return status == _NOT_FOUND and not body and request.method != "HEAD"
 
 
 def _response(status: int, headers: Mapping[str, Any], body: str | bytes, *, method: str) -> Response:

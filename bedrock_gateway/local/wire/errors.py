@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["error_response", "protocol_of", "signature_error"]
 
 _OUR_FAULT = 500
-_PROTOCOLS: Mapping[str, str] = {"bedrock": "rest-json", "s3": "rest-xml", "iam": "query", "sts": "query"}
+_PROTOCOLS: Mapping[str, str] = {
+    "bedrock": "rest-json",
+    "iam": "query",
+    "s3": "rest-xml",
+    "s3-object-lambda": "rest-xml",
+    "s3express": "rest-xml",
+    "sts": "query",
+}
 """Those that are asked for at every request; the rest is looked up in botocore's models, which costs more."""
 
 _SIGNATURE_CODES: Mapping[str, Mapping[str, tuple[str, int]]] = {
