@@ -323,9 +323,12 @@ def retrieve(
 def _model_arn(config: GatewayConfig, model: str) -> str:
     if model.startswith("arn:"):
         return model
-    if parse_model_id(model).kind == "on-demand":
+    kind = parse_model_id(model).kind
+    if kind == "on-demand":
         return f"arn:{config.partition}:bedrock:{config.region}::foundation-model/{model}"
-    return f"arn:{config.partition}:bedrock:{config.region}:{config.account}:inference-profile/{model}"
+    # A bare id of twelve characters is the only other one that is not a profile of AWS.
+    resource = "application-inference-profile" if kind == "application-profile" else "inference-profile"
+    return f"arn:{config.partition}:bedrock:{config.region}:{config.account}:{resource}/{model}"
 
 
 def retrieve_and_generate(

@@ -62,7 +62,8 @@ class _Judges:
         administers = bool({"kb-create", "kb-ingest"} & self._capabilities)
         # Whoever sets knowledge bases up, and names none, may set up each that is configured.
         self._bases = frozenset(config.knowledge_bases) if administers and not bases else bases
-        self._models = frozenset(_normal(one, config) for one in declared.models)
+        # IAM cannot tell a reranker from another model either: both are InvokeModel on its ARN.
+        self._models = frozenset(_normal(one, config) for one in (*declared.models, *declared.rerankers))
 
     def all(self) -> tuple[Callable[[Send], Send], ...]:
         return self.declared_capabilities, self.declared_models, self.declared_knowledge_bases, self.declared_region
@@ -147,6 +148,9 @@ def _parsed(model: str) -> ModelId:
 def _normal(model: str, config: GatewayConfig) -> str:
     """One text for one model: an ARN of this Region and account is the id it holds; any other ARN is only itself."""
     found = _parsed(model)
+    if found.kind == "application-profile" and found.resource_type is None:
+        # To the ARN, not from it: an ARN may end in what is also the id of a model.
+        return f"arn:{config.partition}:bedrock:{config.region}:{config.account}:application-inference-profile/{model}"
     if found.resource_type is None or found.kind not in {"on-demand", "profile"}:
         return model
     ours = found.region == config.region and found.account in {None, config.account}
