@@ -20,7 +20,9 @@ __all__ = ["located", "nearest", "not_toml", "refuse_widening", "resolve"]
 SELECTING = ("BEDROCKGW_CONFIG", "BEDROCKGW_DEBUG_TRACEBACKS", "BEDROCKGW_ENV", "BEDROCKGW_PRINCIPAL")
 # Belong to the local Bedrock and to our tests; they configure no client.
 IGNORED_PREFIXES = ("BEDROCKGW_LOCAL_", "BEDROCKGW_TEST_")
-ENVIRONMENT_KEYS = ("account", "region", "local", "endpoint", "endpoints", "auth", "enforced_guardrails")
+ENVIRONMENT_KEYS = (
+    "account", "region", "local", "endpoint", "endpoints", "auth", "destinations", "enforced_guardrails",
+)  # fmt: skip
 MERGED_TABLES = ("principals", "logging", "guardrail", "batch", "wraps", "knowledge_base")
 
 

@@ -81,6 +81,8 @@ class GatewayConfig(Table):
     principals: Mapping[Name, PrincipalConfig]
     logging: LoggingConfig | None = None
     guardrail: GuardrailConfig | None = None
+    destinations: Annotated[tuple[Region, ...], Field(strict=False)] = ()
+    """Where profiles may run that our data lacks, as those of AWS GovCloud."""
     enforced_guardrails: Annotated[tuple[EnforcedGuardrail, ...], Field(strict=False)] = ()
     """Ids or ARNs of guardrails that the account or the organisation enforces on every call."""
     batch: BatchConfig = BatchConfig()
@@ -287,6 +289,7 @@ class GatewayConfig(Table):
             embedding_models=tuple(dict.fromkeys(base.embedding_model for base in bases.values())),
             document_keys=tuple(dict.fromkeys(one.key for base in bases.values() for one in base.sources if one.key)),
             batch_role=self.batch.role,
+            extra_destinations=self.destinations,
             enforced_guardrails=self.enforced_guardrails,
             tagging=principal.tagging,
             subscribe=principal.subscribe,

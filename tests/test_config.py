@@ -241,6 +241,7 @@ def test_every_option_reaches_the_scope() -> None:
     assert (app.guardrail, app.guardrail_profile, app.require_guardrail) == (("abcdefghij12", "3"), "us", True)
     assert app.guardrail_key is not None
     assert len(app.enforced_guardrails) == 2
+    assert app.extra_destinations == ("us-west-2",)
     assert (app.subscribe, app.products, app.tagging) == (True, ("prod-ozonys2hmmpeu",), False)
     assert (nightly.subscribe, nightly.tagging) == (False, True)
     assert nightly.batch_role == "bedrock-gateway/AmazonBedrockGateway-nightly"
@@ -248,17 +249,18 @@ def test_every_option_reaches_the_scope() -> None:
 
 # old text, new text, line, what the message must say
 REFUSED_OPTIONS = {
-    "what is behind a plain model": (f'"{AIP}" =', '"amazon.nova-lite-v1:0" =', 24, "nothing is behind it"),
-    "nothing behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', "= []", 24, "at least one"),
-    "a profile behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', f'= ["{AIP}"]', 24, "no model or cross-Region"),
-    "guardrail profile of another Region": ('profile = "us"', 'profile = "eu"', 30, "not usable from us-east-1"),
-    "key by alias": (":key/1234abcd-12ab-34cd-56ef-1234567890ab", ":alias/x", 31, "ARN in full"),
-    "wildcard as enforced guardrail": ('"mnopqrstuv34"', '"*"', 7, "guardrail"),
-    "batch without a model": ('models = ["amazon.nova-lite-v1:0"]', "", 16, "add `models`"),
-    "batch beside converse": ('["batch"]', '["batch", "converse"]', 16, "two principals"),
-    "wildcard as product": ('"prod-ozonys2hmmpeu"', '"*"', 14, "product"),
-    "wildcard as reranker": ('"cohere.rerank-v3-5:0"', '"cohere.*"', 12, "not a model id"),
-    "misspelt key of batch": ('role = "bedrock-gateway/', 'rol = "bedrock-gateway/', 22, "did you mean 'role'"),
+    "what is behind a plain model": (f'"{AIP}" =', '"amazon.nova-lite-v1:0" =', 25, "nothing is behind it"),
+    "nothing behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', "= []", 25, "at least one"),
+    "a profile behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', f'= ["{AIP}"]', 25, "no model or cross-Region"),
+    "guardrail profile of another Region": ('profile = "us"', 'profile = "eu"', 31, "not usable from us-east-1"),
+    "key by alias": (":key/1234abcd-12ab-34cd-56ef-1234567890ab", ":alias/x", 32, "ARN in full"),
+    "wildcard as enforced guardrail": ('"mnopqrstuv34"', '"*"', 8, "guardrail"),
+    "batch without a model": ('models = ["amazon.nova-lite-v1:0"]', "", 17, "add `models`"),
+    "batch beside converse": ('["batch"]', '["batch", "converse"]', 17, "two principals"),
+    "destination that is no Region": ('"us-west-2"', '"us-*"', 7, "looks like"),
+    "wildcard as product": ('"prod-ozonys2hmmpeu"', '"*"', 15, "product"),
+    "wildcard as reranker": ('"cohere.rerank-v3-5:0"', '"cohere.*"', 13, "not a model id"),
+    "misspelt key of batch": ('role = "bedrock-gateway/', 'rol = "bedrock-gateway/', 23, "did you mean 'role'"),
 }
 
 

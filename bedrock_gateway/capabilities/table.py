@@ -8,9 +8,13 @@ rows; none of them has a table of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["Capability", "Condition", "Confidence", "Leg", "Operation", "Option", "Resend", "Resource"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CONDITIONS", "Capability", "Condition", "Confidence", "Leg", "Operation", "Option", "Resend", "Resource"]
 
 Resend = Literal["free", "token", "billed"]
 """After an outcome that is not known: ``free`` reads or converges, ``token`` is deduplicated by AWS, ``billed`` would be
@@ -71,8 +75,22 @@ Condition = Literal[
     "via-bedrock",
     "third-party-secret",
 ]
-"""``bounded``: the role must have the permissions boundary of the scope. ``only-guarded``: where the scope requires its
-guardrail, the call must carry it."""
+"""When a leg holds; `CONDITIONS` says it in words."""
+
+CONDITIONS: Mapping[Condition, str] = MappingProxyType(
+    {
+        "passed-to-bedrock": "`iam:PassedToService` is Bedrock",
+        "document-prefix": "`s3:prefix` is the declared one",
+        "bounded": "`iam:PermissionsBoundary` is the scope's: the role has that boundary",
+        "only-guarded": "`bedrock:GuardrailIdentifier` is the guardrail in its version, where the scope requires it",
+        "called-via-bedrock": "`aws:CalledViaLast` is Bedrock: it asks in the caller's name",
+        "subscribed-products": "`aws:CalledViaLast` is Bedrock, and `aws-marketplace:ProductId` one of the products, if any is named",
+        "bedrock-endpoint": "`aws:CalledViaLast` is Bedrock, and the endpoint's tag `sagemaker-sdk:bedrock` is `compatible`",
+        "via-s3": "`kms:ViaService` is S3 of the Region",
+        "via-bedrock": "`kms:ViaService` is Bedrock of the Region",
+        "third-party-secret": "`bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn` is one of the secrets",
+    }
+)
 
 Option = Literal[
     "guardrail",

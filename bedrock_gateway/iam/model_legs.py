@@ -80,7 +80,7 @@ def _regions(scope: Scope, model: ModelId) -> list[str]:
     if not reach:
         raise ConfigError(
             f"where {model.name} runs when called from {scope.region} is not in our data; "
-            "name its destination Regions with --destinations"
+            "name its destination Regions with --destinations, or `destinations` in [env.NAME]"
         )
     # AWS's rule: the source Region and every destination.
     return [*sorted({scope.region, *reach}), *([""] if model.geography == "global" else [])]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bedrock_gateway.capabilities import CAPABILITIES, Capability, Leg
+from bedrock_gateway.capabilities.table import CONDITIONS
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "capabilities.md"
 
@@ -56,6 +57,12 @@ def reasons() -> str:
     return "\n".join((REASONS_HEAD, *dict.fromkeys(lines))) + "\n"
 
 
+def conditions() -> str:
+    rows = [f"| {name} | {what} |" for name, what in CONDITIONS.items()]
+    head = "What has no ARN is besides bound to the Region by `aws:RequestedRegion`."
+    return "\n".join(("\n## Conditions\n", f"{head}\n", "| name | when |", "| --- | --- |", *rows)) + "\n"
+
+
 def section(row: Capability) -> str:
     lines = [f"\n## {row.name}\n", f"{row.summary} Kind: {row.kind}.\n"]
     if row.inseparable:
@@ -68,7 +75,7 @@ def section(row: Capability) -> str:
 
 
 def main(argv: list[str]) -> int:
-    text = HEAD + "".join(map(section, CAPABILITIES.values())) + reasons()
+    text = HEAD + "".join(map(section, CAPABILITIES.values())) + conditions() + reasons()
     if "--check" in argv:
         if not TARGET.exists() or TARGET.read_text() != text:
             print(f"out of date: {TARGET.name}", file=sys.stderr)

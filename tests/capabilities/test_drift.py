@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
-from bedrock_gateway.capabilities.table import Condition, Option, Resource
+from bedrock_gateway.capabilities.table import CONDITIONS, Condition, Option, Resource
 from bedrock_gateway.iam import actions
 from bedrock_gateway.iam.generate import ASSUMED, generate
 
@@ -123,7 +123,7 @@ def test_every_leg_and_every_option_of_the_table_leads_to_a_grant():
     table = {(one.name, leg) for row in CAPABILITIES.values() for one in row.operations for leg in one.legs}
     assert table == made
     assert {leg.only_with for _, leg in table} == {None, *get_args(Option)}
-    assert {leg.condition for _, leg in table} == {None, *get_args(Condition)}
+    assert {leg.condition for _, leg in table} == {None, *get_args(Condition)} == {None, *CONDITIONS}
     assert {leg.resource for _, leg in table} == set(get_args(Resource))
 
 
