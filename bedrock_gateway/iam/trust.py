@@ -137,12 +137,17 @@ def _tagged(parts: Iterable[Part], tags: Sequence[str]) -> Iterator[Part]:
 
 
 def _may_tag(parts: Sequence[Part], tags: Sequence[str]) -> Iterator[Part]:
-    """Let the same principals pass these tags and no others; a provider that tags needs it in every role behind it."""
+    """Let the same principals pass these tags and no others; a provider that tags needs it in every role behind it.
+
+    The statement does not ask again who they are: AWS gives sts:TagSession neither the claims of OIDC nor the external id,
+    and without the right to assume the role it permits nothing.
+    """
     if not tags:
         return
     keys = tuple(dict.fromkeys(key for key, _ in _pairs(tags)))
     conditions = _and((), "StringEquals", _required(tags))
     conditions = _and(conditions, "ForAllValues:StringEquals", (("aws:TagKeys", keys),))
+    conditions = _and(conditions, "Null", (("aws:TagKeys", ("false",)),))
     principals = tuple(dict.fromkeys(one for part in parts for one in part.statement.principals))
     statement = Statement("Allow", "PassTags", ("sts:TagSession",), principals=principals, conditions=conditions)
     yield Part(statement, source="IAM User Guide, id_session-tags")

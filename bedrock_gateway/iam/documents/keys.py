@@ -48,10 +48,20 @@ _ROWS = (
         (
             Row(
                 "CloudWatchLogsUsesKey",
-                "kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey* kms:ReEncrypt*",
+                "kms:Decrypt kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom"
+                " kms:ReEncryptTo",
                 _THIS,
                 (("ArnEquals", "kms:EncryptionContext:aws:logs:arn", "arn:{P}:logs:{R}:{A}:log-group:{group}"),),
                 ("Service", "logs.{R}.amazonaws.com"),
+                source="CloudWatch Logs User Guide, encrypt-log-data-kms",
+            ),
+            # AWS's sample puts it under the condition too, but DescribeKey carries no encryption context.
+            Row(
+                "CloudWatchLogsReadsKey",
+                "kms:DescribeKey",
+                _THIS,
+                principal=("Service", "logs.{R}.amazonaws.com"),
+                confidence="M",
                 source="CloudWatch Logs User Guide, encrypt-log-data-kms",
             ),
         ),
