@@ -19,7 +19,20 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from bedrock_gateway.iam.conditions import Clause, Refused, block_holds, compile_block
-from bedrock_gateway.iam.patterns import Context, Folded, Template, UndecidableError, any_of, fold, lookup
+from bedrock_gateway.iam.patterns import (
+    Bound,
+    Context,
+    Folded,
+    Matcher,
+    Template,
+    UndecidableError,
+    Variable,
+    any_of,
+    compiled,
+    fold,
+    lookup,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +67,6 @@ _COMPLETED = frozenset({"identity", "boundary"})
 _ARN_COLONS = 5
 _ACTIONS_KEPT = 256
 _SHOWN = 5
-_NOTHING = Folded()
 
 DIRECT, ROLE, ACCOUNT = 3, 2, 1
 """How closely a resource policy names a principal."""
@@ -125,21 +137,33 @@ class Mismatch:
 class Rule:
     """One statement of a policy of one layer, ready to be compared."""
 
-    __slots__ = ("_actions", "_block", "_refusal", "_resources", "index", "layer", "statement")
+    __slots__ = (
+        "_actions",
+        "_block",
+        "_checks",
+        "_plain",
+        "_refusal",
+        "_tests",
+        "_wanted",
+        "index",
+        "layer",
+        "statement",
+    )
 
     def __init__(self, statement: Statement, layer: Layer, index: int, *, variables: bool) -> None:
         self.statement, self.layer, self.index = statement, layer, index
         actions = statement.actions or statement.not_actions
         resources = statement.resources or statement.not_resources
-        self._actions = [Template(pattern.casefold(), variables=False) for pattern in actions]
-        self._resources = [_resource(pattern, layer, variables=variables) for pattern in resources]
+        self._actions = tuple(map(_action, actions))
+        self._plain, self._tests = _read(resources, layer, variables=variables)
+        self._wanted = bool(statement.resources) if resources else None
         self._block = compile_block(statement.conditions, variables=variables)
         self._refusal = _refusal(statement, layer)
+        self._checks = _checks(layer, block=bool(self._block))
 
     def acts(self, action: str) -> bool:
         """Whether ``Action`` or ``NotAction`` holds for *action*, in lower case."""
-        found = any(pattern.matches(action, _NOTHING) for pattern in self._actions)
-        return found is bool(self.statement.actions)
+        return bool(compiled(self._actions)(action)) is bool(self.statement.actions)
 
     def applies(self, asked: Asked) -> int:
         """Return how closely the statement names the principal if all but its action applies, else 0.
@@ -148,7 +172,7 @@ class Rule:
             UndecidableError: no element decides, and one cannot be judged.
         """
         closeness, doubt = DIRECT, None
-        for check in _CHECKS[self.layer == "resource"]:
+        for check in self._checks:
             try:
                 found = check(self, asked)
             except UndecidableError as error:
@@ -165,15 +189,12 @@ class Rule:
         """Whether ``Resource`` or ``NotResource`` holds; so do all elements together that ought to be there."""
         if self._refusal:
             raise UndecidableError(self._refusal)
-        tests = self._resources
-        if not tests:
+        if self._wanted is None:
             return DIRECT
-        found = (
-            tests[0](asked.resource, asked.context)
-            if len(tests) == 1
-            else any_of(partial(test, asked.resource, asked.context) for test in tests)
+        found = bool(self._plain and self._plain(asked.resource)) or (
+            bool(self._tests) and any_of(partial(test, asked.resource, asked.context) for test in self._tests)
         )
-        return DIRECT if found is bool(self.statement.resources) else 0
+        return DIRECT if found is self._wanted else 0
 
     def names(self, asked: Asked) -> int:
         """How closely ``Principal`` or ``NotPrincipal`` of a resource policy names who asks."""
@@ -188,7 +209,7 @@ class Rule:
 
     def meets(self, asked: Asked) -> int:
         """Whether ``Condition`` holds."""
-        return DIRECT if not self._block or block_holds(self._block, asked.context) else 0
+        return DIRECT if block_holds(self._block, asked.context) else 0
 
     def mismatch(self, asked: Asked) -> Mismatch | None:
         """Return why the statement does not apply, or cannot be judged; None: it applies."""
@@ -196,7 +217,7 @@ class Rule:
         if not self.acts(asked.action):
             element, patterns = _present("Action", statement.actions, statement.not_actions)
             return Mismatch(element, f"{element} {_listed(patterns)} does not cover {asked.request.action}")
-        for check in _CHECKS[self.layer == "resource"]:
+        for check in self._checks:
             try:
                 if not check(self, asked):
                     return self._explained(check, asked)
@@ -224,11 +245,12 @@ class Rule:
 
 
 Check = Callable[[Rule, Asked], int]
-_CHECKS: tuple[tuple[Check, ...], tuple[Check, ...]] = (
-    (Rule.on_resource, Rule.meets),
-    (Rule.on_resource, Rule.names, Rule.meets),
-)
-"""What is compared in a layer whose policies name no principal, and in resource policies."""
+
+
+def _checks(layer: Layer, *, block: bool) -> tuple[Check, ...]:
+    """What is compared beside the action: only resource policies name principals."""
+    named = (Rule.names,) if layer == "resource" else ()
+    return (Rule.on_resource, *named, *((Rule.meets,) if block else ()))
 
 
 def _failed(clause: Clause | Refused, context: Folded) -> Mismatch | None:
@@ -255,11 +277,26 @@ def _listed(values: Sequence[str]) -> str:
 ResourceTest = Callable[[str, Folded], bool]
 
 
-def _resource(pattern: str, layer: Layer, *, variables: bool) -> ResourceTest:
-    try:
-        return Template(_completed(pattern, layer), variables=variables, arn=True).matches
-    except UndecidableError as error:
-        return partial(_raise, error)
+def _action(pattern: str) -> Bound:
+    """Actions have no case and no variables."""
+    return tuple(token for token in tokens(pattern.casefold(), variables=False) if not isinstance(token, Variable))
+
+
+def _read(patterns: Sequence[str], layer: Layer, *, variables: bool) -> tuple[Matcher | None, tuple[ResourceTest, ...]]:
+    """Return one test for all patterns that are compared alike, and one for each other: variables, refusals."""
+    plain: list[Bound] = []
+    tests: list[ResourceTest] = []
+    for pattern in patterns:
+        try:
+            template = Template(_completed(pattern, layer), variables=variables, arn=True)
+        except UndecidableError as error:
+            tests.append(partial(_raise, error))
+            continue
+        if template.plain is None:
+            tests.append(template.matches)
+        else:
+            plain.append(template.plain)
+    return (compiled(tuple(plain)) if plain else None), tuple(tests)
 
 
 def _raise(error: UndecidableError, _resource: str, _context: Folded) -> bool:

@@ -19,7 +19,18 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
 
-from bedrock_gateway.iam.patterns import Folded, Template, UndecidableError, Variable, Wild, any_of, bind, tokens
+from bedrock_gateway.iam.patterns import (
+    Folded,
+    Matcher,
+    Template,
+    UndecidableError,
+    Variable,
+    Wild,
+    any_of,
+    bind,
+    compiled,
+    tokens,
+)
 
 __all__ = ["NEGATED", "OPERATORS", "Operator", "Reader", "Test", "operator", "reading", "truth"]
 
@@ -145,7 +156,7 @@ def _arn_like(text: str, variables: bool) -> Test:
     if len(pieces) < _ARN_PARTS:
         raise UndecidableError(f"{text[:80]!r} has fewer than the six parts of an ARN")
     templates = [Template(piece, variables=variables) for piece in pieces]
-    fixed = [template.fixed for template in templates if template.fixed]
+    fixed = [compiled((template.plain,)) for template in templates if template.plain is not None]
 
     def test(value: str, context: Folded) -> bool:
         parts = value.split(":", _ARN_PARTS - 1)
@@ -160,7 +171,7 @@ def _arn_like(text: str, variables: bool) -> Test:
     return test
 
 
-def _call(matcher: Callable[[str], bool], part: str) -> bool:
+def _call(matcher: Matcher, part: str) -> object:
     return matcher(part)
 
 

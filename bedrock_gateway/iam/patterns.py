@@ -13,9 +13,22 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 
-__all__ = ["Context", "Folded", "Template", "UndecidableError", "any_of", "bind", "fold", "lookup", "matches", "tokens"]
+__all__ = [
+    "Context",
+    "Folded",
+    "Matcher",
+    "Template",
+    "UndecidableError",
+    "any_of",
+    "bind",
+    "compiled",
+    "fold",
+    "lookup",
+    "matches",
+    "tokens",
+]
 
 Context = Mapping[str, str | Sequence[str]]
 """Condition key → value(s) of one request. Names are compared without case; an absent key is absent."""
@@ -64,6 +77,8 @@ class Variable:
 Token = str | Wild | Variable
 Bound = tuple[str | Wild, ...]
 """Tokens whose variables are resolved."""
+Matcher = Callable[[str], object]
+"""Returns something true for a value that matches."""
 
 
 class Folded(dict[str, tuple[str, ...]]):
@@ -161,27 +176,34 @@ def _pieces(bound: Bound) -> list[str]:
     return pieces
 
 
-@lru_cache(maxsize=8192)
-def compiled(bound: Bound) -> Callable[[str], bool]:
-    """Return the test whether a value matches, in which a star is any run of characters, colons included."""
-    if all(isinstance(token, str) for token in bound):
-        return "".join(map(str, bound)).__eq__
-    if bound == (Wild.RUN,):
-        return lambda _: True
+def _source(bound: Bound) -> str:
+    """Return a regular expression in which a star is any run of characters, colons included."""
     head, *rest = _pieces(bound)
     if not rest:
-        match = re.compile(head, re.DOTALL).fullmatch
-    else:
-        # Each piece as early as it can be, and never again later (atomic): nothing is tried twice.
-        *middle, tail = rest
-        found = "".join(f"(?>.*?{piece})" for piece in middle if piece)
-        match = re.compile(f"{head}{found}.*{tail}", re.DOTALL).fullmatch
-    return lambda value: match(value) is not None
+        return head
+    # Each piece as early as it can be, and never again later (atomic): nothing is tried twice.
+    *middle, tail = rest
+    found = "".join(f"(?>.*?{piece})" for piece in middle if piece)
+    return f"{head}{found}.*{tail}"
 
 
 @lru_cache(maxsize=8192)
-def _compiled_arn(bound: Bound) -> Callable[[str], bool]:
-    """Return the test for the ``Resource`` element.
+def compiled(bounds: tuple[Bound, ...]) -> Matcher:
+    """Return the test whether a value matches one of *bounds*."""
+    if any(bound == (Wild.RUN,) for bound in bounds):
+        return _anything
+    if all(isinstance(token, str) for bound in bounds for token in bound):
+        return frozenset("".join(map(str, bound)) for bound in bounds).__contains__
+    return re.compile("|".join(map(_source, bounds)), re.DOTALL).fullmatch
+
+
+def _anything(_value: str) -> bool:
+    return True
+
+
+@lru_cache(maxsize=8192)
+def _kept_in_parts(bound: Bound) -> Matcher | None:
+    """Return the test for a ``Resource`` with a wildcard that keeps to its part of the ARN; None where it has none.
 
     Before the fifth colon a wildcard stays within its part, except that a star which ends its part may run over the
     colons (IAM User Guide, reference_policies_elements_resource); the rest is one part.
@@ -193,9 +215,7 @@ def _compiled_arn(bound: Bound) -> Callable[[str], bool]:
         (token, at < fifth and (token is Wild.ONE or (token is Wild.RUN and not last)))
         for at, (token, last) in enumerate(flat)
     ]
-    if not any(within for _, within in states):
-        return compiled(bound)
-    return lambda value: _walk(states, value)
+    return partial(_walk, states) if any(within for _, within in states) else None
 
 
 def _flattened(bound: Bound) -> list[tuple[str | Wild, bool]]:
@@ -205,38 +225,30 @@ def _flattened(bound: Bound) -> list[tuple[str | Wild, bool]]:
 
 
 def _walk(states: Sequence[tuple[str | Wild, bool]], value: str) -> bool:
-    """Follow every way at once: the number of steps is at most pattern times value."""
-    here = {0}
+    """Follow every way at once: bit n of *here* says that the pattern so far matches the first n characters."""
+    places: dict[str, int] = {}
+    for at, one in enumerate(value):
+        places[one] = places.get(one, 0) | 1 << at
+    characters = (1 << len(value)) - 1
+    inside = characters & ~places.get(":", 0)
+    here = 1
     for token, within in states:
         if token is Wild.RUN:
-            here = _run(here, value, within=within)
+            # Adding carries each bit up to the end of its run of characters that are no colon.
+            here = here | (((here & inside) + inside) ^ inside) if within else (2 << len(value)) - (here & -here)
+        elif token is Wild.ONE:
+            here = (here & (inside if within else characters)) << 1
         else:
-            here = {
-                at + 1
-                for at in here
-                if at < len(value) and (value[at] == token or (token is Wild.ONE and not (within and value[at] == ":")))
-            }
+            here = (here & places.get(str(token), 0)) << 1
         if not here:
             return False
-    return len(value) in here
-
-
-def _run(here: set[int], value: str, *, within: bool) -> set[int]:
-    reached: set[int] = set()
-    for start in here:
-        at = start
-        while at not in reached:
-            reached.add(at)
-            if at == len(value) or (within and value[at] == ":"):
-                break
-            at += 1
-    return reached
+    return bool(here >> len(value) & 1)
 
 
 class Template:
     """One value of ``Resource``, of ``Action`` or of a condition, ready to be compared."""
 
-    __slots__ = ("_arn", "fixed", "text", "tokens")
+    __slots__ = ("_arn", "bound", "text", "tokens")
 
     def __init__(self, text: str, *, variables: bool, arn: bool = False) -> None:
         """*arn* is for ``Resource``, where wildcards keep to the parts of an ARN.
@@ -250,10 +262,13 @@ class Template:
         if arn:
             _only_in_the_last_part(text, self.tokens)
         plain = tuple(token for token in self.tokens if not isinstance(token, Variable))
-        self.fixed = self._test(plain) if len(plain) == len(self.tokens) else None
+        self.bound = plain if len(plain) == len(self.tokens) else None
+        """The tokens where none is a variable."""
 
-    def _test(self, bound: Bound) -> Callable[[str], bool]:
-        return _compiled_arn(bound) if self._arn else compiled(bound)
+    @property
+    def plain(self) -> Bound | None:
+        """The tokens if they can be compared together with those of other templates, by `compiled`."""
+        return None if self.bound is None or (self._arn and _kept_in_parts(self.bound)) else self.bound
 
     def matches(self, value: str, context: Folded) -> bool:
         """Whether *value* matches; a variable without a value matches nothing.
@@ -261,10 +276,11 @@ class Template:
         Raises:
             UndecidableError: a variable has several values, or an empty one.
         """
-        if self.fixed is not None:
-            return self.fixed(value)
-        bound = bind(self.tokens, context)
-        return bound is not None and self._test(bound)(value)
+        bound = bind(self.tokens, context) if self.bound is None else self.bound
+        if bound is None:
+            return False
+        test = (_kept_in_parts(bound) if self._arn else None) or compiled((bound,))
+        return bool(test(value))
 
 
 def _only_in_the_last_part(text: str, read: Sequence[Token]) -> None:
@@ -279,6 +295,5 @@ def _only_in_the_last_part(text: str, read: Sequence[Token]) -> None:
 @lru_cache(maxsize=8192)
 def matches(pattern: str, value: str) -> bool:
     """Whether *value* matches *pattern*, in which ``*`` is any run of characters and ``?`` any one."""
-    return compiled(tuple(token for token in tokens(pattern, variables=False) if not isinstance(token, Variable)))(
-        value
-    )
+    read = tokens(pattern, variables=False)
+    return bool(compiled((tuple(token for token in read if not isinstance(token, Variable)),))(value))
