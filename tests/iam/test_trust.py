@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.document import Policy
 from bedrock_gateway.iam.documents.trusts import TRUSTS
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, evaluate
+from bedrock_gateway.iam.lint import lint, read
 from bedrock_gateway.iam.trust import service_trust, trust
 
 CASES = Path(__file__).parents[1] / "cases" / "trust"
@@ -104,6 +106,19 @@ def test_the_hosts_of_govcloud_are_its_own() -> None:
     assert (
         '"Federated": "cognito-identity.us-gov-east-1.amazonaws.com"' in trust("cognito", pool, east).policy.to_json()
     )
+
+
+@pytest.mark.parametrize("case", KINDS, ids=lambda case: case["kind"])
+def test_our_own_linter_finds_nothing_in_a_trust(case: dict[str, Any]) -> None:
+    text = trust(case["kind"], case["given"], SCOPE).policy.to_json(indent=2)
+    assert [(one.rule.id, one.hit) for one in lint([read(case["kind"], text)])] == []
+
+
+def test_a_statement_that_lets_in_is_still_judged_beside_one_that_passes_tags() -> None:
+    made = trust("oidc", {"provider": "idp.example.com", "audience": "a", "subject": "s", "tag": "team"}, SCOPE)
+    first, second = made.policy.statements
+    open_door = Policy((replace(first, conditions=()), second)).to_json(indent=2)
+    assert {one.rule.id for one in lint([read("open", open_door)])} == {"BG012"}
 
 
 def test_what_aws_does_not_document_is_said() -> None:

@@ -38,6 +38,8 @@ _GUARDED = frozenset(
 _GUARDS = ("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths")
 
 _ACTION_FOR: Mapping[str, str] = {"saml": "sts:AssumeRoleWithSAML", "oidc": "sts:AssumeRoleWithWebIdentity"}
+# AWS asks for these besides the action that assumes the role, and gives them few of its keys.
+_BESIDES = frozenset({"sts:tagsession", "sts:setsourceidentity"})
 
 
 def _conditions(statement: Statement) -> dict[str, list[str]]:
@@ -51,10 +53,15 @@ def _conditions(statement: Statement) -> dict[str, list[str]]:
     return found
 
 
+def _lets_in(statement: Statement) -> bool:
+    """Whether *statement* is about coming in at all: what only accompanies that permits nothing by itself."""
+    return not statement.actions or any(one.casefold() not in _BESIDES for one in statement.actions)
+
+
 def _federated(document: Document) -> Iterator[tuple[Path, Statement, str]]:
     for path, statement in document.statements("Allow"):
         for kind, value in statement.principals:
-            if kind == "Federated":
+            if kind == "Federated" and _lets_in(statement):
                 yield path, statement, value
 
 
@@ -128,7 +135,7 @@ def principals(document: Document) -> Iterator[Hit]:
 
 def _wrong_action(path: Path, statement: Statement) -> Iterator[Hit]:
     for kind, value in statement.principals:
-        if kind != "Federated":
+        if kind != "Federated" or not _lets_in(statement):
             continue
         needed = _ACTION_FOR["saml" if _SAML.fullmatch(value) else "oidc"]
         if statement.actions and not any(overlap(one.casefold(), needed.casefold()) for one in statement.actions):
