@@ -110,7 +110,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Read one request and answer it, whatever its method is."""
         self.raw_requestline = self.rfile.readline(_LONGEST_LINE + 1)
         if len(self.raw_requestline) > _LONGEST_LINE:
-            self.close_connection, self.request_version = True, self.protocol_version
             self.send_error(414, "The request line is too long")
             return
         if PREFACE.startswith(self.raw_requestline) and self.raw_requestline:
@@ -171,6 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that is not HTTP as JSON; the standard library would send a page of HTML."""
         text = f"{message or 'The request cannot be read'}. {explain or ''}".strip()
+        # What cannot be read counts as HTTP/0.9 there, which has no status.
+        self.request_version, self.close_connection = self.protocol_version, True
         self._send(error_response(Fault("ValidationException", text, int(code)), "rest-json", "-"))
 
     def _answer(self, request: Request) -> Response:
