@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities import Scope
-from bedrock_gateway.cli.output import emit_json, note
+from bedrock_gateway.cli.output import note
+from bedrock_gateway.cli.policy.formats import add_format, emit_items, managed, path_and_name
 from bedrock_gateway.cli.policy.scope import add_scope, partition_of, scope_of
 from bedrock_gateway.errors import ConfigError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bedrock_gateway.iam.documents.template import Document, Template
+    from bedrock_gateway.iam.export import Item
     from bedrock_gateway.iam.roles import KnowledgeBaseParts, RoleDocuments
 
 __all__ = ["add_forms", "run"]
@@ -63,6 +65,7 @@ def _form(
     )
     parser.add_argument("--strict", action="store_true", help="leave out what is only assumed to be needed")
     parser.add_argument("--report", metavar="FILE", help="write notes and assumptions as JSON")
+    add_format(parser)
     parser.set_defaults(run=run, make=make, form=name)
     return parser
 
@@ -105,29 +108,45 @@ def _batch_role(args: argparse.Namespace) -> RoleDocuments:
     return batch_role(scope_of(args), _given(args.values), strict=args.strict)
 
 
-# What the command line calls a document of a role → what makes it, and which of the two it is.
-_ROLES: Mapping[str, tuple[Callable[[argparse.Namespace], RoleDocuments], str]] = {
-    "logging": (_logging_role, "permissions"),
-    "logging-trust": (_logging_role, "trust"),
-    "logging-bucket": (_logging_role, ""),
-    "kb": (_kb_role, "permissions"),
-    "kb-trust": (_kb_role, "trust"),
-    "batch": (_batch_role, "permissions"),
-    "batch-trust": (_batch_role, "trust"),
+# What the command line calls a document of a role → what makes it, which of the two it is, and where the scope names
+# the role.
+_ROLES: Mapping[str, tuple[Callable[[argparse.Namespace], RoleDocuments], str, str]] = {
+    "logging": (_logging_role, "permissions", "logging_role"),
+    "logging-trust": (_logging_role, "trust", "logging_role"),
+    "logging-bucket": (_logging_role, "", ""),
+    "kb": (_kb_role, "permissions", "knowledge_base_roles"),
+    "kb-trust": (_kb_role, "trust", "knowledge_base_roles"),
+    "batch": (_batch_role, "permissions", "batch_role"),
+    "batch-trust": (_batch_role, "trust", "batch_role"),
 }
 
 
 def _role(args: argparse.Namespace) -> None:
     from bedrock_gateway.iam.documents.template import Document
+    from bedrock_gateway.iam.export import BucketPolicy
     from bedrock_gateway.iam.roles import logging_bucket
 
-    maker, part = _ROLES[args.name]
+    maker, part, field = _ROLES[args.name]
     if not part:
-        _write(args, Document(logging_bucket(scope_of(args))))
+        scope = scope_of(args)
+        made = logging_bucket(scope)
+        _write(args, Document(made), [BucketPolicy(scope.logging_bucket or "", made)])
         return
-    made = maker(args)
-    remarks = (made.assumptions, made.notes) if part == "permissions" else ((), ())
-    _write(args, Document(getattr(made, part), *remarks))
+    both = maker(args)
+    remarks = (both.assumptions, both.notes) if part == "permissions" else ((), ())
+    _write(args, Document(getattr(both, part), *remarks), [_service_role(args, both, part, field)])
+
+
+def _service_role(args: argparse.Namespace, made: RoleDocuments, part: str, field: str) -> Item:
+    """The role itself: with its boundary, without which nobody but an administrator may change it."""
+    from bedrock_gateway.iam.export import Role
+    from bedrock_gateway.iam.resources import boundary_arn
+
+    scope = scope_of(args)
+    named = getattr(scope, field)
+    path, name = path_and_name(named if isinstance(named, str) else named[0])
+    permissions = made.permissions if part == "permissions" else None
+    return Role(args.resource_name or name, made.trust, permissions, path, boundary_arn(scope))
 
 
 def _boundary(args: argparse.Namespace) -> None:
@@ -138,7 +157,8 @@ def _boundary(args: argparse.Namespace) -> None:
     parts = _parts(args, scope)
     document = boundary(scope, parts if parts.sources or parts.stores else None)
     attach = f"an administrator makes it as the managed policy {scope.boundary}, and nobody else may change it"
-    _write(args, Document(document, notes=(attach,)))
+    path, name = path_and_name(scope.boundary)
+    _write(args, Document(document, notes=(attach,)), list(managed(args.resource_name or name, (document,), path=path)))
 
 
 def _parts(args: argparse.Namespace, scope: Scope) -> KnowledgeBaseParts:
@@ -223,23 +243,29 @@ _FILLED: Mapping[str, tuple[str, Callable[[], Mapping[str, Template]]]] = {
 def _filled(args: argparse.Namespace) -> None:
     from bedrock_gateway.iam.documents.collection import collection_access
     from bedrock_gateway.iam.documents.template import assemble, fill
+    from bedrock_gateway.iam.export import BucketPolicy, CollectionAccess, Role
     from bedrock_gateway.iam.trust import trust
 
     scope = Scope(args.region, args.account, partition_of(args.region))
     given = _given(args.values)
+    name = args.resource_name or f"bedrock-gateway-{getattr(args, 'name', _COLLECTION)}"
     if args.form == _COLLECTION:
-        emit_json(collection_access(given, scope))
+        rules = collection_access(given, scope)
+        emit_items(args, rules, [CollectionAccess(name, rules)])
     elif args.form == "trust":
-        _write(args, trust(args.name, given, scope))
+        made = trust(args.name, given, scope)
+        _write(args, made, [Role(name, made.policy)])
     else:
         template = _FILLED[args.form][1]()[args.name]
-        _write(args, assemble(fill(template, given, scope), notes=template.notes, strict=args.strict))
+        made = assemble(fill(template, given, scope), notes=template.notes, strict=args.strict)
+        # Statements for a key are added to the policy that the key has: to replace it would lock its owner out.
+        _write(args, made, [BucketPolicy(given["bucket"][0], made.policy)] if args.form == "bucket" else [])
 
 
 # -- what is said ------------------------------------------------------------------------------------------------------
 
 
-def _write(args: argparse.Namespace, made: Document) -> None:
+def _write(args: argparse.Namespace, made: Document, items: Sequence[Item]) -> None:
     for line in made.notes:
         note(f"note: {line}")
     for one in made.assumptions:
@@ -251,7 +277,7 @@ def _write(args: argparse.Namespace, made: Document) -> None:
             "assumptions": [asdict(one) for one in made.assumptions],
         }
         Path(args.report).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    emit_json(made.policy.dump())
+    emit_items(args, made.policy.dump(), items)
 
 
 def _listing(templates: Mapping[str, Template], title: str = "NAME") -> str:

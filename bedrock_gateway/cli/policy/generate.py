@@ -11,7 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.cli.output import emit_json, note
+from bedrock_gateway.cli.output import note
+from bedrock_gateway.cli.policy.formats import add_format, emit_items, managed
 from bedrock_gateway.cli.policy.scope import add_scope, scope_of
 from bedrock_gateway.errors import ConfigError
 
@@ -31,6 +32,7 @@ def add_forms(forms: argparse._SubParsersAction[Any]) -> None:
     parser = forms.add_parser("generate", help="the policy of named capabilities")
     parser.add_argument("capabilities", nargs="+", metavar="CAPABILITY")
     add_making(parser)
+    add_format(parser)
     add_scope(parser)
     parser.set_defaults(run=run)
 
@@ -53,31 +55,44 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: they name something that does not exist, is malformed, or is missing.
     """
-    return write(args, args.capabilities, scope_of(args, args.capabilities))
+    scope = scope_of(args, args.capabilities)
+    return write(args, args.capabilities, scope, name="-".join(("bedrock-gateway", *args.capabilities)))
 
 
-def write(args: argparse.Namespace, names: Sequence[str], scope: Scope) -> int:
-    """Print the policy of capabilities *names* in *scope*, with its remarks on stderr; 0."""
+def write(args: argparse.Namespace, names: Sequence[str], scope: Scope, *, name: str) -> int:
+    """Print the policy of capabilities *names* in *scope*, with its remarks on stderr; 0.
+
+    *name* is that of the managed policy in the formats that have one; there a policy over the quota is several.
+    """
     made = made_of(args, names, scope, strict=args.strict)
     for line in _remarks(made):
         note(line)
     if args.report:
         _report(Path(args.report), made)
-    emit_json((made.policy if args.part is None else _part(made.policy, args.part)).dump())
+    policy = made.policy if args.part is None else _part(made.policy, args.part)
+    emit_items(args, policy.dump(), list(managed(args.resource_name or name, _parts(policy, args.format))))
     return 0
 
 
 def _part(policy: Policy, number: int) -> Policy:
+    parts = _split(policy)
+    if not 1 <= number <= len(parts):
+        raise ConfigError(f"--part {number}: there {'is 1 part' if len(parts) == 1 else f'are {len(parts)} parts'}")
+    return parts[number - 1]
+
+
+def _parts(policy: Policy, form: str) -> Sequence[Policy]:
+    return (policy,) if form == "json" else _split(policy)
+
+
+def _split(policy: Policy) -> Sequence[Policy]:
     from bedrock_gateway.iam.document import PolicyError
     from bedrock_gateway.iam.quotas import split
 
     try:
-        parts = split(policy)
+        return split(policy)
     except PolicyError as error:
         raise ConfigError(str(error)) from None
-    if not 1 <= number <= len(parts):
-        raise ConfigError(f"--part {number}: there {'is 1 part' if len(parts) == 1 else f'are {len(parts)} parts'}")
-    return parts[number - 1]
 
 
 def made_of(args: argparse.Namespace, names: Sequence[str], scope: Scope, *, strict: bool) -> Generated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.cli.options import add_options, load_config
+from bedrock_gateway.cli.policy.formats import add_format
 from bedrock_gateway.cli.policy.generate import add_making, write
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Make this the form that runs where none is named."""
     add_options(parser, "config", "env", "principal", "region", "profile")
     add_making(parser)
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -27,4 +29,5 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: the configuration cannot be read, or does not hold what its policy needs.
     """
     config = load_config(args)
-    return write(args, tuple(config.principal(args.principal).capabilities), config.scope(args.principal))
+    names, scope = tuple(config.principal(args.principal).capabilities), config.scope(args.principal)
+    return write(args, names, scope, name=f"bedrock-gateway-{config.principal_name(args.principal)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam.globs import covers, is_wild
 from bedrock_gateway.iam.lint.model import Hit
+from bedrock_gateway.iam.quotas import QUOTAS, advice, exceeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,27 +21,22 @@ __all__ = ["over_quota", "redundant", "sids", "version"]
 
 _MOST_COMPARED = 200
 
-# Characters without whitespace → the quota that holds them. Within the first row there is nothing to say.
-_QUOTAS: Mapping[Kind, Sequence[tuple[int, str]]] = {
-    "identity": (
-        (6_144, "a managed policy"),
-        (10_240, "the inline policies of a role, all together"),
-    ),
-    "trust": ((2_048, "a trust policy"), (8_192, "a trust policy after a request for more")),
-    "resource": ((20_480, "a bucket policy"), (32_768, "a key policy")),
-    "scp": ((10_240, "a service control policy"),),
-}
+# AWS-managed policies are larger than a customer's may be; the kinds without a row have no quota that we know.
+_QUOTA_OF: Mapping[Kind, str] = {"identity": "managed", "trust": "trust", "resource": "bucket"}
 
 
 def over_quota(document: Document) -> Iterator[Hit]:
-    """Larger than IAM takes."""
-    size = document.policy.size if document.policy.statements else 0
-    rows = _QUOTAS[document.kind]
-    (limit, what), larger = rows[0], [row for row in rows[1:] if size <= row[0]]
-    if size <= limit:
+    """Larger than AWS stores."""
+    sort = "key" if _is_of_key(document) else _QUOTA_OF.get(document.kind)
+    if sort is None or not document.policy.statements:
         return
-    room = f"; it fits {larger[0][1]} ({larger[0][0]:,})" if larger else ""
-    yield Hit(f"{size:,} characters without whitespace, over the {limit:,} of {what}{room}", ())
+    if found := exceeded(document.policy, QUOTAS[sort]):
+        yield Hit(found, (), advice(document.policy)[-1] if sort == "managed" else None)
+
+
+def _is_of_key(document: Document) -> bool:
+    acting = [text for _, statement in document.statements() for text in statement.actions]
+    return document.kind == "resource" and all(text.startswith("kms:") for text in acting)
 
 
 def sids(document: Document) -> Iterator[Hit]:

@@ -117,7 +117,7 @@ RULES: Sequence[Rule] = (
         "split it into several managed policies",
         f"{_IAM}reference_iam-quotas.html", form.over_quota,
         ("POLICY_SIZE_EXCEEDS_IDENTITY_POLICY_QUOTA", "POLICY_SIZE_EXCEEDS_RESOURCE_POLICY_QUOTA",
-         "POLICY_SIZE_EXCEEDS_ROLE_TRUST_POLICY_QUOTA", "POLICY_SIZE_EXCEEDS_SCP_QUOTA"),
+         "POLICY_SIZE_EXCEEDS_ROLE_TRUST_POLICY_QUOTA"),
     ),
     Rule(
         "BG014", "region-condition-on-global", "Region condition over the model ARN without a Region", "error",
