@@ -535,3 +535,21 @@ def test_every_operation_that_the_local_bedrock_serves_has_a_row() -> None:
     from bedrock_gateway.local.authorization import _rows
 
     assert not set(handlers()) - set(_rows())
+
+
+@pytest.mark.parametrize(
+    ("operation", "known"), [("PutRolePolicy", True), ("UpdateAssumeRolePolicy", True), ("TagRole", False)]
+)
+def test_the_boundary_of_a_role_is_known_to_the_actions_that_aws_lists(operation: str, known: bool) -> None:
+    entity = Entity(f"arn:aws:iam::{ACCOUNT}:role/x/r", "arn:aws:iam::aws:policy/B")
+    made = demands(request("iam", operation, Existing(entities={("role", "r"): entity}), RoleName="r"))[0]
+    assert ("iam:PermissionsBoundary" in made.context) is known
+
+
+def test_a_role_assumed_with_a_code_is_assumed_with_mfa() -> None:
+    code = {"SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/alice", "TokenCode": "123456"}
+    context = demands(request("sts", "AssumeRole", RoleArn=ROLE, **code))[0].context
+    assert context["aws:MultiFactorAuthPresent"] == "true"
+    for part in code:
+        lacking = demands(request("sts", "AssumeRole", RoleArn=ROLE, **{part: code[part]}))[0].context
+        assert "aws:MultiFactorAuthPresent" not in lacking

@@ -113,6 +113,32 @@ def _policy_arn(request: ApiRequest) -> Sequence[str]:
     return (str(arn) if arn else request.arn("iam", f"policy{path}{request.params.get('PolicyName', '*')}", region=""),)
 
 
+# The actions whose context holds iam:PermissionsBoundary; a policy that asks for it on another never applies.
+_KNOW_THE_BOUNDARY = frozenset(
+    [
+        "AttachRolePolicy",
+        "AttachUserPolicy",
+        "CreateRole",
+        "CreateUser",
+        "DeleteRole",
+        "DeleteRolePermissionsBoundary",
+        "DeleteRolePolicy",
+        "DeleteUserPermissionsBoundary",
+        "DeleteUserPolicy",
+        "DetachRolePolicy",
+        "DetachUserPolicy",
+        "GetRole",
+        "PutRolePermissionsBoundary",
+        "PutRolePolicy",
+        "PutUserPermissionsBoundary",
+        "PutUserPolicy",
+        "UpdateAssumeRolePolicy",
+        "UpdateRole",
+        "UpdateRoleDescription",
+    ]
+)
+
+
 def _about(kind: str) -> Callable[[ApiRequest], Context]:
     """Return how to make the context: tags of the request and of the entity, its boundary, the policy attached."""
 
