@@ -17,6 +17,7 @@ from urllib.parse import quote
 from bedrock_gateway.local.authorization import knows
 from bedrock_gateway.local.aws import InProcessAws
 from bedrock_gateway.local.call import Call, Fault, Handler
+from bedrock_gateway.local.documents import refuse_unreadable
 from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.signature import SignatureFault
@@ -134,6 +135,7 @@ class App:
             if (service, operation) in handlers():
                 return self._handled(known, Match(service, operation, {}, identified.params))
             self._check(service, operation, identified.params, sender)
+            refuse_unreadable(service, identified.params)
         else:
             self.gate.check(sender.service, "UnknownOperation", {}, sender.principal, sender.region)
         response = forward(known.request, sender.service, sender.region, self.gate.directory.account)
