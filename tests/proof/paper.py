@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.iam.document import Policy
 from bedrock_gateway.iam.evaluate import Layers
 from bedrock_gateway.local.authorization import ApiRequest, Demand, decide, demands
+from bedrock_gateway.local.demands.facts import AccountFacts, Guardrail
+from bedrock_gateway.local.demands.rows import WrappedModel
+from bedrock_gateway.local.models import catalogue
 from bedrock_gateway.local.principals import Entity, Principal
 
-if TYPE_CHECKING:
-    from bedrock_gateway.local.demands.rows import WrappedModel
+from .setting import bare
 
+if TYPE_CHECKING:
     from .setting import Call, Setting
 
 __all__ = ["Existing", "Paper"]
@@ -27,6 +30,7 @@ class Existing:
     role_of_base: str | None = None
     profiles: dict[str, WrappedModel] = field(default_factory=dict)
     roles: dict[str, Entity] = field(default_factory=dict)
+    facts: AccountFacts = field(default_factory=AccountFacts)
 
     def application_profile(self, identifier: str, region: str) -> WrappedModel | None:
         return self.profiles.get(identifier)
@@ -41,10 +45,38 @@ class Existing:
         return None
 
 
-def existing(setting: Setting) -> Existing:
-    """The roles of the setting, bounded, by the names that requests use: without their path."""
-    names = {one.rpartition("/")[2]: one for one in (setting.kb_role, setting.logging_role)}
-    return Existing(roles={name: Entity(setting.role_arn(path), setting.boundary_arn) for name, path in names.items()})
+def existing(s: Setting) -> Existing:
+    """What the setting says exists: its roles, bounded, by the names that requests use; its profiles and guardrails."""
+    names = {one.rpartition("/")[2]: one for one in (s.kb_role, s.logging_role)}
+    roles = {name: Entity(s.role_arn(path), s.boundary_arn) for name, path in names.items()}
+    return Existing(profiles=_profiles(s), roles=roles, facts=facts(s))
+
+
+def _profiles(s: Setting) -> dict[str, WrappedModel]:
+    if not (s.behind and s.is_application_profile):
+        return {}
+    (behind,) = s.behind
+    profile = catalogue.profile(behind, s.region)
+    return {s.model: WrappedModel(bare(behind), profile.destinations if profile else (s.region,))}
+
+
+def facts(s: Setting) -> AccountFacts:
+    """What the setting says exists and the local Bedrock does not serve."""
+    made = AccountFacts()
+    if s.behind and not s.is_application_profile:
+        made.routers[s.model] = s.behind
+    if s.guardrail:
+        arn = s.arn("bedrock", f"guardrail/{s.guardrail[0]}")
+        made.guardrails[arn] = Guardrail(s.guardrail_profile, s.guardrail_key)
+    if s.enforced_guardrail:
+        made.enforced[s.region] = (s.arn("bedrock", f"guardrail/{s.enforced_guardrail}"),)
+    if s.product:
+        made.unsubscribed.update(dict.fromkeys(s.foundation_models, s.product))
+    if s.store_secret and s.knowledge_base:
+        made.store_secrets[s.knowledge_base] = s.store_secret
+    if s.document_key:
+        made.bucket_keys[s.document_bucket] = s.document_key
+    return made
 
 
 class _Directory:
@@ -64,7 +96,12 @@ class _Directory:
     def bucket_policy(self, _: str) -> None:
         return None
 
-    key_policy = trust_policy = bucket_policy
+    trust_policy = bucket_policy
+
+    def key_policy(self, _: str) -> Policy:
+        """Every key here has the policy that KMS gives a key by default: the account's identity policies decide."""
+        account = {"Effect": "Allow", "Principal": {"AWS": self.account}, "Action": "kms:*", "Resource": "*"}
+        return Policy.parse(json.dumps({"Version": "2012-10-17", "Statement": [account]}))
 
 
 class Paper:

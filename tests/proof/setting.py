@@ -8,7 +8,15 @@ from typing import Any
 
 from bedrock_gateway.capabilities import Scope
 
-__all__ = ["Call", "Setting", "Story", "Unknown", "calls_of", "play"]
+__all__ = ["Call", "Setting", "Story", "Unknown", "bare", "calls_of", "play"]
+
+GEOGRAPHIES = ("us-gov", "us", "eu", "apac", "jp", "au", "ca", "in", "global")
+
+
+def bare(model: str) -> str:
+    """The foundation model behind a profile id."""
+    prefix, _, rest = model.partition(".")
+    return rest if prefix in GEOGRAPHIES else model
 
 
 @dataclass(frozen=True)
@@ -18,8 +26,8 @@ class Call:
     service: str
     operation: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    served: bool = True
-    """Whether the local Bedrock does it; else it answers 501 after IAM has let the call pass."""
+    unserved: bool = False
+    """Whether it asks for something that the local Bedrock does not do, so that all it can show is that IAM lets it pass."""
     also: frozenset[str] = frozenset()
     """Error codes that are an honest end of this call too: what is asked for need not exist."""
     region: str | None = None
@@ -64,7 +72,22 @@ class Setting:
     vector_bucket: str = "example-vectors"
     vector_index: str = "handbook"
     embedding_model: str = "amazon.titan-embed-text-v2:0"
+    behind: tuple[str, ...] = ()
+    """What an application profile or a prompt router, given as the model, stands for."""
+    reranker: str | None = None
+    batch_role: str = "bedrock-gateway/AmazonBedrockGateway-batch"
     guardrail: tuple[str, str] | None = None
+    require_guardrail: bool = False
+    guardrail_profile: str | None = None
+    guardrail_key: str | None = None
+    enforced_guardrail: str | None = None
+    document_key: str | None = None
+    knowledge_base_key: str | None = None
+    store_secret: str | None = None
+    """Of a vector store outside AWS."""
+    tagging: bool = False
+    product: str | None = None
+    """AWS Marketplace product that the model is, and that nobody has subscribed to yet."""
 
     def scope(self) -> Scope:
         """The same as the generator's input."""
@@ -82,8 +105,38 @@ class Setting:
             documents=((self.document_bucket, self.prefix),),
             vector_indexes=((self.vector_bucket, self.vector_index),),
             embedding_models=(self.embedding_model,),
+            wraps=((self.model, self.behind),) if self.behind else (),
+            rerankers=(self.reranker,) if self.reranker else (),
+            batch_role=self.batch_role,
             guardrail=self.guardrail,
+            require_guardrail=self.require_guardrail,
+            guardrail_profile=self.guardrail_profile,
+            guardrail_key=self.guardrail_key,
+            enforced_guardrails=(self.enforced_guardrail,) if self.enforced_guardrail else (),
+            document_keys=(self.document_key,) if self.document_key else (),
+            knowledge_base_key=self.knowledge_base_key,
+            third_party_secrets=(self.store_secret,) if self.store_secret else (),
+            tagging=self.tagging,
+            subscribe=self.product is not None,
+            products=(self.product,) if self.product else (),
+            # Regions are known for what AWS's public data names; GovCloud is not in it.
+            extra_destinations=("us-gov-east-1", "us-gov-west-1") if self.partition == "aws-us-gov" else (),
         )
+
+    @property
+    def is_application_profile(self) -> bool:
+        return ":application-inference-profile/" in self.model
+
+    @property
+    def foundation_models(self) -> tuple[str, ...]:
+        """Ids of the models that the setting's model is or stands for, as far as its id tells."""
+        named = self.behind or (self.model,)
+        return tuple(dict.fromkeys(bare(one) for one in named if not one.startswith("arn:")))
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The setting's model, where it is a profile."""
+        return (self.model,) if self.is_application_profile or bare(self.model) != self.model else ()
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
         region = self.region if region is None else region

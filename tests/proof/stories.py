@@ -10,23 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam import roles
 
-from .setting import Call, Setting, Story
+from .setting import Call, Setting, Story, Unknown, bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["STORIES", "bare", "logging_config", "model_arn", "storage", "vector_base"]
+__all__ = ["STORIES", "logging_config", "model_arn", "storage", "vector_base"]
 
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 GONE = frozenset({"NoSuchEntity", "NoSuchEntityException"})
 CONFLICT = frozenset({"ConflictException"})
-GEOGRAPHIES = ("us-gov", "us", "eu", "apac", "jp", "au", "ca", "in", "global")
-
-
-def bare(model: str) -> str:
-    """The foundation model behind a profile id."""
-    prefix, _, rest = model.partition(".")
-    return rest if prefix in GEOGRAPHIES else model
 
 
 def model_arn(s: Setting, model: str | None = None, region: str | None = None) -> str:
@@ -62,22 +55,163 @@ def _guard(s: Setting, *, flat: bool) -> dict[str, Any]:
     return named if flat else {"guardrailConfig": named}
 
 
+def _tags(s: Setting) -> dict[str, Any]:
+    return {"tags": [{"key": "team", "value": "red"}]} if s.tagging else {}
+
+
+def _foreign(s: Setting) -> bool:
+    """Whether the call needs what the local Bedrock does not have: a guardrail, or a model of the account's own."""
+    return s.guardrail is not None or (s.model.startswith("arn:") and not s.is_application_profile)
+
+
 def _model_call(operation: str) -> Callable[[Setting], Story]:
     def story(s: Setting) -> Story:
+        model = s.behind[0] if s.behind else s.model
         if "Converse" in operation:
             params: dict[str, Any] = {"messages": MESSAGES, **_guard(s, flat=False)}
         else:
-            params = {"body": _body(s.model), **_guard(s, flat=True)}
-        yield Call("bedrock-runtime", operation, {"modelId": s.model, **params}, served=s.guardrail is None)
+            params = {"body": _body(model), **_guard(s, flat=True)}
+        yield Call("bedrock-runtime", operation, {"modelId": s.model, **params}, unserved=_foreign(s))
 
     return story
 
 
+def _embed(s: Setting) -> Story:
+    body = json.dumps({"inputText": "Hello"}).encode()
+    params = {"modelId": s.model, "body": body, **_guard(s, flat=True)}
+    # A chat model is no embedding model; whether IAM lets the call pass is the same question.
+    yield Call("bedrock-runtime", "InvokeModel", params, unserved="embed" not in s.model or _foreign(s))
+
+
+def _count_tokens(s: Setting) -> Story:
+    counted = {"converse": {"messages": MESSAGES}}
+    # The operation takes a model, not what leads to it.
+    for model in s.foundation_models:
+        yield Call("bedrock-runtime", "CountTokens", {"modelId": model, "input": counted})
+
+
+def _guardrail_apply(s: Setting) -> Story:
+    content = [{"text": {"text": "Hello"}}]
+    identifier, version = s.guardrail or ("abcdefghij12", "3")
+    named = {"guardrailIdentifier": identifier, "guardrailVersion": version}
+    yield Call("bedrock-runtime", "ApplyGuardrail", {**named, "source": "INPUT", "content": content}, unserved=True)
+
+
+def _reranking(model: str) -> dict[str, Any]:
+    configuration = {"modelConfiguration": {"modelArn": model}, "numberOfResults": 2}
+    return {"type": "BEDROCK_RERANKING_MODEL", "bedrockRerankingConfiguration": configuration}
+
+
+def _rerank(s: Setting) -> Story:
+    inline = {"type": "TEXT", "textDocument": {"text": "Leave is twenty-five days."}}
+    yield Call(
+        "bedrock-agent-runtime",
+        "Rerank",
+        {
+            "queries": [{"type": "TEXT", "textQuery": {"text": "How many days?"}}],
+            "sources": [{"type": "INLINE", "inlineDocumentSource": inline}],
+            "rerankingConfiguration": _reranking(model_arn(s, s.reranker)),
+        },
+    )
+
+
+def _batch(s: Setting) -> Story:
+    where = {"s3Uri": f"s3://{s.document_bucket}/batch/"}
+    started = yield Call(
+        "bedrock",
+        "CreateModelInvocationJob",
+        {
+            "jobName": "nightly",
+            "roleArn": s.role_arn(s.batch_role),
+            "modelId": s.model,
+            "inputDataConfig": {"s3InputDataConfig": where},
+            "outputDataConfig": {"s3OutputDataConfig": where},
+            **_tags(s),
+        },
+    )
+    job = {"jobIdentifier": s.arn("bedrock", "model-invocation-job/abcdefghij12")}
+    if not isinstance(started, Unknown):
+        job = {"jobIdentifier": started["jobArn"]}
+    yield Call("bedrock", "GetModelInvocationJob", job)
+    yield Call("bedrock", "ListModelInvocationJobs")
+    yield Call("bedrock", "StopModelInvocationJob", job, also=CONFLICT)
+
+
+def _kb_read(s: Setting) -> Story:
+    base = {"knowledgeBaseId": str(s.knowledge_base)}
+    source = {**base, "dataSourceId": s.data_source}
+    yield Call("bedrock-agent", "ListKnowledgeBases")
+    yield Call("bedrock-agent", "GetKnowledgeBase", base)
+    yield Call("bedrock-agent", "ListDataSources", base)
+    yield Call("bedrock-agent", "GetDataSource", source)
+    listed = yield Call("bedrock-agent", "ListIngestionJobs", source)
+    first = "UNKNOWN123" if isinstance(listed, Unknown) else listed["ingestionJobSummaries"][0]["ingestionJobId"]
+    yield Call("bedrock-agent", "GetIngestionJob", {**source, "ingestionJobId": first})
+    document = {"dataSourceType": "CUSTOM", "custom": {"id": "one"}}
+    yield Call("bedrock-agent", "GetKnowledgeBaseDocuments", {**source, "documentIdentifiers": [document]})
+    yield Call("bedrock-agent", "ListKnowledgeBaseDocuments", source)
+    arn = s.arn("bedrock", f"knowledge-base/{s.knowledge_base}")
+    yield Call("bedrock-agent", "ListTagsForResource", {"resourceArn": arn})
+
+
+def _model_catalog(s: Setting) -> Story:
+    yield Call("bedrock", "ListFoundationModels")
+    yield Call("bedrock", "ListInferenceProfiles")
+    yield Call("bedrock", "GetFoundationModelAvailability", {"modelId": "amazon.nova-lite-v1:0"})
+    yield from _looked_at(s)
+
+
+def _looked_at(s: Setting) -> Story:
+    """What AWS tells of the models and profiles of the setting; of a provisioned model and its like it tells elsewhere."""
+    for model in s.foundation_models:
+        yield Call("bedrock", "GetFoundationModel", {"modelIdentifier": model})
+    for profile in s.profiles:
+        yield Call("bedrock", "GetInferenceProfile", {"inferenceProfileIdentifier": profile})
+
+
+def _model_access(s: Setting) -> Story:
+    model = {"modelId": s.foundation_models[0] if s.foundation_models else "cohere.rerank-v3-5:0"}
+    yield Call("bedrock", "ListFoundationModelAgreementOffers", model)
+    yield Call("bedrock", "GetUseCaseForModelAccess")
+    yield Call("bedrock", "PutUseCaseForModelAccess", {"formData": b"{}"})
+    yield Call("bedrock", "CreateFoundationModelAgreement", {**model, "offerToken": "token"})
+    yield Call("bedrock", "GetFoundationModelAvailability", model)
+    yield Call("bedrock", "DeleteFoundationModelAgreement", model)
+
+
+def _guardrail_admin(s: Setting) -> Story:
+    says = {"blockedInputMessaging": "No.", "blockedOutputsMessaging": "No.", "name": "house-rules"}
+    across = {"crossRegionConfig": {"guardrailProfileIdentifier": f"{s.guardrail_profile}.guardrail.v1:0"}}
+    made = {**says, **(across if s.guardrail_profile else {})}
+    if s.guardrail_key:
+        made["kmsKeyId"] = s.guardrail_key
+    one = {"guardrailIdentifier": s.guardrail[0] if s.guardrail else "abcdefghij12"}
+    yield Call("bedrock", "CreateGuardrail", {**made, **_tags(s)})
+    yield Call("bedrock", "UpdateGuardrail", {**one, **made})
+    yield Call("bedrock", "CreateGuardrailVersion", one)
+    yield Call("bedrock", "GetGuardrail", one)
+    yield Call("bedrock", "ListGuardrails")
+    yield Call("bedrock", "ListGuardrails", one)
+    yield Call("bedrock", "ListEnforcedGuardrailsConfiguration")
+    if s.enforced_guardrail:
+        enforced = {"guardrailIdentifier": s.enforced_guardrail, "guardrailVersion": "1"}
+        yield Call("bedrock", "PutEnforcedGuardrailConfiguration", {"guardrailInferenceConfig": enforced})
+        yield Call("bedrock", "DeleteEnforcedGuardrailConfiguration", {"configId": "default"})
+    yield Call("bedrock", "DeleteGuardrail", one)
+
+
 def vector_base(s: Setting) -> dict[str, Any]:
+    if s.knowledge_base_key:
+        key = {"serverSideEncryptionConfiguration": {"kmsKeyArn": s.knowledge_base_key}}
+        return {"type": "MANAGED", "managedKnowledgeBaseConfiguration": {"embeddingModelType": "MANAGED", **key}}
     return {"type": "VECTOR", "vectorKnowledgeBaseConfiguration": {"embeddingModelArn": s.embedding_arn}}
 
 
 def storage(s: Setting) -> dict[str, Any]:
+    if s.store_secret:
+        fields = {"textField": "text", "metadataField": "metadata"}
+        store = {"connectionString": "https://example.pinecone.io", "credentialsSecretArn": s.store_secret}
+        return {"type": "PINECONE", "pineconeConfiguration": {**store, "fieldMapping": fields}}
     return {"type": "S3_VECTORS", "s3VectorsConfiguration": {"indexArn": s.index_arn}}
 
 
@@ -106,17 +240,25 @@ def _kb_provision(s: Setting) -> Story:
 
 def _kb_create(s: Setting) -> Story:
     role = s.role_arn(s.kb_role)
-    body = {"roleArn": role, "knowledgeBaseConfiguration": vector_base(s)}
+    body: dict[str, Any] = {"roleArn": role, "knowledgeBaseConfiguration": vector_base(s)}
+    if not s.knowledge_base_key:  # a managed one has no store of its own
+        body["storageConfiguration"] = storage(s)
     made = yield Call(
         "bedrock-agent",
         "CreateKnowledgeBase",
-        {"name": f"made-beside-{s.knowledge_base}", "storageConfiguration": storage(s), **body},
+        {"name": f"made-beside-{s.knowledge_base}", **body, **({"tags": {"team": "red"}} if s.tagging else {})},
+        unserved=bool(s.knowledge_base_key or s.store_secret),
     )
     # Where the policy names one knowledge base, that one is worked on; else the new one.
     base = {"knowledgeBaseId": s.knowledge_base or str(made["knowledgeBase"]["knowledgeBaseId"])}
     yield Call("bedrock-agent", "ListKnowledgeBases")
     yield Call("bedrock-agent", "GetKnowledgeBase", base)
-    yield Call("bedrock-agent", "UpdateKnowledgeBase", {**base, "name": "renamed", **body})
+    yield Call(
+        "bedrock-agent",
+        "UpdateKnowledgeBase",
+        {**base, "name": "renamed", **body},
+        unserved=bool(s.knowledge_base_key or s.store_secret),
+    )
     source = {
         "name": "made",
         "dataSourceConfiguration": {
@@ -155,18 +297,20 @@ def _retrieve(s: Setting) -> Story:
     yield Call("bedrock-agent-runtime", "Retrieve", {"knowledgeBaseId": str(s.knowledge_base), **query})
 
 
-def _rag(s: Setting) -> Story:
-    base: dict[str, Any] = {"knowledgeBaseId": str(s.knowledge_base), "modelArn": model_arn(s)}
-    if s.guardrail:
-        named = dict(zip(("guardrailId", "guardrailVersion"), s.guardrail, strict=True))
-        base["generationConfiguration"] = {"guardrailConfiguration": named}
-    configuration = {"type": "KNOWLEDGE_BASE", "knowledgeBaseConfiguration": base}
-    yield Call(
-        "bedrock-agent-runtime",
-        "RetrieveAndGenerate",
-        {"input": {"text": "How many days of leave?"}, "retrieveAndGenerateConfiguration": configuration},
-        served=s.guardrail is None,
-    )
+def _rag(operation: str) -> Callable[[Setting], Story]:
+    def story(s: Setting) -> Story:
+        base: dict[str, Any] = {"knowledgeBaseId": str(s.knowledge_base), "modelArn": model_arn(s)}
+        if s.guardrail:
+            named = dict(zip(("guardrailId", "guardrailVersion"), s.guardrail, strict=True))
+            base["generationConfiguration"] = {"guardrailConfiguration": named}
+        if s.reranker:
+            search = {"rerankingConfiguration": _reranking(model_arn(s, s.reranker))}
+            base["retrievalConfiguration"] = {"vectorSearchConfiguration": search}
+        configuration = {"type": "KNOWLEDGE_BASE", "knowledgeBaseConfiguration": base}
+        asked = {"input": {"text": "How many days of leave?"}, "retrieveAndGenerateConfiguration": configuration}
+        yield Call("bedrock-agent-runtime", operation, asked, unserved=_foreign(s) or s.reranker is not None)
+
+    return story
 
 
 def logging_config(s: Setting) -> dict[str, Any]:
@@ -218,9 +362,7 @@ def _preflight_standard(s: Setting) -> Story:
         policy = {"PolicyArn": s.arn("iam", "policy/AmazonBedrockGatewayExtra", region="", account=owner)}
         yield Call("iam", "GetPolicy", policy, also=GONE)
         yield Call("iam", "GetPolicyVersion", {**policy, "VersionId": "v1"}, also=GONE)
-    yield Call("bedrock", "GetFoundationModel", {"modelIdentifier": bare(s.model)})
-    if bare(s.model) != s.model:
-        yield Call("bedrock", "GetInferenceProfile", {"inferenceProfileIdentifier": s.model})
+    yield from _looked_at(s)
 
 
 STORIES: Mapping[str, Callable[[Setting], Story]] = {
@@ -228,13 +370,23 @@ STORIES: Mapping[str, Callable[[Setting], Story]] = {
     "invoke-stream": _model_call("InvokeModelWithResponseStream"),
     "converse": _model_call("Converse"),
     "converse-stream": _model_call("ConverseStream"),
+    "count-tokens": _count_tokens,
+    "guardrail-apply": _guardrail_apply,
+    "embed": _embed,
+    "rerank": _rerank,
+    "batch": _batch,
     "kb-provision": _kb_provision,
     "kb-create": _kb_create,
     "kb-documents": _kb_documents,
     "kb-ingest": _kb_ingest,
+    "kb-read": _kb_read,
     "retrieve": _retrieve,
-    "rag": _rag,
+    "rag": _rag("RetrieveAndGenerate"),
+    "rag-stream": _rag("RetrieveAndGenerateStream"),
     "logging-admin": _logging_admin,
     "preflight-minimal": _preflight_minimal,
     "preflight-standard": _preflight_standard,
+    "model-catalog": _model_catalog,
+    "model-access": _model_access,
+    "guardrail-admin": _guardrail_admin,
 }

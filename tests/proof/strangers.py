@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .setting import Call, Setting, calls_of
-from .stories import STORIES, bare, model_arn
+from .stories import STORIES, model_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +27,10 @@ _BASE = frozenset(
 )
 _DOCUMENTS = frozenset({"PutObject", "GetObject", "ListObjectsV2", "DeleteObject"})
 _PASSING = frozenset({"CreateKnowledgeBase", "UpdateKnowledgeBase"})
+_READ_BASE = frozenset(
+    {"GetKnowledgeBase", "ListDataSources", "GetDataSource", "ListIngestionJobs", "GetIngestionJob"}
+    | {"GetKnowledgeBaseDocuments", "ListKnowledgeBaseDocuments", "ListTagsForResource"}
+)
 _JOBS = frozenset({"StartIngestionJob", "GetIngestionJob", "ListIngestionJobs", "StopIngestionJob"})
 _MODEL_CALLS = {
     "invoke": frozenset({"InvokeModel"}),
@@ -34,7 +38,15 @@ _MODEL_CALLS = {
     "converse": frozenset({"Converse"}),
     "converse-stream": frozenset({"ConverseStream"}),
     "rag": frozenset({"RetrieveAndGenerate"}),
+    "rag-stream": frozenset({"RetrieveAndGenerateStream"}),
+    "embed": frozenset({"InvokeModel"}),
+    "rerank": frozenset({"Rerank"}),
+    "count-tokens": frozenset({"CountTokens"}),
+    "batch": frozenset({"CreateModelInvocationJob"}),
 }
+BOUND = frozenset({"invoke", "invoke-stream", "converse", "converse-stream", "embed", "rag", "rag-stream"})
+"""Those whose grants on models hold only through the profile or the router; AWS has no key for that in other actions."""
+_ONE_GUARDRAIL = frozenset({"UpdateGuardrail", "CreateGuardrailVersion", "GetGuardrail", "DeleteGuardrail"})
 
 
 @dataclass(frozen=True)
@@ -44,17 +56,30 @@ class Other:
     name: str
     change: Callable[[Setting], Setting]
     bears_on: Mapping[str, frozenset[str]]
+    named: str | None = None
+    """Field of the setting without which nothing is named that another one could be told from."""
 
 
-def _changed(name: str, bears_on: Mapping[str, frozenset[str]], **values: str) -> Other:
+def _changed(name: str, bears_on: Mapping[str, frozenset[str]], **values: Any) -> Other:
     return Other(name, lambda s: replace(s, **values), bears_on)
 
 
 OTHERS = (
     _changed(
         "another model",
-        _MODEL_CALLS | {"preflight-standard": frozenset({"GetFoundationModel"})},
+        _MODEL_CALLS | dict.fromkeys(("preflight-standard", "model-catalog"), frozenset({"GetFoundationModel"})),
         model="amazon.nova-micro-v1:0",
+        behind=(),
+        reranker=None,
+    ),
+    Other(
+        "another guardrail",
+        lambda s: replace(s, guardrail=("otherrail123", "3")),
+        {"guardrail-apply": frozenset({"ApplyGuardrail"}), "guardrail-admin": _ONE_GUARDRAIL},
+        "guardrail",
+    ),
+    _changed(
+        "another role of jobs", {"batch": frozenset({"CreateModelInvocationJob"})}, batch_role="bedrock-gateway/other"
     ),
     _changed(
         "another knowledge base",
@@ -63,6 +88,8 @@ OTHERS = (
             "kb-ingest": _JOBS,
             "retrieve": frozenset({"Retrieve"}),
             "rag": frozenset({"RetrieveAndGenerate"}),
+            "rag-stream": frozenset({"RetrieveAndGenerateStream"}),
+            "kb-read": _READ_BASE,
         },
         knowledge_base="OTHER12345",
     ),
@@ -103,7 +130,11 @@ OTHERS = (
     _changed("another vector index", {"kb-provision": _INDEXES}, vector_index="other"),
     _changed(
         "another account",
-        {"kb-create": _PASSING, "logging-admin": frozenset({"PutModelInvocationLoggingConfiguration"})},
+        {
+            "kb-create": _PASSING,
+            "logging-admin": frozenset({"PutModelInvocationLoggingConfiguration"}),
+            "batch": frozenset({"CreateModelInvocationJob"}),
+        },
         account="111122223333",
     ),
 )
@@ -119,32 +150,51 @@ def strangers(
     story = STORIES[capability]
     for other in OTHERS:
         about = other.bears_on.get(capability, frozenset())
+        if other.named and getattr(s, other.named) is None:
+            continue
         for call in calls_of(story(other.change(s))):
             if call.operation in about:
                 yield other.name, call
-    for call in calls_of(story(replace(s, region=region))):
+    away = replace(s, region=region, model=s.model.replace(f":{s.region}:", f":{region}:"))
+    for call in calls_of(story(away)):
         if call.service not in GLOBAL_SERVICES:
             yield f"another Region, {region}", replace(call, region=region)
-    if capability in _MODEL_CALLS:
-        for name, model in _models(s, destinations):
-            yield name, next(iter(calls_of(story(replace(s, model=model)))))
-        for one in destinations:
-            for call in calls_of(story(replace(s, region=one, model=bare(s.model)))):
-                yield f"its model in {one} without the profile", replace(call, region=one)
+    if capability in BOUND:
+        for name, call in _other_ways(capability, s, destinations):
+            if call.operation in _MODEL_CALLS[capability]:
+                yield name, call
+    if s.require_guardrail:
+        for name, guardrail in (("no guardrail", None), ("another version", ((s.guardrail or ("", ""))[0], "DRAFT"))):
+            for call in calls_of(story(replace(s, guardrail=guardrail))):
+                yield name, call
+
+
+def _other_ways(capability: str, s: Setting, destinations: tuple[str, ...]) -> Iterator[tuple[str, Call]]:
+    story = STORIES[capability]
+    for name, model in _models(s, destinations):
+        yield from ((name, call) for call in calls_of(story(replace(s, model=model, behind=()))))
+    for region in destinations:
+        for model in s.foundation_models:
+            for call in calls_of(story(replace(s, region=region, model=model, behind=()))):
+                yield f"its model in {region} without the profile", replace(call, region=region)
 
 
 def _models(s: Setting, destinations: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Other ways to the same model: without its profile, through another, and that of another account."""
-    if s.model.startswith("arn:"):
-        return
-    name = bare(s.model)
-    if name != s.model:
-        yield "its model without the profile", name
-        foreign = replace(s, account="111122223333")
-        yield "the profile of another account", model_arn(foreign)
-    for geography in ("us", "eu", "apac", "global"):
-        if f"{geography}.{name}" != s.model:
-            yield f"its model through {geography}.", f"{geography}.{name}"
-    for one in destinations:
-        if one != s.region:
-            yield f"its model by an ARN of {one}", model_arn(s, name, one)
+    """Other ways to the same models: without what leads to them, through another profile, and that of another account."""
+    plain = s.model in s.foundation_models
+    for name in s.foundation_models:
+        if not plain and name not in s.behind:
+            yield "its model without the profile", name
+        for geography in ("us", "eu", "apac", "global"):
+            if f"{geography}.{name}" not in {s.model, *s.behind}:
+                yield f"its model through {geography}.", f"{geography}.{name}"
+        for one in destinations:
+            if one != s.region:
+                yield f"its model by an ARN of {one}", model_arn(s, name, one)
+    if not plain:
+        # A router picks by itself: what is behind it is not granted by itself.
+        yield from (("what is behind it, without it", one) for one in s.behind)
+        arn = s.model if s.model.startswith("arn:") else model_arn(s)
+        yield "the same of another account", arn.replace(s.account, "111122223333")
+        if s.model.startswith("arn:"):
+            yield "another of its kind", f"{s.model[:-1]}9"

@@ -153,7 +153,9 @@ def subscribing(request: ApiRequest, model_id: str) -> Iterator[Demand]:
     Whether a call that Bedrock makes in the caller's name does so too is not documented, so only direct calls ask. In which Region the Marketplace call counts as made is not documented: never the caller's, as far as a policy can rely
     on it.
     """
-    product = request.facts.unsubscribed.get(bare_model(model_id))
+    found = ARN.fullmatch(model_id)
+    model = model_id if found and found["service"] == "sagemaker" else _target(request, model_id).model_id
+    product = request.facts.unsubscribed.get(str(model))
     if product is None:
         return
     source = "Bedrock User Guide, model-access"

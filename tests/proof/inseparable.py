@@ -1,0 +1,48 @@
+"""What a policy permits besides its capability, because IAM cannot tell it apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bedrock_gateway.capabilities import CAPABILITIES
+from bedrock_gateway.iam.generate import generate
+
+from .paper import Paper
+from .setting import calls_of
+from .stories import STORIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .setting import Setting
+
+__all__ = ["INSEPARABLE", "permitted_besides"]
+
+_INVOKE, _CONVERSE = "bedrock-runtime:InvokeModel", "bedrock-runtime:Converse"
+_INVOKE_STREAM, _CONVERSE_STREAM = "bedrock-runtime:InvokeModelWithResponseStream", "bedrock-runtime:ConverseStream"
+_APPLY = "bedrock-runtime:ApplyGuardrail"
+_ANSWER = frozenset({"bedrock-agent-runtime:Retrieve", _INVOKE, _CONVERSE, _APPLY, "bedrock:GetInferenceProfile"})
+
+INSEPARABLE: Mapping[str, frozenset[str]] = {
+    "invoke": frozenset({_CONVERSE, _APPLY}),
+    "invoke-stream": frozenset({_CONVERSE_STREAM, _APPLY}),
+    "converse": frozenset({_INVOKE, _APPLY}),
+    "converse-stream": frozenset({_INVOKE_STREAM, _APPLY}),
+    "embed": frozenset({_CONVERSE, _APPLY}),
+    "rerank": frozenset({_INVOKE, _CONVERSE}),
+    "rag": _ANSWER,
+    "rag-stream": _ANSWER | {"bedrock-agent-runtime:RetrieveAndGenerate", _INVOKE_STREAM, _CONVERSE_STREAM},
+}
+"""Capability → operations of other capabilities, on the same model, knowledge base and guardrail."""
+
+
+def permitted_besides(capability: str, s: Setting) -> set[str]:
+    """The calls of all other capabilities that the policy of *capability* in *s* permits too."""
+    own = {f"{one.service}:{one.name}" for one in CAPABILITIES[capability].operations}
+    paper = Paper(s, generate([capability], s.scope()).policy.dump())
+    return {
+        str(call)
+        for other in STORIES
+        for call in calls_of(STORIES[other](s))
+        if str(call) not in own and paper.demands(call) and not paper.denied(call)
+    }
