@@ -118,6 +118,25 @@ class World:
         """A bare boto3 client of *service*, with nothing of ours in it."""
         return session.client(service, endpoint_url=self.endpoint)
 
+    def seed(self, documents: Path) -> str:
+        """Take every step at once, up to the handbook made of *documents* and ingested; returns its data source's id."""
+        self.write_config()
+        self.create_person()
+        self.create_buckets()
+        self.create_boundary()
+        for name in ("operator", "app"):
+            self.create_role(name)
+            self.grant(name)
+        operator = self.become("operator")
+        self.set_up_logging(operator)
+        self.upload(operator, documents)
+        with self.gateway("operator", observers=[]) as gateway:
+            source = self.create_knowledge_base(gateway, operator)
+        with self.gateway("operator", observers=[]) as gateway:
+            gateway.wait_for_ingestion(gateway.start_ingestion("handbook", data_source_id=source), interval_seconds=0.1)
+        self.grant("app")
+        return source
+
     # -- the account's administrator ---------------------------------------------------------------------------------
 
     def create_person(self) -> None:

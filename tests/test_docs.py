@@ -87,21 +87,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         world = accounts.World(local, server.endpoint, folder)
-        world.write_config()
-        world.create_person()
-        world.create_boundary()
-        world.create_buckets()
-        for name in ("operator", "app"):
-            world.create_role(name)
-            world.grant(name)
-        operator = world.become("operator")
-        world.set_up_logging(operator)
-        world.upload(operator, documents)
-        with world.gateway("operator", observers=[]) as gateway:
-            source = world.create_knowledge_base(gateway, operator)
-        with world.gateway("operator", observers=[]) as gateway:
-            gateway.wait_for_ingestion(gateway.start_ingestion("handbook", data_source_id=source))
-        world.grant("app")
+        world.seed(documents)
         yield world
 
 

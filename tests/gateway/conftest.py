@@ -89,6 +89,7 @@ class Both:
     """One driver: makes gateways and sessions of its kind, and runs a test's body."""
 
     name: str
+    known: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_async(self) -> bool:
@@ -106,6 +107,13 @@ class Both:
             return session
         kind = __import__("aioboto3" if self.name == "aioboto3" else "boto3").Session
         return kind(aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token)
+
+    def example(self) -> Any:
+        """A session with AWS's example credentials, made once: it keeps the service models it has read."""
+        key, secret = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+        if "example" not in self.known:
+            self.known["example"] = self.session(key, secret)
+        return self.known["example"]
 
     @asynccontextmanager
     async def gateway(self, config: Any, **options: Any) -> AsyncIterator[Any]:
@@ -129,13 +137,16 @@ def both(request: pytest.FixtureRequest) -> Both:
     return Both(request.param)
 
 
-def load_world() -> Any:
-    if "world" in sys.modules:
-        return sys.modules["world"]
-    spec = importlib.util.spec_from_file_location("world", ROOT / "scripts" / "world.py")
-    module = sys.modules["world"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def load(name: str, path: Path) -> Any:
+    """Load a file that is no module of a package."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+server = load("faultserver", Path(__file__).parent / "server.py")
 
 
 @dataclass
@@ -157,13 +168,13 @@ class Account:
         return type(config)(**(values | ({"endpoint": None} if in_process else {})))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The account of scripts/world.py, made once: every step by whoever would take it."""
     pytest.importorskip("moto", reason="the local Bedrock is an extra")
     from bedrock_gateway.local import LocalBedrock
 
-    accounts = load_world()
+    accounts = load("world", ROOT / "scripts" / "world.py")
     documents = tmp_path_factory.mktemp("documents")
     (documents / "handbook.md").write_text(HANDBOOK)
     with pytest.MonkeyPatch.context() as patch, LocalBedrock() as local, local.serve() as server:
@@ -171,21 +182,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
             patch.delenv(name)
         world = accounts.World(local, server.endpoint, tmp_path_factory.mktemp("account"))
         world.runtime_capabilities = ("converse", "converse-stream", "invoke", "invoke-stream", "preflight-minimal")
-        world.write_config()
-        world.create_person()
-        world.create_buckets()
-        for name in ("operator", "app"):
-            world.create_role(name)
-            world.grant(name)
-        operator = world.become("operator")
-        world.set_up_logging(operator)
-        world.upload(operator, documents)
-        with world.gateway("operator", observers=[]) as gateway:
-            source = world.create_knowledge_base(gateway, operator)
-        with world.gateway("operator", observers=[]) as gateway:
-            gateway.wait_for_ingestion(gateway.start_ingestion("handbook", data_source_id=source), interval_seconds=0.1)
-        world.grant("app")
-        yield Account(world, local, source)
+        yield Account(world, local, world.seed(documents))
 
 
 @pytest.fixture(params=["http", "in process"])
@@ -213,3 +210,66 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if inspect.iscoroutinefunction(getattr(item, "function", None)):
             raise pytest.UsageError(f"{item.nodeid}: write a body and hand it to `both.run`")
+
+
+@pytest.fixture(scope="session")
+def serving() -> Iterator[Any]:
+    with server.serving() as made:
+        yield made
+
+
+@pytest.fixture
+def faults(serving: Any) -> Iterator[Any]:
+    """The server of tests/gateway/server.py, with nothing to say yet; after each test, no connection may be left."""
+    serving.answer(server.reply({}))
+    yield serving
+    assert serving.wait_until_closed(), "a connection was left open"
+
+
+BASE = {
+    "application": "faults",
+    "account": "123456789012",
+    "region": "us-east-1",
+    "local": True,
+    "principals": {
+        "app": {
+            "capabilities": ["invoke", "invoke-stream", "converse", "converse-stream", "retrieve", "rag"],
+            "models": ["us.amazon.nova-lite-v1:0"],
+            "knowledge_bases": ["handbook"],
+        },
+        "operator": {"capabilities": ["kb-create", "kb-ingest", "preflight-standard"]},
+    },
+    "knowledge_bases": {
+        "handbook": {
+            "embedding_model": "amazon.titan-embed-text-v2:0",
+            "store": "s3-vectors",
+            "id": "KB12345678",
+            "source": [{"type": "s3", "bucket": "example-handbook"}],
+        }
+    },
+}
+
+
+@pytest.fixture
+def against(both: Both, faults: Any) -> Callable[..., Any]:
+    """Open a gateway against the fault server, whose retries do not wait: `async with against() as (gateway, events)`."""
+    from dataclasses import replace
+
+    from tenacity.wait import wait_none
+
+    from bedrock_gateway import GatewayConfig
+    from bedrock_gateway.governance.retry import RetryPolicy
+
+    policy = RetryPolicy(transient_wait=wait_none(), throttled_wait=wait_none(), not_ready_wait=wait_none())
+
+    @asynccontextmanager
+    async def make(principal: str = "app", *, changed: Any = None, **options: Any) -> AsyncIterator[Any]:
+        events: list[Any] = []
+        config = GatewayConfig(**(BASE | {"endpoint": faults.endpoint} | (changed or {})))
+        given = {"session": both.example(), "observers": [events.append]} | options
+        async with both.gateway(config, principal=principal, **given) as gateway:
+            inner = getattr(gateway, "inner", gateway)
+            inner._context = replace(inner._context, retry=policy)
+            yield gateway, events
+
+    return make
