@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
 _PORT, _LAST_PORT = 4566, 65535
 _STATE = {"enforce": "ENFORCED", "report": "REPORT", "off": "OFF"}
 _WARNINGS = {
@@ -44,6 +46,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--account", default=env("BEDROCKGW_LOCAL_ACCOUNT", "123456789012"), help="default: %(default)s"
     )
+    parser.add_argument(
+        "--region",
+        type=_region,
+        default=env("AWS_REGION") or env("AWS_DEFAULT_REGION") or "us-east-1",
+        help="Region of requests that name none, as those with a long-term API key do (default: %(default)s)",
+    )
     parser.add_argument("--root-access-key", default=env("BEDROCKGW_LOCAL_ROOT_ACCESS_KEY"), metavar="KEY")
     parser.add_argument("--root-secret-key", default=env("BEDROCKGW_LOCAL_ROOT_SECRET_KEY"), metavar="SECRET")
     parser.set_defaults(run=run)
@@ -56,13 +64,19 @@ def _port(text: str) -> int:
     return port
 
 
+def _region(text: str) -> str:
+    if not _REGION.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM (0) or SIGINT (130)."""
     stopped = _Stop()
     with ExitStack() as stack:
         stack.enter_context(stopped)
         local, generated = _make(args)
-        server = stack.enter_context(_serving(local, args.host, args.port))
+        server = _serve(stack, local, args.host, args.port)
         _say(local, server, generated=generated)
         return stopped.wait()
 
@@ -108,6 +122,11 @@ def _make(args: argparse.Namespace) -> tuple[LocalBedrock, bool]:
         raise ConfigError("--root-access-key and --root-secret-key belong together: give both or neither")
     generated = False
     if not is_loopback(args.host):
+        if given:
+            raise ConfigError(
+                f"--host {args.host} is reachable by others: its root keys are made and printed; "
+                "leave --root-access-key and --root-secret-key out"
+            )
         if args.iam == "off":
             raise ConfigError(
                 f"--iam off would let anybody who reaches {args.host} do anything: leave --host or --iam out"
@@ -115,7 +134,7 @@ def _make(args: argparse.Namespace) -> tuple[LocalBedrock, bool]:
         generated = True
         given = {"root_access_key": _key_id(), "root_secret_key": secrets.token_urlsafe(30)}
     try:
-        return LocalBedrock(account=args.account, iam=args.iam, **given), generated
+        return LocalBedrock(account=args.account, iam=args.iam, region=args.region, **given), generated
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
@@ -132,11 +151,11 @@ def _require_extra() -> None:
         raise MissingExtraError(extra="local", needed_for="the local Bedrock")
 
 
-def _serving(local: LocalBedrock, host: str, port: int) -> Any:
+def _serve(stack: ExitStack, local: LocalBedrock, host: str, port: int) -> LocalServer:
     from bedrock_gateway.local.server import serving
 
     try:
-        return serving(local.app, host, port)
+        return stack.enter_context(serving(local.app, host, port))
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port (0: a free one)"

@@ -37,8 +37,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "China": {"region_name": "cn-north-1"},
     "anywhere": {"endpoint_url": "https://gateway.example.com:8443"},
 }
-UNSENT = {"InvokeModelWithBidirectionalStream"}
-"""botocore knows the operation and has no method for it."""
+UNSENT = {"InvokeModelWithBidirectionalStream", "WriteGetObjectResponse"}
+"""botocore has no method for the one, and older ones no endpoint of every kind for the other."""
 
 
 def value(shape: Any, name: str, depth: int = 0) -> Any:
