@@ -144,6 +144,7 @@ class Rule:
         "_plain",
         "_refusal",
         "_tests",
+        "_variables",
         "_wanted",
         "index",
         "layer",
@@ -152,14 +153,20 @@ class Rule:
 
     def __init__(self, statement: Statement, layer: Layer, index: int, *, variables: bool) -> None:
         self.statement, self.layer, self.index = statement, layer, index
-        actions = statement.actions or statement.not_actions
+        self._variables = variables
+        self._actions = tuple(map(_action, statement.actions or statement.not_actions))
+        self._checks: tuple[Check, ...] = ()
+
+    def _prepare(self) -> tuple[Check, ...]:
+        """Read what is beside the action: most statements of a policy are never asked beyond it."""
+        statement, layer = self.statement, self.layer
         resources = statement.resources or statement.not_resources
-        self._actions = tuple(map(_action, actions))
-        self._plain, self._tests = _read(resources, layer, variables=variables)
+        self._plain, self._tests = _read(resources, layer, variables=self._variables)
         self._wanted = bool(statement.resources) if resources else None
-        self._block = compile_block(statement.conditions, variables=variables)
+        self._block = compile_block(statement.conditions, variables=self._variables)
         self._refusal = _refusal(statement, layer)
         self._checks = _checks(layer, block=bool(self._block))
+        return self._checks
 
     def acts(self, action: str) -> bool:
         """Whether ``Action`` or ``NotAction`` holds for *action*, in lower case."""
@@ -172,7 +179,7 @@ class Rule:
             UndecidableError: no element decides, and one cannot be judged.
         """
         closeness, doubt = DIRECT, None
-        for check in self._checks:
+        for check in self._checks or self._prepare():
             try:
                 found = check(self, asked)
             except UndecidableError as error:
@@ -217,7 +224,7 @@ class Rule:
         if not self.acts(asked.action):
             element, patterns = _present("Action", statement.actions, statement.not_actions)
             return Mismatch(element, f"{element} {_listed(patterns)} does not cover {asked.request.action}")
-        for check in self._checks:
+        for check in self._checks or self._prepare():
             try:
                 if not check(self, asked):
                     return self._explained(check, asked)

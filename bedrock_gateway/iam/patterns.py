@@ -208,6 +208,8 @@ def _kept_in_parts(bound: Bound) -> Matcher | None:
     Before the fifth colon a wildcard stays within its part, except that a star which ends its part may run over the
     colons (IAM User Guide, reference_policies_elements_resource); the rest is one part.
     """
+    if not _wild_before_the_last_part(bound):
+        return None
     flat = _flattened(bound)
     colons = [at for at, (token, _) in enumerate(flat) if token == ":"]
     fifth = colons[_ARN_COLONS - 1] if len(colons) >= _ARN_COLONS else len(flat)
@@ -216,6 +218,15 @@ def _kept_in_parts(bound: Bound) -> Matcher | None:
         for at, (token, last) in enumerate(flat)
     ]
     return partial(_walk, states) if any(within for _, within in states) else None
+
+
+def _wild_before_the_last_part(bound: Bound) -> bool:
+    colons = 0
+    for token in bound:
+        if isinstance(token, Wild):
+            return colons < _ARN_COLONS
+        colons += token.count(":")
+    return False
 
 
 def _flattened(bound: Bound) -> list[tuple[str | Wild, bool]]:
