@@ -82,11 +82,15 @@ class HttpSession:
         traced = await self._traced(request)
         if traced and state.clock is not None:
             state.clock.connecting()
+        refused: RedirectedError | None = None
         try:
             return await self._inner.send(request)
         except Exception as error:
-            _show(error, state, traced=traced)
-            raise
+            refused = _redirected(error)
+            if refused is None:
+                _show(error, state, traced=traced)
+                raise
+        raise refused
 
     async def _traced(self, request: Any) -> bool:
         """Listen to the aiohttp session that will take *request*; False where this aiobotocore hides it."""
@@ -100,10 +104,38 @@ class HttpSession:
         return True
 
 
+class RedirectedError(Exception):
+    """The service answered with a redirect: AWS does not, and the signed request is for nobody else.
+
+    aiohttp would follow it, and of a 307 send the body again. ``response`` has the form of botocore's ClientError, so
+    that it becomes the same error as in the sync driver, which follows none.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"redirect {status}")
+        self.status = status
+        metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}}
+        self.response = {
+            "Error": {"Code": str(status), "Message": "redirects are not followed"},
+            "ResponseMetadata": metadata,
+        }
+
+
+async def _refuse_redirect(_session: Any, _context: Any, params: Any) -> None:
+    params.response.close()
+    raise RedirectedError(params.response.status)
+
+
+def _redirected(error: BaseException) -> RedirectedError | None:
+    found = next((one for one in (error, error.__cause__, error.__context__) if isinstance(one, RedirectedError)), None)
+    return None if found is None else RedirectedError(found.status)
+
+
 def _trace() -> Any:
     from aiohttp import TraceConfig
 
     made = TraceConfig()
+    made.on_request_redirect.append(_refuse_redirect)
     made.on_connection_reuseconn.append(_reused)
     made.on_connection_create_end.append(_created)
     made.on_request_end.append(_headed)

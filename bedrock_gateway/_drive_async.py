@@ -80,10 +80,10 @@ class AsyncPerform:
     async def _build(self, service: str, region: str) -> Any:
         assert self._building is not None
         async with self._building:
-            make, config = self._prepared(service, region)
-            # The first client of a session reads 20 MB of AWS's models: in a thread, on a throw-away client. The session
-            # keeps what was read, so that the real client is then made here, on the loop that it belongs to, at once.
-            await asyncio.to_thread(lambda: asyncio.run(_make_and_close(make, config)))
+            # The first client of a session imports the library and reads 20 MB of AWS's models: in a thread, on a
+            # throw-away client. The session keeps what was read, so that the real client, which belongs to this loop, is
+            # then made at once.
+            make, config = await asyncio.to_thread(self._prepared, service, region)
             client = await self._stack.enter_async_context(make(config))
         self._permits[service, region] = asyncio.Semaphore(self._max_connections)
         clients.hook(client, service, per_call_timeout=False)
@@ -91,6 +91,7 @@ class AsyncPerform:
         return client
 
     def _prepared(self, service: str, region: str) -> tuple[Callable[[Any], Any], Any]:
+        """Return what makes a client, in a worker thread, with everything read that it needs."""
         try:
             from aiobotocore.config import AioConfig
         except ImportError:
@@ -103,7 +104,13 @@ class AsyncPerform:
         arguments = clients.client_arguments(self._config, service, region)
         name = arguments.pop("service_name")
         create = getattr(session, "create_client", None) or session.client
-        return lambda config: create(name, **arguments, config=config), AioConfig(**given)
+
+        def make(config: Any) -> Any:
+            return create(name, **arguments, config=config)
+
+        config = AioConfig(**given)
+        asyncio.run(_make_and_close(make, config))
+        return make, config
 
     def _known_session(self) -> Any:
         if self._session is None:

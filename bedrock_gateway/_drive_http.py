@@ -43,6 +43,14 @@ class HttpSession:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
+    def close(self) -> None:
+        """Close the connections: urllib3 itself closes those of a pool only when nobody refers to the pool any more."""
+        for pool in self._pools.values():
+            if pool is not None:
+                pool.close()
+        self._pools.clear()
+        self._inner.close()
+
     def send(self, request: Any) -> Any:
         """Send *request*; its answer is watched from its head on."""
         state = CURRENT.get()

@@ -83,7 +83,8 @@ class Body:
 
     def _close(self) -> None:
         self._watchdog.release(self._watch)
-        for target in (self._raw, getattr(self._raw, "_raw_stream", None)):
+        raw, self._raw, self._events, self._socket = self._raw, None, None, None
+        for target in (raw, getattr(raw, "_raw_stream", None)):
             with contextlib.suppress(Exception):
                 if target is not None:
                     target.close()

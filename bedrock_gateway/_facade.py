@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class Facade:
         principal: str | None = None,
         rules: Iterable[Callable[[Send], Send]] = (),
         observers: Iterable[Callable[[Any], None]] | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.config = _configuration(config)
         """The configuration; frozen."""
@@ -66,6 +67,7 @@ class Facade:
             principal=self.principal,
             region=config.region,
             local=config.local,
+            timeouts=Timeouts() if timeouts is None else _deadlines(timeouts),
         )
 
     def __repr__(self) -> str:
@@ -156,6 +158,10 @@ def _configuration(config: Any) -> Any:
 def _deadlines(timeouts: Any) -> Timeouts:
     if not isinstance(timeouts, Timeouts):
         raise ConfigError(f"timeouts is a Timeouts, not {type(timeouts).__name__}")
+    for one in fields(timeouts):
+        seconds = getattr(timeouts, one.name)
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
+            raise ConfigError(f"timeouts.{one.name} is a number of seconds above 0")
     return timeouts
 
 

@@ -160,6 +160,9 @@ def _received(send: Send, ctx: Context, tally: _Tally, fold: Fold) -> Flow[Any]:
     return fold.result(tally.request_id, local=ctx.local)
 
 
+_TAIL_SECONDS = 0.05
+
+
 @dataclass(slots=True)
 class _Shown:
     """Whether the caller has seen anything of a stream."""
@@ -192,6 +195,8 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: _Tally, fold: Fold, s
             raise from_frame(send, *fold.failed, tally.request_id, tally.attempts)
         if corrupt := decoder.corrupt or fold.corrupt:
             raise corrupt
+    # The end of the body follows at once. Read, it leaves a connection that can serve the next call; else it is closed.
+    yield Receive(body, ctx.now() + _TAIL_SECONDS)
 
 
 def _interrupted(

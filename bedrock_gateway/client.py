@@ -41,9 +41,11 @@ class Gateway(Facade):
         rules: Run before each call is sent, after the rules of *config*; they may narrow a request or refuse it. What
             they return is judged by the rules of *config* again.
         observers: Called with each event; None: one JSON line an event on standard error. An empty list: nobody.
+        timeouts: Deadlines in seconds; None: those of `Timeouts`.
+        max_connections: Connections kept for each service; more are opened when needed, and closed after use.
 
     Raises:
-        ConfigError: there is no such principal, or several and none is chosen.
+        ConfigError: there is no such principal, or several and none is chosen; or another argument has a wrong type.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class Gateway(Facade):
         session: Any = None,
         rules: Iterable[Callable[[Send], Send]] = (),
         observers: Iterable[Callable[[Any], None]] | None = None,
+        timeouts: Timeouts | None = None,
+        max_connections: int = 100,
     ) -> None:
-        super().__init__(config, principal=principal, rules=rules, observers=observers)
+        super().__init__(config, principal=principal, rules=rules, observers=observers, timeouts=timeouts)
         self._session = session
-        self._perform = Perform(config, session=session)
+        self._perform = Perform(config, session=session, timeouts=timeouts, max_connections=max_connections)
 
     @classmethod
     def from_file(
