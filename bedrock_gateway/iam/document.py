@@ -14,64 +14,23 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, NoReturn
-from urllib.parse import unquote
+from typing import Any, Literal
 
 from bedrock_gateway.iam.operators import operator
 from bedrock_gateway.iam.patterns import UndecidableError
-from bedrock_gateway.iam.source import Path, duplicate, locate, position
+from bedrock_gateway.iam.source import MAX_BYTES, Path, PolicyError, decoded, load
 
 __all__ = ["MAX_BYTES", "Conditions", "Policy", "PolicyError", "Statement"]
 
 Conditions = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
 """Operator → (key → values) as nested pairs, as written."""
 
-MAX_BYTES = 1024 * 1024
-"""What is read as a policy at most. The largest quota is 32,768 characters (a KMS key policy)."""
 VERSIONS = ("2012-10-17", "2008-10-17")
 _POLICY_KEYS = {"Version", "Id", "Statement"}
 _PAIRS = (("Action", "NotAction"), ("Resource", "NotResource"), ("Principal", "NotPrincipal"))
 _STATEMENT_KEYS = {"Sid", "Effect", "Condition", *(name for pair in _PAIRS for name in pair)}
 _PRINCIPAL_KINDS = {"AWS", "Service", "Federated", "CanonicalUser"}
 _SHOWN = 60
-
-
-class PolicyError(ValueError):
-    """The document is not one that IAM would accept.
-
-    Its text starts with the position, as far as it is known.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        path: Path = (),
-        statement: int | None = None,
-        line: int | None = None,
-        column: int | None = None,
-    ) -> None:
-        where = [f"statement {statement}"] if statement else []
-        where += [f"line {line}, column {column}"] if line else []
-        super().__init__(f"{', '.join(where)}: {reason}" if where else reason)
-        self.reason = reason
-        self.path = path
-        """Keys and indices that lead to it, from the top of what was parsed."""
-        self.statement = statement
-        """Number of the statement, from 1; None: outside of the statements."""
-        self.line = line
-        """From 1; None where an object was parsed, not a text."""
-        self.column = column
-
-    def within(self, *path: str | int) -> PolicyError:
-        """Return the same error, seen from further up."""
-        return PolicyError(self.reason, path=(*path, *self.path), statement=self.statement)
-
-    def in_text(self, text: str) -> PolicyError:
-        """Return the same error with the line and column that its path has in *text*."""
-        at = next((found for end in range(len(self.path), -1, -1) if (found := locate(text, self.path[:end]))), None)
-        line, column = at or (None, None)
-        return PolicyError(self.reason, path=self.path, statement=self.statement, line=line, column=column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +128,9 @@ class Policy:
         """
         if isinstance(document, Mapping):
             return cls._of(document)
-        text = _decoded(document)
+        text = decoded(document)
         try:
-            return cls._of(_load(text))
+            return cls._of(load(text))
         except PolicyError as error:
             raise (error if error.line else error.in_text(text)) from None
 
@@ -218,53 +177,6 @@ def _statement(data: Any, number: int, *, alone: bool) -> Statement:
 def _known(data: Mapping[str, Any], names: set[str]) -> None:
     if unknown := [name for name in data if name not in names]:
         raise PolicyError(f"unknown element {str(unknown[0])[:_SHOWN]}", path=(unknown[0],))
-
-
-def _decoded(document: str | bytes) -> str:
-    size = len(document) if isinstance(document, bytes) else len(document.encode(errors="surrogatepass"))
-    if size > MAX_BYTES:
-        raise PolicyError(f"{size:,} bytes: a policy of more than 1 MiB is not read", line=1, column=1)
-    try:
-        text = document.decode("utf-8-sig") if isinstance(document, bytes) else document
-    except UnicodeDecodeError as error:
-        line, column = position(document[: error.start].decode(errors="replace"), error.start)  # type: ignore[union-attr]
-        raise PolicyError("not UTF-8", line=line, column=column) from None
-    return unquote(text) if text.lstrip().startswith("%7B") else text
-
-
-class _TwiceError(ValueError):
-    """A key stands twice in one object."""
-
-
-def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen = dict(pairs)
-    if len(seen) != len(pairs):
-        raise _TwiceError
-    return seen
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise PolicyError(f"not JSON: {name} is no number")
-
-
-def _load(text: str) -> Mapping[str, Any]:
-    try:
-        data = json.loads(
-            text, object_pairs_hook=_no_twice, parse_int=Decimal, parse_float=Decimal, parse_constant=_no_constant
-        )
-    except json.JSONDecodeError as error:
-        raise PolicyError(f"not JSON: {error.msg}", line=error.lineno, column=error.colno) from None
-    except RecursionError:
-        raise PolicyError("not a policy: nested too deeply", line=1, column=1) from None
-    except _TwiceError:
-        found = duplicate(text)
-        path, (line, column) = found or ((), (1, 1))
-        number = path[1] + 1 if len(path) > 1 and path[0] == "Statement" and isinstance(path[1], int) else None
-        reason = f"{str(path[-1])[:_SHOWN]} stands twice in one object"
-        raise PolicyError(reason, path=path, statement=number, line=line, column=column) from None
-    if not isinstance(data, dict):
-        raise PolicyError("a policy is a JSON object")
-    return data
 
 
 def _text(data: Mapping[str, Any], name: str) -> str | None:

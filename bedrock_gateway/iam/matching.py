@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
+from bedrock_gateway.iam.callers import ACCOUNT, DIRECT, ROLE, PrincipalRef, closeness, excepted
 from bedrock_gateway.iam.conditions import Clause, Refused, block_holds, compile_block
 from bedrock_gateway.iam.patterns import (
     Bound,
@@ -67,22 +68,6 @@ _COMPLETED = frozenset({"identity", "boundary"})
 _ARN_COLONS = 5
 _ACTIONS_KEPT = 256
 _SHOWN = 5
-
-DIRECT, ROLE, ACCOUNT = 3, 2, 1
-"""How closely a resource policy names a principal."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrincipalRef:
-    """Who asks: the names under which a resource-based or trust policy can name them."""
-
-    arn: str
-    """For a role session the ``assumed-role`` ARN; for a service its name, ``bedrock.amazonaws.com``."""
-    account: str = ""
-    kind: str = "AWS"
-    """``AWS``, ``Service`` or ``Federated``."""
-    role_arn: str | None = None
-    """For a role session, the role's own ARN; for a session of GetFederationToken, the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +163,7 @@ class Rule:
         Raises:
             UndecidableError: no element decides, and one cannot be judged.
         """
-        closeness, doubt = DIRECT, None
+        nearest, doubt = DIRECT, None
         for check in self._checks or self._prepare():
             try:
                 found = check(self, asked)
@@ -187,10 +172,10 @@ class Rule:
                 continue
             if not found:
                 return 0
-            closeness = min(closeness, found)
+            nearest = min(nearest, found)
         if doubt:
             raise doubt
-        return closeness
+        return nearest
 
     def on_resource(self, asked: Asked) -> int:
         """Whether ``Resource`` or ``NotResource`` holds; so do all elements together that ought to be there."""
@@ -209,10 +194,10 @@ class Rule:
         if principal is None:
             return DIRECT
         if statement.principals:
-            return _closeness(statement.principals, principal)
+            return closeness(statement.principals, principal)
         if statement.effect == "Deny" and asked.bounded and principal.kind == "AWS":
             return DIRECT  # AWS: such a Deny denies every principal with a boundary, whatever it lists
-        return 0 if _excepted(statement, principal) else DIRECT
+        return 0 if excepted(statement, principal) else DIRECT
 
     def meets(self, asked: Asked) -> int:
         """Whether ``Condition`` holds."""
@@ -334,55 +319,6 @@ def _refusal(statement: Statement, layer: Layer) -> str | None:
     if not (statement.resources or statement.not_resources):
         return f"a statement of a {LAYER_NAMES[layer]} needs Resource or NotResource"
     return None
-
-
-def _closeness(pairs: Sequence[tuple[str, str]], principal: PrincipalRef) -> int:
-    found = max((_names(kind, value, principal) for kind, value in pairs), default=0)
-    if not found and principal.kind == "AWS" and any(kind == "CanonicalUser" for kind, _ in pairs):
-        raise UndecidableError("whose account a canonical user id stands for is not known here")
-    return found
-
-
-def _names(kind: str, value: str, principal: PrincipalRef) -> int:
-    """How closely ``{kind: value}`` names *principal*; 0: not at all. Only a lone ``*`` is a wildcard."""
-    if value == "*" and kind in {"*", "AWS", principal.kind}:
-        return DIRECT
-    if kind != principal.kind:
-        return 0
-    if value == principal.arn:
-        return DIRECT
-    if value == principal.role_arn:
-        return ROLE
-    if kind == "AWS" and principal.account and _is_account(value, principal.account):
-        return ACCOUNT
-    return 0
-
-
-def _is_account(value: str, account: str) -> bool:
-    return value == account or (value.startswith("arn:") and value.endswith(f":iam::{account}:root"))
-
-
-def _excepted(statement: Statement, principal: PrincipalRef) -> bool:
-    """Whether ``NotPrincipal`` spares *principal*.
-
-    AWS may look at the account first, then the role, then the session, and asks to list the account with whom it
-    spares; what a list with a gap in that chain does is not documented.
-    """
-    pairs = statement.not_principals
-    levels = {_names(kind, value, principal) for kind, value in pairs if value != "*"} - {0}
-    if any(value == "*" and _names(kind, value, principal) for kind, value in pairs):
-        return True
-    if not levels:
-        return bool(_closeness(pairs, principal))
-    if principal.kind != "AWS" or principal.arn.endswith(":root"):
-        return True
-    if statement.effect == "Allow":
-        complete = levels != {ACCOUNT}
-    else:
-        complete = levels >= {ACCOUNT, ROLE if principal.role_arn else DIRECT}
-    if not complete:
-        raise UndecidableError(f"NotPrincipal lists a part of the chain from the account to {principal.arn} only")
-    return True
 
 
 class Program:
