@@ -149,9 +149,12 @@ def _grants(row: Capability, scope: Scope) -> Iterable[Grant]:
 
 def _statements(grants: Sequence[Grant]) -> Iterable[Statement]:
     """One statement a (condition, set of resources): actions share one only if they need the very same."""
+    free = {(grant.leg.action, grant.arn) for grant in grants if not grant.conditions}
     needs: dict[tuple[str, Conditions], dict[str, None]] = {}
     for grant in grants:
-        needs.setdefault((grant.leg.action, grant.conditions), {})[grant.arn] = None
+        # What is granted without a condition needs no grant with one: a model declared by itself and through a profile.
+        if not grant.conditions or (grant.leg.action, grant.arn) not in free:
+            needs.setdefault((grant.leg.action, grant.conditions), {})[grant.arn] = None
     merged: dict[tuple[Conditions, tuple[str, ...]], list[str]] = {}
     for (action, conditions), arns in needs.items():
         merged.setdefault((conditions, tuple(sorted(arns))), []).append(action)

@@ -6,7 +6,7 @@ Everything is bare boto3: root makes what has to be there, the role `prover` is 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,15 +16,25 @@ from botocore.exceptions import ClientError
 
 from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.boundary import boundary
+from bedrock_gateway.local.app import handlers
+from bedrock_gateway.local.demands.facts import AccountFacts
 from bedrock_gateway.local.knowledge.store import KnowledgeStore
 
+from .kinds import KEY, KINDS, OPTIONS
+from .paper import facts
 from .setting import Call, Setting
-from .stories import storage, vector_base
+from .stories import model_arn, storage, vector_base
 
 if TYPE_CHECKING:
     from bedrock_gateway.local import LocalBedrock
 
 __all__ = ["Account", "Outcome"]
+
+NEEDS_NOTHING = frozenset(
+    {"invoke", "invoke-stream", "converse", "converse-stream", "embed", "count-tokens", "rerank", "guardrail-apply"}
+    | {"guardrail-admin", "model-catalog", "model-access", "preflight-minimal", "batch"}
+)
+"""Capabilities that are proven in an empty account."""
 
 ONCE = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
 TRUST_PROVER = {
@@ -55,7 +65,8 @@ class Outcome:
 
     @property
     def unserved(self) -> bool:
-        return self.code in {"NotImplemented", "NotImplementedException"}
+        """Whether the local Bedrock says that it does not do this, or does not have what it is asked for."""
+        return self.code in {"NotImplemented", "NotImplementedException", "ValidationException"}
 
 
 @dataclass
@@ -68,6 +79,7 @@ class Account:
     prover: boto3.Session = field(init=False)
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
     _settings: dict[str, Setting] = field(default_factory=dict)
+    _keys: dict[str, str] = field(default_factory=dict)
     _made: int = 0
 
     def __post_init__(self) -> None:
@@ -94,6 +106,49 @@ class Account:
     def unique(self, stem: str) -> str:
         self._made += 1
         return f"{stem}-{self._made}"
+
+    def believes(self, s: Setting) -> Setting:
+        """Let the judge know what the setting says exists, and nothing else of that kind."""
+        told, known = facts(s), self.local.state.of(AccountFacts)
+        for one in fields(AccountFacts):
+            setattr(known, one.name, getattr(told, one.name))
+        return s
+
+    def case(self, capability: str, kind: str, option: str = "") -> Setting:
+        """A place for one row of the matrix, in which everything that the row speaks of is there."""
+        one = KINDS[kind]
+        bare = capability in NEEDS_NOTHING and not option
+        s = self.place(one.region) if bare else self.fresh(capability, self.setting(one.region))
+        s = one.applied(s)
+        if s.is_application_profile:
+            s = replace(s, model=self.application_profile(s))
+        values = dict(OPTIONS[option].values) if option else {}
+        return self.believes(replace(s, **{name: self._real(value, s.region) for name, value in values.items()}))
+
+    def _real(self, value: Any, region: str) -> Any:
+        """A key has to exist for its policy to be asked; everything else that an option names is taken at its word."""
+        return self.key(region) if value == KEY else value
+
+    def key(self, region: str) -> str:
+        """A KMS key under the policy that KMS gives by default: the account's identity policies decide."""
+        if region not in self._keys:
+            made = self.client("kms", region, who="root").create_key()
+            self._keys[region] = str(made["KeyMetadata"]["Arn"])
+        return self._keys[region]
+
+    def application_profile(self, s: Setting) -> str:
+        """An application profile over what the setting says is behind it."""
+        (behind,) = s.behind
+        made = self.client("bedrock", s.region, who="root").create_inference_profile(
+            inferenceProfileName=self.unique("proof"), modelSource={"copyFrom": model_arn(s, behind)}
+        )
+        return str(made["inferenceProfileArn"])
+
+    def serves(self, call: Call) -> bool:
+        """Whether the local Bedrock does what *call* asks for; moto answers for all services but Bedrock's."""
+        if not call.service.startswith("bedrock"):
+            return not call.unserved
+        return not call.unserved and (call.service, call.operation) in handlers()
 
     def grant(self, policy: dict[str, Any]) -> None:
         """Give the prover exactly *policy*; its session feels it at once."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from .setting import Setting
 
-__all__ = ["KINDS", "MODEL_CAPABILITIES", "OPTIONS", "REFUSED", "SHORT", "Kind", "Option", "elsewhere", "matrix"]
+__all__ = ["KEY", "KINDS", "MODEL_CAPABILITIES", "OPTIONS", "REFUSED", "SHORT", "Kind", "Option", "elsewhere", "matrix"]
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-lite-v1:0"

@@ -197,4 +197,4 @@ def _models(s: Setting, destinations: tuple[str, ...]) -> Iterator[tuple[str, st
         arn = s.model if s.model.startswith("arn:") else model_arn(s)
         yield "the same of another account", arn.replace(s.account, "111122223333")
         if s.model.startswith("arn:"):
-            yield "another of its kind", f"{s.model[:-1]}9"
+            yield "another of its kind", s.model[:-1] + ("8" if s.model.endswith("9") else "9")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bedrock_gateway.iam.generate import generate
 
-from .kinds import KINDS, MODEL_CAPABILITIES, SHORT, elsewhere
+from .kinds import KINDS, OPTIONS, SHORT, elsewhere, matrix
 from .stories import STORIES
 from .strangers import strangers
+from .test_sufficient import option_of
 
 if TYPE_CHECKING:
     from .account import Account
     from .setting import Call, Setting
-
-MATRIX = [(capability, kind) for capability in MODEL_CAPABILITIES for kind in KINDS if kind != SHORT]
-
-
-def place(account: Account, kind: str) -> Setting:
-    return replace(account.setting(KINDS[kind].region), model=KINDS[kind].model)
 
 
 def probes(capability: str, kind: str, s: Setting) -> list[tuple[str, Call]]:
@@ -29,8 +23,8 @@ def probes(capability: str, kind: str, s: Setting) -> list[tuple[str, Call]]:
     return list(strangers(capability, s, region=elsewhere(s.region), destinations=reach))
 
 
-def proven(account: Account, capability: str, kind: str) -> None:
-    s = place(account, kind)
+def proven(account: Account, capability: str, kind: str, option: str = "") -> None:
+    s = account.case(capability, kind, option)
     account.grant(generate([capability], s.scope()).policy.dump())
     found = probes(capability, kind, s)
     assert found
@@ -40,21 +34,30 @@ def proven(account: Account, capability: str, kind: str) -> None:
 
 @pytest.mark.parametrize("capability", STORIES)
 def test_something_else_is_denied(account: Account, capability: str) -> None:
-    proven(account, capability, SHORT)
+    proven(account, capability, SHORT, option_of(capability))
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("capability", "kind"), MATRIX)
+@pytest.mark.parametrize(("capability", "kind"), matrix(served=True))
 def test_something_else_is_denied_for_any_kind_of_model_id(account: Account, capability: str, kind: str) -> None:
     proven(account, capability, kind)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("capability", "option"),
+    [(capability, option) for option, one in OPTIONS.items() for capability in one.capabilities],
+)
+def test_something_else_is_denied_with_any_option(account: Account, capability: str, option: str) -> None:
+    proven(account, capability, SHORT, option)
 
 
 def test_the_same_probes_pass_under_a_policy_for_everything(account: Account) -> None:
     """Else a probe could be refused for another reason, and prove nothing."""
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    s = place(account, SHORT)
     for capability in ("converse", "retrieve", "kb-ingest", "kb-documents", "preflight-standard"):
+        s = account.case(capability, SHORT)
+        account.grant({"Version": "2012-10-17", "Statement": [everything]})
         for name, call in probes(capability, SHORT, s):
-            account.grant({"Version": "2012-10-17", "Statement": [everything]})
             outcome = account.perform(call, s.region)
             assert not outcome.denied, f"{name}: {call}: {outcome.message}"

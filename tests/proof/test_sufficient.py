@@ -1,4 +1,7 @@
-"""Sufficient: under exactly its generated policy, every call of a capability passes and does what it should. Over HTTP."""
+"""Sufficient: under exactly its generated policy, every call of a capability passes and does what it should. Over HTTP.
+
+What the local Bedrock does not serve is only seen to pass: it answers 501, or that it has no such thing, and never 403.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.iam.generate import generate
 
-from .kinds import KINDS, MODEL_CAPABILITIES, SHORT
-from .setting import Setting, Unknown, calls_of, play
+from .kinds import MODEL_CAPABILITIES, OPTIONS, SHORT, matrix
+from .setting import Unknown, calls_of, play
 from .stories import STORIES
 
 if TYPE_CHECKING:
     from .account import Account
-    from .setting import Call
+    from .setting import Call, Setting
 
-BARE = ("invoke", "invoke-stream", "converse", "converse-stream", "preflight-minimal")
-"""Those that need nothing to be there."""
-MATRIX = [(capability, kind) for capability in MODEL_CAPABILITIES for kind in KINDS]
+UNSERVED = {
+    "bedrock-agent:GetKnowledgeBaseDocuments",
+    "bedrock-agent:ListKnowledgeBaseDocuments",
+    "bedrock-runtime:ApplyGuardrail",
+    *(f"bedrock:{name}FoundationModelAgreement" for name in ("Create", "Delete")),
+    *(f"bedrock:{name}Guardrail" for name in ("Create", "Delete", "Get", "Update")),
+    *(f"bedrock:{name}ModelInvocationJob" for name in ("Create", "Get", "Stop")),
+    "bedrock:CreateGuardrailVersion",
+    "bedrock:ListEnforcedGuardrailsConfiguration",
+    "bedrock:ListFoundationModelAgreementOffers",
+    "bedrock:ListGuardrails",
+    "bedrock:ListModelInvocationJobs",
+    "bedrock:PutUseCaseForModelAccess",
+}
+"""Operations of a capability that the local Bedrock does not serve: authorised, then refused with 501."""
 
 
-def place(account: Account, capability: str, kind: str) -> Setting:
-    found = KINDS[kind]
-    s = account.place(found.region) if capability in BARE else account.setting(found.region)
-    return replace(account.fresh(capability, s), model=found.model)
+def option_of(capability: str) -> str:
+    """A guardrail has to be named before one can be applied."""
+    return "guardrail" if capability == "guardrail-apply" else ""
 
 
 def proven(account: Account, capability: str, s: Setting) -> None:
@@ -34,7 +47,7 @@ def proven(account: Account, capability: str, s: Setting) -> None:
 
     def made(call: Call) -> Any:
         outcome = account.perform(call, s.region)
-        if not call.served:
+        if not account.serves(call):
             assert outcome.unserved, f"{call}: {outcome.code} {outcome.message}"
             return Unknown()
         assert not outcome.code or outcome.code in call.also, f"{call}: {outcome.code} {outcome.message}"
@@ -44,29 +57,38 @@ def proven(account: Account, capability: str, s: Setting) -> None:
 
 
 @pytest.mark.parametrize("capability", STORIES)
-def test_the_story_of_a_capability_makes_each_of_its_operations(capability: str) -> None:
-    told = {(call.service, call.operation) for call in calls_of(STORIES[capability](Setting(model=KINDS[SHORT].model)))}
-    assert told == {(one.service, one.name) for one in CAPABILITIES[capability].operations}
-
-
-@pytest.mark.parametrize("capability", STORIES)
 def test_every_call_of_a_capability_succeeds_under_its_policy(account: Account, capability: str) -> None:
-    proven(account, capability, place(account, capability, SHORT))
+    proven(account, capability, account.case(capability, SHORT, option_of(capability)))
 
 
 def test_a_knowledge_base_is_made_changed_and_removed_before_its_id_is_known(account: Account) -> None:
-    s = account.setting()
-    proven(account, "kb-create", replace(s, knowledge_base=None))
+    proven(account, "kb-create", replace(account.setting(), knowledge_base=None))
+
+
+def test_which_calls_are_only_seen_to_pass(account: Account) -> None:
+    """Everything else is done, and its success asserted."""
+    plain = [call for story in STORIES.values() for call in calls_of(story(account.place()))]
+    unserved = {str(call) for call in plain if not account.serves(replace(call, unserved=False))}
+    assert unserved == UNSERVED, "an operation is served now, or no more: say so here and regenerate docs/proof.md"
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("capability", "kind"), MATRIX)
+@pytest.mark.parametrize(("capability", "kind"), matrix(served=True))
 def test_every_kind_of_model_id_in_every_region(account: Account, capability: str, kind: str) -> None:
-    proven(account, capability, place(account, capability, kind))
+    proven(account, capability, account.case(capability, kind))
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("region", ["eu-central-1", "ap-northeast-1"])
+@pytest.mark.parametrize(
+    ("capability", "option"),
+    [(capability, option) for option, one in OPTIONS.items() for capability in one.capabilities],
+)
+def test_every_option(account: Account, capability: str, option: str) -> None:
+    proven(account, capability, account.case(capability, SHORT, option))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["eu. eu-central-1", "jp. ap-northeast-1"])
 @pytest.mark.parametrize("capability", [one for one in STORIES if one not in MODEL_CAPABILITIES])
-def test_every_other_capability_in_other_regions(account: Account, capability: str, region: str) -> None:
-    proven(account, capability, account.fresh(capability, account.setting(region)))
+def test_every_other_capability_in_other_regions(account: Account, capability: str, kind: str) -> None:
+    proven(account, capability, account.case(capability, kind, option_of(capability)))
