@@ -32,6 +32,8 @@ WRONG_PREFIXES = frozenset(
 )
 """Names of endpoints and SDK clients. All of them are authorised under ``bedrock:``."""
 
+_BUCKET = "arn:?*:s3:::?*"
+"""A bucket's name holds no slash: what follows one is an object."""
 _SHOWN = 4
 
 RENAMED: Mapping[str, tuple[str, ...]] = {
@@ -156,4 +158,4 @@ def _resources_without_action(path: Path, statement: Statement) -> Iterator[Hit]
 
 
 def _fits(row: Action, pattern: str) -> bool:
-    return any(overlap_arn(pattern, shape) for shape in shapes(row))
+    return any(overlap_arn(pattern, shape) for shape in shapes(row) if shape != _BUCKET or "/" not in pattern)

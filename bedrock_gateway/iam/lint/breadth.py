@@ -56,6 +56,11 @@ def _matters(row: Action) -> bool:
     return row.access_level != "List"
 
 
+def _scopable(row: Action) -> bool:
+    """Whether every request names a resource; AWS's table marks none of S3's as required, and yet each does."""
+    return bool(row.arns) and (not row.optional or row.name.startswith("s3:"))
+
+
 def _rows(pattern: str) -> list[Action]:
     return [row for name in expand(pattern) if (row := action(name))]
 
@@ -97,7 +102,7 @@ def wide_resource(document: Document) -> Iterator[Hit]:
             for text in statement.actions
             if text != "*" and not text.endswith(":*")
             for row in _rows(text)
-            if row.arns and not row.optional and _matters(row)
+            if _scopable(row) and _matters(row)
         ]
         if scopable:
             more = f" and {len(scopable) - _SHOWN} more" if len(scopable) > _SHOWN else ""
@@ -114,7 +119,12 @@ def wide_model(document: Document) -> Iterator[Hit]:
             continue
         for number, text in enumerate(statement.resources):
             arn = parse(text)
-            if arn and arn.service == "bedrock" and arn.kind in {*_MODEL_KINDS, "*"} and not arn.name.strip("*"):
+            if (
+                arn
+                and arn.service == "bedrock"
+                and arn.kind in {*_MODEL_KINDS, "*"}
+                and set(text.rpartition("/")[2]) == {"*"}
+            ):
                 yield Hit(f"{text} lets every model of that kind be called", (*path, "Resource", number))
 
 

@@ -160,7 +160,7 @@ def _key_fault(statement: Statement, operator: str, key: str) -> str | None:
         known = folded in {one.casefold() for one in GLOBAL_KEYS} or folded.startswith(_TAG_KEYS)
         return None if known else f"there is no global condition key {key}"
     service = folded.partition(":")[0]
-    if service not in _JUDGED or "resourcetag/" in folded:
+    if service not in _JUDGED or "resourcetag/" in folded or folded.startswith("kms:recipientattestation:"):
         return None
     if not _services_with(key):
         return f"there is no condition key {key}"
@@ -288,8 +288,10 @@ def variables(document: Document) -> Iterator[Hit]:
         for text in texts:
             if re.search(r"\$\{[^}]*$", text):
                 yield Hit(f"{text!r} opens a variable that it does not close", path, "close it with }")
-            elif "${}" in text:
-                yield Hit(f"{text!r} holds a variable without a name", path, "name a condition key")
+            elif unnamed := re.search(r"\$\{(?![*?$]\})[^:}]*\}", text):
+                yield Hit(
+                    f"{text!r}: {unnamed[0]} names no condition key, so it has no value", path, "write SERVICE:Name"
+                )
             elif old and "${" in text:
                 yield Hit(
                     f"{text!r} is literal text in a document of version 2008-10-17", path, 'add "Version": "2012-10-17"'

@@ -210,7 +210,10 @@ def unbound(document: Document) -> Iterator[Hit]:
     found: dict[Path, dict[str, tuple[str, str]]] = {}
     for calls in _calls(document):
         call = calls[0]
-        legs = [call.leg(call.arn.split(":")[1], one) for one in call.regions]
+        regions = [*call.regions, *([""] if call.profile.startswith("global.") else [])]
+        # Where the model can be called by itself, its ARN in the source Region may stand there for that.
+        wanted = [one for one in regions if one != call.region or not on_demand_in(call.model, one)]
+        legs = [call.leg(call.arn.split(":")[1], one) for one in wanted]
         for path, leg in _unbound_for(document, call, legs):
             found.setdefault(path, {}).setdefault(call.profile, (leg, call.arn))
     for path, profiles in found.items():
@@ -311,6 +314,7 @@ def _streams(text: str) -> bool:
     arn = parse(text)
     return (
         arn is not None
+        and "${" not in text
         and arn.service == "bedrock"
         and arn.kind != "async-invoke"
         and not _NEVER_STREAM.search(arn.name)
