@@ -370,3 +370,82 @@ def test_govcloud_has_its_own_partition_and_china_is_refused():
 def test_an_option_that_is_malformed_or_makes_no_sense_is_refused(changes):
     with pytest.raises(ConfigError):
         scope(**changes)
+
+
+def test_the_source_region_is_granted_though_the_destinations_given_by_hand_lack_it():
+    found = granted("converse", models=("us.example.model-v1:0",), extra_destinations=("us-west-2",))
+    arns = {arn for _, arn, bound in found if bound}
+    assert arns == set(fm("us-east-1", "us-west-2", model="example.model-v1:0"))
+
+
+def test_a_batch_job_through_a_global_profile_assumes_the_profile_and_the_arn_without_a_region():
+    made = generate(["batch"], scope(models=("global." + MODEL,)))
+    assert {grant.arn for grant in made.grants if grant.leg.resource == "batch-profile"} == {
+        f"{OWN}:inference-profile/global.{MODEL}",
+        f"arn:aws:bedrock:::foundation-model/{MODEL}",
+    }
+
+
+def test_what_is_behind_a_profile_is_of_the_same_region_too():
+    with pytest.raises(ConfigError, match="is in eu-west-1, not in us-east-1"):
+        statements("converse", models=(AIP,), wraps=((AIP, (f"arn:aws:bedrock:eu-west-1::foundation-model/{NOVA}",)),))
+
+
+def test_a_cross_region_guardrail_is_changed_on_its_profile_in_its_own_region():
+    found = granted_with_guardrail("guardrail-admin", guardrail_profile="us")
+    assert {arn for action, arn, _ in found if action == "bedrock:UpdateGuardrail"} == {
+        f"{OWN}:guardrail/abcdefghij12",
+        f"{OWN}:guardrail-profile/us.guardrail.v1:0",
+    }
+
+
+def granted_with_guardrail(*names, **changes):
+    made = generate(names, scope(**changes)).grants
+    return {(grant.leg.action, grant.arn, grant.conditions) for grant in made}
+
+
+def test_a_key_is_used_through_its_service_in_its_region_only():
+    key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    used = granted("kb-documents", document_keys=(key,)) - granted("kb-documents")
+    assert used == {
+        (action, key, "kms:ViaService=s3.us-east-1.amazonaws.com") for action in ("kms:Decrypt", "kms:GenerateDataKey")
+    }
+    made = generate(["kb-create"], scope(knowledge_base_key=key))
+    managed = [one for one in made.policy.dump()["Statement"] if one["Resource"] == key]
+    assert [one["Condition"] for one in managed] == [
+        {"StringEquals": {"kms:ViaService": "bedrock.us-east-1.amazonaws.com"}}
+    ]
+    assert {one.action for one in made.assumptions} == {"kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"}
+
+
+def test_tags_are_authorised_on_what_has_no_id_yet():
+    for name, kind in (
+        ("kb-create", "knowledge-base"),
+        ("batch", "model-invocation-job"),
+        ("guardrail-admin", "guardrail"),
+    ):
+        assert granted(name, tagging=True) - granted(name) == {("bedrock:TagResource", f"{OWN}:{kind}/*", "")}
+
+
+def test_joining_a_store_of_another_company_is_bound_to_its_secret():
+    secret = "arn:aws:secretsmanager:us-east-1:111122223333:secret:pinecone-AbCdEf"
+    ((action, arn, bound),) = granted("kb-create", third_party_secrets=(secret,)) - granted("kb-create")
+    assert (action, arn) == ("bedrock:AssociateThirdPartyKnowledgeBase", "*")
+    assert f"bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn={secret}" in bound
+    assert "aws:RequestedRegion=us-east-1" in bound
+
+
+def test_an_encrypted_guardrail_is_decrypted_by_its_users_and_more_by_its_makers():
+    key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    used = granted("converse", guardrail_key=key) - granted("converse")
+    assert used == {("kms:Decrypt", key, "")}
+    makers = {action for action, _, _ in granted("guardrail-admin", guardrail_key=key) - granted("guardrail-admin")}
+    assert makers == {"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}
+
+
+def test_what_the_account_enforces_is_set_only_where_it_is_declared():
+    more = granted("guardrail-admin", enforced_guardrails=("mnopqrstuv34",)) - granted("guardrail-admin")
+    assert {action for action, _, _ in more} == {
+        "bedrock:PutEnforcedGuardrailConfiguration",
+        "bedrock:DeleteEnforcedGuardrailConfiguration",
+    }
