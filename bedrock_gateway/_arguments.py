@@ -96,16 +96,16 @@ def texts(operation: str, name: str, values: Any) -> list[str]:
     return [text(operation, f"{name}[{at}]", one) for at, one in enumerate(values)]
 
 
-def mapping(operation: str, name: str, value: Any) -> dict[str, Any]:
-    """Return *value* as a dict, if it is a mapping that JSON can hold."""
+def mapping(operation: str, name: str, value: Any, *, blobs: bool = True) -> dict[str, Any]:
+    """Return *value* as a dict, if it is a mapping that can be sent; *blobs*: whether bytes can, too."""
     if not isinstance(value, Mapping):
         refuse(operation, f"{name} is a mapping, not {_kind(value)}")
     made = dict(value)
-    document(operation, name, made)
+    document(operation, name, made, blobs=blobs)
     return made
 
 
-def document(operation: str, name: str, value: Any) -> None:
+def document(operation: str, name: str, value: Any, *, blobs: bool = True) -> None:
     """Refuse what cannot be sent, at any depth: the walk keeps its own stack, as nesting could exhaust Python's.
 
     Raises:
@@ -122,6 +122,8 @@ def document(operation: str, name: str, value: Any) -> None:
                 refuse(operation, f"{name} is nested deeper than {DEPTH_LIMIT}")
             stack.extend((inner, depth + 1) for inner in _inside(operation, name, one))
         else:
+            if not blobs and isinstance(one, (bytes, bytearray)):
+                refuse(operation, f"{name} holds bytes, for which there is no JSON: encode them as Base64")
             size += _size(operation, name, one)
         # One value that is referred to again and again is one object here and many on the wire.
         if size > SIZE_LIMIT or seen > _VALUES_LIMIT:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import fields, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
@@ -97,7 +98,8 @@ class Facade:
         self, operation: str, build: Callable[..., Send], given: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Send:
         """Make the request, inside the flow: an argument that is refused is a call that ended."""
-        wanted = {name: value for name, value in options.items() if value is not None}
+        needed = _needed(build)
+        wanted = {name: value for name, value in options.items() if value is not None or name in needed}
         if operation in _NEED_A_MODEL:
             wanted["model"] = self._model(options.get("model"))
         return build(self.config, *given, **wanted)
@@ -142,11 +144,18 @@ class Facade:
         from bedrock_gateway import preflight
         from bedrock_gateway.preflight.readers import read_facts
 
-        if level not in {None, "minimal", "standard"}:
+        if level not in (None, "minimal", "standard"):  # noqa: PLR6201 - what is handed over may not be hashable
             raise ConfigError(f"the level of a preflight is minimal or standard, not {str(level)[:80]!r}")
         facts = yield Record(lambda: read_facts(self.config, session, client_regions=regions))
         checks = preflight.run(self.config, self.principal, level, facts, emit=self._context.emit)
         return (yield from _flow.retried(checks, self._context))
+
+
+@cache
+def _needed(build: Callable[..., Send]) -> frozenset[str]:
+    """Arguments for which None does not mean "the default"."""
+    parameters = inspect.signature(build).parameters.values()
+    return frozenset(one.name for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty)
 
 
 def _configuration(config: Any) -> Any:

@@ -232,25 +232,18 @@ def invoke_model(config: GatewayConfig, body: Any, *, model: Any, streamed: bool
 
 def _body(name: str, body: Any) -> bytes:
     if isinstance(body, str):
-        arguments.text(name, "body", body)
-        data = body.encode()
+        data = arguments.text(name, "body", body).encode()
     elif isinstance(body, (bytes, bytearray)):
         data = bytes(body)
     else:
-        arguments.mapping(name, "body", body)
-        data = orjson.dumps(body, default=_as_json)
+        checked_body = arguments.mapping(name, "body", body, blobs=False)
+        try:
+            data = orjson.dumps(checked_body, default=dict)
+        except TypeError:  # a key of a type derived from str, say
+            arguments.refuse(name, "body holds what cannot be written as JSON")
     if len(data) > arguments.SIZE_LIMIT:
         arguments.refuse(name, f"body is larger than {arguments.SIZE_LIMIT} bytes")
     return data
-
-
-def _as_json(value: Any) -> dict[str, Any]:
-    """What orjson does not know by itself; bytes have no place in JSON."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    return arguments.refuse(
-        "InvokeModel", f"body holds {type(value).__name__}, for which there is no JSON: encode it as Base64"
-    )
 
 
 def _base(config: GatewayConfig, name: str, base: Any) -> KnowledgeBaseConfig:

@@ -154,6 +154,7 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -
     facts: dict[str, Any] = {}
     if kind is AccessDeniedError:
         advice, facts = _access_denied(send, text)
+        advice = _REFUSED.get(code, advice)
     if kind is InferenceProfileRequiredError or (kind is InvalidRequestError and _NEEDS_PROFILE.search(text)):
         kind = InferenceProfileRequiredError
         advice, facts = _needs_profile(send)
@@ -224,6 +225,22 @@ def _safe(send: Send, text: str, *, limit: int = _TEXT_LIMIT) -> str:
 
 
 _OWN_WORDS = "amazon.nova anthropic.claude arn:aws:bedrock: application/json "
+
+
+_EXPIRED = "; the credentials have expired: sign in again, or renew them"
+_UNKNOWN_KEY = "; AWS does not know these credentials: check the profile, the account and the partition"
+_BAD_SIGNATURE = "; the signature does not hold: check the secret access key and this machine's clock"
+
+# Code of a refusal that is about the credentials, not about a right → what to do.
+_REFUSED = {
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "UnrecognizedClientException": _UNKNOWN_KEY,
+    "InvalidClientTokenId": _UNKNOWN_KEY,
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "InvalidSignatureException": _BAD_SIGNATURE,
+    "SignatureDoesNotMatch": _BAD_SIGNATURE,
+}
 
 
 def _access_denied(send: Send, text: str) -> tuple[str, dict[str, Any]]:
