@@ -24,11 +24,14 @@ SERVICES = (
 )  # fmt: skip
 # Two dozen keys of enclaves on every action of KMS: a third of the file, and nothing of ours runs in an enclave.
 LEFT_OUT = ("kms:RecipientAttestation:",)
+# Keys that AWS documents outside its reference: (action → key). User Guide of Bedrock, model-access-permissions.
+DOCUMENTED_ELSEWHERE = {"aws-marketplace:Subscribe": ("aws-marketplace:ProductId",)}
 
 
-def row(action: dict) -> list:
+def row(service: str, action: dict) -> list:
     types = action["resourceTypes"]
     keys = {*action["conditionKeys"], *(key for one in types for key in one["conditionKeys"])}
+    keys |= set(DOCUMENTED_ELSEWHERE.get(f"{service}:{action['name']}", ()))
     kept = sorted(key for key in keys if not key.startswith(LEFT_OUT))
     optional = bool(types) and not any(one["required"] for one in types)
     return [action["accessLevel"], sorted(one["name"] for one in types), kept, *([True] if optional else [])]
@@ -53,7 +56,7 @@ def main() -> int:
         data = {
             "source": f"AWS Service Authorization Reference, as in {PACKAGE} {about['version']} (npm, MIT)",
             "date": about["updatedAt"][:10],
-            "actions": {one: {a["name"]: row(a) for a in load(package, "actions", one)} for one in SERVICES},
+            "actions": {one: {a["name"]: row(one, a) for a in load(package, "actions", one)} for one in SERVICES},
             "resources": {one: {r["key"]: r["arn"] for r in load(package, "resourceTypes", one)} for one in SERVICES},
         }
     lines = [f'"{key}":{json.dumps(data[key])}' for key in ("source", "date")]

@@ -49,3 +49,8 @@ def test_an_action_says_whether_its_resources_are_optional():
 def test_keys_of_enclaves_are_left_out_and_others_kept():
     assert "kms:ViaService" in actions.action("kms:Decrypt").condition_keys
     assert not any("RecipientAttestation" in key for key in actions.action("kms:Decrypt").condition_keys)
+
+
+def test_a_key_that_aws_documents_outside_its_reference_is_known():
+    assert actions.action("aws-marketplace:Subscribe").condition_keys == ("aws-marketplace:ProductId",)
+    assert actions.action("aws-marketplace:ViewSubscriptions").condition_keys == ()
