@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bedrock_gateway.capabilities.legs import GUARDED, PROFILES, RERANKED, tagged
+from bedrock_gateway.capabilities.legs import ENDPOINT, GUARDED, PROFILES, RERANKED, STREAMED_ENDPOINT, tagged
 from bedrock_gateway.capabilities.table import Capability, Condition, Confidence, Leg, Operation, Resend, Resource
 
 _PASS_KB_ROLE = Leg(
@@ -87,11 +87,34 @@ _GRANTING = frozenset({"CreateRole", "PutRolePolicy", "DeleteRolePolicy"})
 
 def _role(name: str) -> Operation:
     bound: Condition | None = "bounded" if name in _GRANTING else None
-    return _one(name, "iam", f"iam:{name}", "provisioned-role", condition=bound)
+    also = (
+        (_marked("iam:TagRole", "provisioned-role", "IAM User Guide: id_tags_roles"),) if name == "CreateRole" else ()
+    )
+    return _one(name, "iam", f"iam:{name}", "provisioned-role", condition=bound, also=also)
+
+
+_VECTOR_TAGS = "Amazon S3 User Guide: creating-vector-buckets-with-tags"
+
+
+def _marked(action: str, resource: Resource, source: str) -> Leg:
+    """Return a leg of the tag by which set-up knows again what it made."""
+    return Leg(action, resource, source=source, why="Set-up adopts and deletes only what is tagged.")
 
 
 def _vectors(name: str, resource: Resource) -> Operation:
-    return _one(name, "s3vectors", f"s3vectors:{name}", resource)
+    also = (_marked("s3vectors:TagResource", resource, _VECTOR_TAGS),) if name.startswith("Create") else ()
+    return _one(name, "s3vectors", f"s3vectors:{name}", resource, also=also)
+
+
+_VECTOR_MARKS = Operation(
+    "ListTagsForResource",
+    "s3vectors",
+    "free",
+    tuple(
+        _marked("s3vectors:ListTagsForResource", resource, "service authorization reference")
+        for resource in ("vector-bucket", "vector-index")
+    ),
+)
 
 
 _RETRIEVE = Leg(
@@ -150,6 +173,7 @@ ROWS = (
                 for name in ("CreateVectorBucket", "GetVectorBucket", "DeleteVectorBucket")
             ),
             *(_vectors(name, "vector-index") for name in ("CreateIndex", "GetIndex", "DeleteIndex")),
+            _VECTOR_MARKS,
         ),
         "Whoever may make the role and write its policy can also take it over: within its permissions boundary, no more.",
     ),
@@ -227,7 +251,7 @@ ROWS = (
         "rag",
         "Answer a question from a knowledge base, with citations.",
         "runtime",
-        (Operation("RetrieveAndGenerate", "bedrock-agent-runtime", "billed", _answered(_GENERATE)),),
+        (Operation("RetrieveAndGenerate", "bedrock-agent-runtime", "billed", _answered(_GENERATE, ENDPOINT)),),
         _ALSO,
     ),
     Capability(
@@ -239,7 +263,7 @@ ROWS = (
                 "RetrieveAndGenerateStream",
                 "bedrock-agent-runtime",
                 "billed",
-                _answered(*_GENERATE_STREAM),
+                _answered(*_GENERATE_STREAM, ENDPOINT, STREAMED_ENDPOINT),
                 stream="stream",
             ),
         ),

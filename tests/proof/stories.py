@@ -229,19 +229,25 @@ def _kb_provision(s: Setting) -> Story:
     documents = roles.kb_role(s.scope())
     path, _, name = s.kb_role.rpartition("/")
     role, policy = {"RoleName": name}, {"PolicyName": "read-and-index"}
-    new = {"Path": f"/{path}/", "PermissionsBoundary": s.boundary_arn}
+    new: dict[str, Any] = {
+        "Path": f"/{path}/",
+        "PermissionsBoundary": s.boundary_arn,
+        "Tags": [{"Key": "team", "Value": "red"}],
+    }
+    tagged = {"tags": {"team": "red"}}
     yield Call("iam", "CreateRole", {**role, **new, "AssumeRolePolicyDocument": documents.trust.to_json()})
     yield Call("iam", "GetRole", role)
     yield Call("iam", "PutRolePolicy", {**role, **policy, "PolicyDocument": documents.permissions.to_json()})
     yield Call("iam", "GetRolePolicy", {**role, **policy})
     bucket = {"vectorBucketName": s.vector_bucket}
     index = {**bucket, "indexName": s.vector_index}
-    yield Call("s3vectors", "CreateVectorBucket", bucket)
+    yield Call("s3vectors", "CreateVectorBucket", {**bucket, **tagged})
     yield Call("s3vectors", "GetVectorBucket", bucket)
-    yield Call(
-        "s3vectors", "CreateIndex", {**index, "dataType": "float32", "dimension": 1024, "distanceMetric": "cosine"}
-    )
+    form = {"dataType": "float32", "dimension": 1024, "distanceMetric": "cosine"}
+    yield Call("s3vectors", "CreateIndex", {**index, **form, **tagged})
     yield Call("s3vectors", "GetIndex", index)
+    for arn in (s.index_arn.partition("/index/")[0], s.index_arn):
+        yield Call("s3vectors", "ListTagsForResource", {"resourceArn": arn})
     yield Call("s3vectors", "DeleteIndex", index)
     yield Call("s3vectors", "DeleteVectorBucket", bucket)
     yield Call("iam", "DeleteRolePolicy", {**role, **policy})
