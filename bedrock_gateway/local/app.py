@@ -208,4 +208,6 @@ def _from_environ(environ: Mapping[str, Any]) -> Request:
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = environ[name]
-    return Request(environ["REQUEST_METHOD"], path, query, headers, environ["wsgi.input"].read())
+    # A server that says so ends the input itself; of any other, reading on would wait for ever.
+    size = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+    return Request(environ["REQUEST_METHOD"], path, query, headers, environ["wsgi.input"].read(size))

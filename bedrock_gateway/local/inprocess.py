@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from bedrock_gateway.local.wire.message import Request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from typing import Self
 
     from bedrock_gateway.local.app import App
@@ -24,6 +26,9 @@ __all__ = ["attach"]
 
 _EVENT = "before-send"
 _ID = "bedrock-gateway-local"
+_MOST_THREADS = 64
+
+T = TypeVar("T")
 
 
 def attach(app: App, target: Any) -> None:
@@ -65,10 +70,20 @@ def _async_handler(app: App) -> Any:
     async def answer(request: Any, **_: Any) -> Any:
         body = _read(request.body)
         content = await body if asyncio.iscoroutine(body) else body
-        response = await asyncio.to_thread(app.handle, _request(request, content))
+        response = await _in_thread(app.handle, _request(request, content))
         return AioAWSResponse(request.url, response.status, _headers(response), AsyncLocalBody(response, request.url))
 
     return answer
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """The threads that work for clients on any loop: a loop's own few would be held by a handful of paced streams."""
+    return ThreadPoolExecutor(_MOST_THREADS, "local-bedrock")
+
+
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_threads(), work, *arguments)
 
 
 def _read(body: Any) -> Any:
@@ -184,13 +199,13 @@ class _Content:
 
     async def readany(self) -> bytes:
         """Return the next part; empty at the end."""
-        part = await asyncio.to_thread(self._body.read1)
+        part = await _in_thread(self._body.read1)
         self._ended = not part
         return part
 
     async def read(self, n: int = -1) -> bytes:
         """Return at most *n* bytes, or everything."""
-        part = await asyncio.to_thread(self._body.read if n < 0 else self._body.read1, n)
+        part = await _in_thread(self._body.read if n < 0 else self._body.read1, n)
         self._ended = n != 0 and (n < 0 or not part)
         return part
 

@@ -186,9 +186,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection |= response.streaming and not chunked
         self.send_response_only(response.status)
         for name, value in response.headers.items():
-            self.send_header(name, value)
+            if name.lower() != "date":
+                self.send_header(name, value)
+        # Clients correct their clocks by it where a signature is too old.
+        self.send_header("Date", self.date_time_string())
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         try:
             self._write(response, chunked=chunked)

@@ -288,3 +288,24 @@ def test_an_api_key_reaches_bedrock_and_not_the_knowledge_bases(local, monkeypat
     assert (listed["Status"], "ServiceCredentialSecret" in listed) == ("Inactive", False)
     iam.delete_service_specific_credential(**identifier)
     assert iam.list_service_specific_credentials(UserName="keyed")["ServiceSpecificCredentials"] == []
+
+
+def test_a_hundred_paced_streams_at_once_do_not_wait_for_each_other(local):
+    """On a loop's own threads, a handful of streams would hold all others back; every one must have begun."""
+    pytest.importorskip("aiobotocore", reason="aiobotocore is an extra")
+    from aiobotocore.session import get_session
+
+    hello = {"modelId": "amazon.nova-lite-v1:0", "messages": [{"role": "user", "content": [{"text": "one two"}]}]}
+
+    async def run() -> list[int]:
+        session = get_session()
+        local.attach(session)
+        async with session.create_client("bedrock-runtime", region_name="us-east-1", **keys(local)) as client:
+
+            async def events() -> int:
+                reply = await client.converse_stream(**hello)
+                return len([event async for event in reply["stream"]])
+
+            return await asyncio.gather(*(events() for _ in range(100)))
+
+    assert asyncio.run(run()) == [8] * 100

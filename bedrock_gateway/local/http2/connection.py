@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import threading
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.local.http2.frames import (
@@ -223,7 +224,8 @@ class Connection:
     def _send(self, stream: _Stream, response: Response) -> None:
         headers = [
             (":status", str(response.status)),
-            *((name.lower(), text) for name, text in response.headers.items()),
+            ("date", formatdate(usegmt=True)),
+            *((name.lower(), text) for name, text in response.headers.items() if name.lower() != "date"),
         ]
         block = encoded(headers)
         first, rest = block[:LARGEST], range(LARGEST, len(block), LARGEST)
