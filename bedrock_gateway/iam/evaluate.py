@@ -10,13 +10,13 @@ that limits the grant must allow it too. Within one account either kind of polic
 - a resource policy that names the account grants nothing alone: it hands the decision to the account's own policies.
 
 Across accounts, identity-based policy and resource policy must both allow. For a role's trust and for a KMS key the
-resource policy must allow in any case. A service has no identity-based policies: its grant is the resource policy's.
+resource policy must allow in any case. A service has no identity-based policies and is in no organisation: its grant is the resource policy's.
 
 A statement that cannot be judged (see `matching`, `conditions`, `operators`) is no error as long as it does not matter:
 the request is decided twice, with every such Deny applying and no such Allow, and the other way round. Where the two
 differ, `UndecidableError` is raised, and nothing is guessed.
 
-Sources: IAM User Guide, reference_policies_evaluation-logic_policy-eval-denyallow, …_policy-eval-basics,
+Sources: AWS Organizations User Guide, orgs_manage_policies_scps; IAM User Guide, reference_policies_evaluation-logic_policy-eval-denyallow, …_policy-eval-basics,
 …_evaluation-logic-cross-account, reference_policies_elements_principal, access_policies_boundaries.
 
 Everything is pure: no policy is fetched here.
@@ -166,8 +166,13 @@ def matching(policy: Policy, request: AccessRequest, effect: str, *, layer: Laye
     return found.rule.statement if found else None
 
 
-def levels(layers: Layers) -> tuple[Level, ...]:
-    """Return every level that exists, in the order in which AWS names them in a denial."""
+def levels(request: AccessRequest, layers: Layers) -> tuple[Level, ...]:
+    """Return every level that bears on *request*, in the order in which AWS names them in a denial.
+
+    A service is no member of an organisation and has no policies of its own: only the resource's bears on it.
+    """
+    if request.principal is not None and request.principal.kind == "Service":
+        return (Level("resource", (layers.resource,)),) if layers.resource else ()
     scp = list(layers.scp or ())
     listed: list[tuple[str, Sequence[Policy] | None]] = [
         ("resource", (layers.resource,) if layers.resource else None),
@@ -205,7 +210,7 @@ def enforce(request: AccessRequest, layers: Layers) -> Decision:
 
 def _judged(request: AccessRequest, layers: Layers) -> tuple[Decision, _Doubt]:
     """Return the decision, and what it hangs on that cannot be judged; no doubt where it comes out the same anyway."""
-    asked, present = Asked.of(request, bounded=layers.boundary is not None), levels(layers)
+    asked, present = Asked.of(request, bounded=layers.boundary is not None), levels(request, layers)
     doubt = _Doubt()
     decision = _decide(asked, present, doubt)
     if doubt.error is None:

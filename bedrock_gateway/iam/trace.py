@@ -73,7 +73,7 @@ def trace(request: AccessRequest, layers: Layers) -> Trace:
     except UndecidableError as error:
         undecidable = str(error)
     asked = Asked.of(request, bounded=layers.boundary is not None)
-    return Trace(request, decision, undecidable, tuple(_level(asked, one) for one in levels(layers)))
+    return Trace(request, decision, undecidable, tuple(_level(asked, one) for one in levels(request, layers)))
 
 
 def _level(asked: Asked, level: Level) -> LevelTrace:

@@ -14,14 +14,14 @@ from bedrock_gateway.iam.document import Policy, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, evaluate, levels
 from bedrock_gateway.iam.matching import Asked, Rule, program
 
-from .known import SESSION_LIMITS, Reading, as_the_judge_reads
+from .known import SERVICES_BOUND, SESSION_LIMITS, Reading, as_the_judge_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .generator import Case
 
-__all__ = ["SESSION_LIMITS", "Compared", "Judged", "compare"]
+__all__ = ["Compared", "Judged", "compare"]
 
 _EVERYTHING = {"actions": ("*",), "not_actions": (), "not_resources": (), "conditions": ()}
 
@@ -56,8 +56,8 @@ class Compared:
     """``Allowed``, ``ImplicitlyDenied`` or ``ExplicitlyDenied``."""
     from_theirs: str
     """The same, as our layers make it of their statements."""
-    session_limits: bool
-    """Whether the one known difference in putting layers together is at work."""
+    known: str
+    """The known difference in putting layers together that is at work, or nothing."""
 
 
 def layers_of(case: Case) -> Layers:
@@ -94,15 +94,15 @@ def compare(case: Case, verdict: dict[str, Any]) -> Compared:
             said[f"{name}/{rule.index}"],
             bounded,
         )
-        for name, policy, rule in _rules(layers)
+        for name, policy, rule in _rules(request, layers)
     )
     try:
         decision = evaluate(request, layers)
         ours, explicit = decision.allowed, decision.explicit_deny
     except UndecidableError:
         ours, explicit = None, False
-    result, limits = _result_of_theirs(request, layers, said)
-    return Compared(judged, ours, explicit, verdict["result"], result, limits)
+    result, known = _result_of_theirs(request, layers, said)
+    return Compared(judged, ours, explicit, verdict["result"], result, known)
 
 
 def _applies(reading: Reading, index: int, *, bounded: bool) -> bool:
@@ -133,18 +133,35 @@ def _applied(reading: Reading, index: int, *, bounded: bool) -> bool | None:
         return None
 
 
-def _result_of_theirs(request: AccessRequest, layers: Layers, said: dict[str, str]) -> tuple[str, bool]:
-    decision = evaluate(request, _as_they_say(layers, said))
-    if not decision.allowed:
-        return ("ExplicitlyDenied" if decision.explicit_deny else "ImplicitlyDenied"), False
+def _result_of_theirs(request: AccessRequest, layers: Layers, said: dict[str, str]) -> tuple[str, str]:
+    """Return the other judge's result as our layers make it of its statements, and which known difference is in it."""
+    as_they_say = _as_they_say(layers, said)
+    decision = evaluate(request, as_they_say)
+    result = (
+        ("ExplicitlyDenied" if decision.explicit_deny else "ImplicitlyDenied") if not decision.allowed else "Allowed"
+    )
+    if request.principal and request.principal.kind == "Service" and layers.scp is not None:
+        bound = _bound(as_they_say.scp or ())
+        return (bound, SERVICES_BOUND.id) if _STRENGTH[bound] > _STRENGTH[result] else (result, "")
     session = [how for name, how in said.items() if name.startswith("session/") and how != "NoMatch"]
-    if layers.session is not None and not session:
-        return "ImplicitlyDenied", True
-    return "Allowed", False
+    if decision.allowed and layers.session is not None and not session:
+        return "ImplicitlyDenied", SESSION_LIMITS.id
+    return result, ""
 
 
-def _rules(layers: Layers) -> Iterator[tuple[str, Policy, Any]]:
-    for level in levels(layers):
+_STRENGTH = {"Allowed": 0, "ImplicitlyDenied": 1, "ExplicitlyDenied": 2}
+
+
+def _bound(scp: Sequence[Sequence[Policy]]) -> str:
+    """What service control policies say, every statement of which applies."""
+    effects = [{one.effect for policy in level for one in policy.statements} for level in scp]
+    if any("Deny" in level for level in effects):
+        return "ExplicitlyDenied"
+    return "Allowed" if all("Allow" in level for level in effects) else "ImplicitlyDenied"
+
+
+def _rules(request: AccessRequest, layers: Layers) -> Iterator[tuple[str, Policy, Any]]:
+    for level in levels(request, layers):
         prefix = f"scp-{level.number or 1}" if level.layer == "scp" else level.layer
         for number, policy in enumerate(level.policies, 1):
             for rule in program(policy, level.layer).rules:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.iam.conditions import compile_block
 from bedrock_gateway.iam.patterns import Folded, UndecidableError, fold
 
-from .compare import SESSION_LIMITS, Compared, Judged
 from .generator import OPERATORS, Case
-from .known import KNOWN
+from .known import KNOWN, LAYERING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from bedrock_gateway.iam.document import Statement
+
+    from .compare import Compared, Judged
 
 __all__ = ["FORMS", "Report"]
 
@@ -40,7 +41,8 @@ class Report:
     """Ours: allowed, denied, explicitly denied, undecidable."""
     decisions_differ: int = 0
     """For a known difference in a statement, or in how layers are put together."""
-    session_limits: int = 0
+    layering: Counter[str] = field(default_factory=Counter)
+    """Decisions that differ in how layers are put together, by known difference."""
     operators: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     """Operator, form, whether it held."""
     elements: Counter[str] = field(default_factory=Counter)
@@ -58,7 +60,7 @@ class Report:
         outcome = {True: "allowed", None: "undecidable", False: "explicitly denied" if compared.explicit else "denied"}
         self.decisions[outcome[compared.ours]] += 1
         self.decisions_differ += compared.ours is not None and compared.ours is not (compared.theirs == "Allowed")
-        self.session_limits += compared.session_limits
+        self.layering.update([compared.known] if compared.known else [])
         if compared.from_theirs != compared.theirs:
             self.unexplained.append((seed, "decision", compared.from_theirs, compared.theirs))
 
@@ -109,7 +111,7 @@ class Report:
             "statements_judged_by_both": self.statements,
             "statements_that_differ": self.different,
             "differences_by_cause": dict(self.differences.most_common()),
-            "session_always_limits": self.session_limits,
+            "decisions_that_differ_by_layering": dict(self.layering.most_common()),
             "unexplained": len(self.unexplained),
             "refused_by_us": dict(self.refused.most_common()),
             "decisions": dict(self.decisions.most_common()),
@@ -122,8 +124,8 @@ class Report:
         """Return it as a page for people."""
         data = self.as_json()
         head = [f"- {name.replace('_', ' ')}: {value}" for name, value in data.items() if isinstance(value, int)]
-        rows = [(*KNOWN, SESSION_LIMITS), {**self.differences, SESSION_LIMITS.id: self.session_limits}]
-        known = [f"| {row.id} | {rows[1].get(row.id, 0)} | {row.theirs} | {row.source} |" for row in rows[0]]
+        counted = self.differences + self.layering
+        known = [f"| {row.id} | {counted[row.id]} | {row.theirs} | {row.source} |" for row in (*KNOWN, *LAYERING)]
         refused = [f"| {name} | {count} |" for name, count in self.refused.most_common()]
         elements = [f"| {name} | {count} |" for name, count in sorted(self.elements.items())]
         operators = [
@@ -133,7 +135,7 @@ class Report:
         return "\n".join(
             [
                 *("# Our evaluator and iam-simulate", "", *head),
-                *("", "| difference | statements | the judge | what decides |", "| --- | --- | --- | --- |", *known),
+                *("", "| difference | count | the judge | what decides |", "| --- | --- | --- | --- |", *known),
                 *("", "| we refuse | statements |", "| --- | --- |", *refused),
                 *("", "| operator (held / not) | plain | IfExists | ForAllValues | ForAnyValue |", "| --- " * 5 + "|"),
                 *operators,

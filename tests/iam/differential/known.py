@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.iam.document import Statement
     from bedrock_gateway.iam.matching import AccessRequest
 
-__all__ = ["KNOWN", "SESSION_LIMITS", "Known", "Reading", "as_the_judge_reads"]
+__all__ = ["KNOWN", "LAYERING", "SERVICES_BOUND", "SESSION_LIMITS", "Known", "Reading", "as_the_judge_reads"]
 
 VARIABLES_PAGE = "IAM User Guide, reference_policies_variables (Policy variables with no value)"
 OPERATORS_PAGE = "IAM User Guide, reference_policies_elements_condition_operators"
@@ -390,7 +390,14 @@ SESSION_LIMITS = Known(
     "IAM User Guide, reference_policies_evaluation-logic_policy-eval-denyallow (session as principal)",
     lambda reading: reading,
 )
-"""The one difference in how layers are put together."""
+SERVICES_BOUND = Known(
+    "services-bound",
+    "lets service control policies bind service principals",
+    "AWS Organizations User Guide, orgs_manage_policies_scps: they affect users and roles of the member accounts only",
+    lambda reading: reading,
+)
+LAYERING = (SESSION_LIMITS, SERVICES_BOUND)
+"""Differences in how layers are put together; `compare` knows what they do."""
 
 
 def as_the_judge_reads(reading: Reading) -> tuple[Reading, tuple[Known, ...]]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .compare import SESSION_LIMITS, compare
+from .compare import compare
 from .coverage import Report
 from .generator import case
-from .known import KNOWN
+from .known import KNOWN, LAYERING
 from .oracle import Oracle, UnavailableError, installed
 
 if TYPE_CHECKING:
@@ -65,4 +65,4 @@ def test_thousands_of_sets_differ_in_nothing_unexplained(oracle: Oracle, capsys:
     assert report.refused.total() < report.statements * 0.03
     # A known difference that no longer shows is no longer known.
     assert {row.id for row in KNOWN} <= set(report.differences)
-    assert report.session_limits, SESSION_LIMITS.id
+    assert {row.id for row in LAYERING} <= set(report.layering)
