@@ -119,7 +119,7 @@ class Account:
         one = KINDS[kind]
         bare = capability in NEEDS_NOTHING and not option
         s = self.place(one.region) if bare else self.fresh(capability, self.setting(one.region))
-        s = one.applied(s)
+        s = one.applied(s, capability)
         if s.is_application_profile:
             s = replace(s, model=self.application_profile(s))
         values = dict(OPTIONS[option].values) if option else {}

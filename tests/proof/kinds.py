@@ -10,7 +10,19 @@ if TYPE_CHECKING:
 
     from .setting import Setting
 
-__all__ = ["KEY", "KINDS", "MODEL_CAPABILITIES", "OPTIONS", "REFUSED", "SHORT", "Kind", "Option", "elsewhere", "matrix"]
+__all__ = [
+    "KEY",
+    "KINDS",
+    "MODEL_CAPABILITIES",
+    "OPTIONS",
+    "REFUSED",
+    "SHORT",
+    "UNDOCUMENTED",
+    "Kind",
+    "Option",
+    "elsewhere",
+    "matrix",
+]
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-lite-v1:0"
@@ -37,20 +49,44 @@ class Kind:
     region: str = "us-east-1"
     reach: tuple[str, ...] = ()
     """Where a call of the profile from here may run, source included; ``""`` is the ARN without a Region. Written down
-    by hand from the Bedrock User Guide, inference-profiles-support: a third statement, beside the generator's data and
-    the local Bedrock's."""
+    by hand and held against the Bedrock User Guide, inference-profiles-support: a third statement, beside the
+    generator's data and the local Bedrock's. That page lists no GovCloud profile."""
     behind: tuple[str, ...] = ()
     partition: str = "aws"
 
-    def applied(self, s: Setting) -> Setting:
-        """*s* with this kind of model."""
-        return replace(s, model=self.model, behind=self.behind)
+    def applied(self, s: Setting, capability: str = "") -> Setting:
+        """*s* with this kind of model, one that does what *capability* asks of it where there is one of the kind."""
+
+        def fitting(model: str) -> str:
+            for chat, other in _FITTING.get(capability, {}).items():
+                if model.endswith(chat) and (model, self.region) not in _NONE_FITS.get(capability, ()):
+                    return model.replace(chat, other)
+            return model
+
+        return replace(s, model=fitting(self.model), behind=tuple(map(fitting, self.behind)))
 
     @property
     def group(self) -> str:
         """What the id is, whatever its Region."""
         return next((text for part, text in _GROUPS.items() if part in self.model), "on-demand")
 
+
+_FITTING: Mapping[str, Mapping[str, str]] = {
+    "embed": {NOVA: TITAN, SONNET: "cohere.embed-v4:0"},
+    "rerank": {NOVA: RERANKER},
+}
+_NONE_FITS: Mapping[str, frozenset[tuple[str, str]]] = {
+    "embed": frozenset(
+        {
+            (f"apac.{NOVA}", "ap-south-1"),
+            (f"jp.{SONNET}", "ap-northeast-1"),
+            (f"au.{SONNET}", "ap-southeast-2"),
+            (f"us-gov.{SONNET}", "us-gov-west-1"),
+        }
+    ),
+    "rerank": frozenset({(NOVA, "eu-west-2"), (f"apac.{NOVA}", "ap-south-1")}),
+}
+"""(model, Region) of which AWS offers no embedding model or reranker: there the chat model stands for one."""
 
 _GROUPS: Mapping[str, str] = {
     ":application-inference-profile/": "application profile",

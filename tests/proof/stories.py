@@ -85,10 +85,12 @@ def _model_call(operation: str) -> Callable[[Setting], Story]:
 
 
 def _embed(s: Setting) -> Story:
-    body = json.dumps({"inputText": "Hello"}).encode()
-    params = {"modelId": s.model, "body": body, **_guard(s, flat=True)}
+    cohere = any("cohere.embed" in model for model in s.foundation_models)
+    body = {"texts": ["Hello"], "input_type": "search_query"} if cohere else {"inputText": "Hello"}
+    params = {"modelId": s.model, "body": json.dumps(body).encode(), **_guard(s, flat=True)}
     # A chat model is no embedding model; whether IAM lets the call pass is the same question.
-    yield Call("bedrock-runtime", "InvokeModel", params, unserved="embed" not in s.model or _foreign(s))
+    embeds = any("embed" in model for model in s.foundation_models)
+    yield Call("bedrock-runtime", "InvokeModel", params, unserved=not embeds or _foreign(s))
 
 
 def _count_tokens(s: Setting) -> Story:
@@ -110,6 +112,11 @@ def _reranking(model: str) -> dict[str, Any]:
     return {"type": "BEDROCK_RERANKING_MODEL", "bedrockRerankingConfiguration": configuration}
 
 
+def _reranks(s: Setting) -> bool:
+    """A chat model does not rerank; whether IAM lets the call pass is the same question."""
+    return s.reranker is not None or (not _foreign(s) and any("rerank" in model for model in s.foundation_models))
+
+
 def _rerank(s: Setting) -> Story:
     inline = {"type": "TEXT", "textDocument": {"text": "Leave is twenty-five days."}}
     yield Call(
@@ -120,8 +127,7 @@ def _rerank(s: Setting) -> Story:
             "sources": [{"type": "INLINE", "inlineDocumentSource": inline}],
             "rerankingConfiguration": _reranking(model_arn(s, s.reranker)),
         },
-        # A chat model does not rerank; whether IAM lets the call pass is the same question.
-        unserved="rerank" not in (s.reranker or s.model),
+        unserved=not _reranks(s),
     )
 
 

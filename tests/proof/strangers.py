@@ -18,7 +18,7 @@ GLOBAL_SERVICES = frozenset({"iam", "sts", "s3"})
 
 _ROLES = frozenset({"CreateRole", "GetRole", "PutRolePolicy", "GetRolePolicy", "DeleteRolePolicy", "DeleteRole"})
 _INDEXES = frozenset({"CreateIndex", "GetIndex", "DeleteIndex"})
-_VECTORS = _INDEXES | {"CreateVectorBucket", "GetVectorBucket", "DeleteVectorBucket"}
+_VECTORS = _INDEXES | {"ListTagsForResource", "CreateVectorBucket", "GetVectorBucket", "DeleteVectorBucket"}
 _LOGGING_ROLE = frozenset({"CreateRole", "GetRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "GetRolePolicy"})
 _READ_ROLE = frozenset({"GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies"})
 _BASE = frozenset(

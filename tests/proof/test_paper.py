@@ -42,9 +42,9 @@ CASES = {one: [(kind, option) for name, kind, option in _CASES if name == one] f
 each_capability = pytest.mark.parametrize("capability", STORIES)
 
 
-def setting(kind: str, option: str = "", **changes: Any) -> Setting:
+def setting(kind: str, option: str = "", capability: str = "", **changes: Any) -> Setting:
     one = KINDS[kind]
-    s = one.applied(Setting(region=one.region, partition=one.partition))
+    s = one.applied(Setting(region=one.region, partition=one.partition), capability)
     return replace(s, **(dict(OPTIONS[option].values) if option else {}), **changes)
 
 
@@ -67,7 +67,7 @@ def test_every_capability_has_a_story_and_every_operation_a_call() -> None:
 @each_capability
 def test_a_policy_is_sufficient_and_minimal(capability: str) -> None:
     for kind, option in CASES[capability]:
-        s = setting(kind, option)
+        s = setting(kind, option, capability)
         generated = made(capability, s)
         whole = Paper(s, generated.policy.dump())
         asked = demanded(capability, s, whole)
@@ -81,7 +81,7 @@ def test_a_policy_is_sufficient_and_minimal(capability: str) -> None:
 @each_capability
 def test_a_policy_is_closed(capability: str) -> None:
     for kind, option in CASES[capability]:
-        s = setting(kind, option)
+        s = setting(kind, option, capability)
         paper = Paper(s, made(capability, s).policy.dump())
         reach = tuple(region for region in KINDS[kind].reach if region)
         found = list(strangers(capability, s, region=elsewhere(s.region), destinations=reach))
@@ -123,7 +123,7 @@ def neighbours(arn: str) -> Iterator[str]:
 @each_capability
 def test_no_resource_is_wider_than_it_must_be(capability: str) -> None:
     for kind, option in CASES[capability]:
-        s = setting(kind, option)
+        s = setting(kind, option, capability)
         policy = made(capability, s).policy.dump()
         paper = Paper(s, policy)
         # What has no ARN is granted on everything, and closed by other means.
@@ -141,7 +141,7 @@ def test_no_resource_is_wider_than_it_must_be(capability: str) -> None:
 def test_no_condition_is_without_effect(capability: str) -> None:
     """Without any one of them, something is allowed that is denied with it: its key absent, or with another value."""
     for kind, option in CASES[capability]:
-        s = setting(kind, option)
+        s = setting(kind, option, capability)
         policy = made(capability, s).policy.dump()
         with_it = Paper(s, policy)
         asked = demanded(capability, s, with_it)

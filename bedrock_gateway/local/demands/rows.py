@@ -21,6 +21,7 @@ __all__ = [
     "IamEntity",
     "Irregular",
     "Lookup",
+    "Resource",
     "Row",
     "Rows",
     "WrappedModel",

@@ -12,6 +12,7 @@ from bedrock_gateway.local.demands.rows import (
     SAR,
     ApiRequest,
     Context,
+    Resource,
     Row,
     Rows,
     same_named,
@@ -25,6 +26,7 @@ __all__ = ["CLOUDWATCH", "KMS", "LOGS", "TAGGING", "VECTORS"]
 
 _VECTORS = "S3 User Guide, s3-vectors-access-management"
 _LOG_ARNS = "CloudWatch Logs User Guide, iam-access-control-overview-cwl"
+_LOG_TAGS = "CloudWatch Logs API Reference, CreateLogGroup"
 _SEEN = "denials seen: hashicorp/terraform-provider-aws#8804"
 
 
@@ -52,19 +54,34 @@ def _upper_tags(request: ApiRequest) -> Context:
     return tag_context(request.params.get("Tags"))
 
 
+_VECTOR_TAGS = "S3 User Guide, creating-vector-buckets-with-tags"
+
+
+def _created(operation: str, resource: Resource) -> Rows:
+    """Return the row of a create operation, which asks for the right to tag too where it is given tags."""
+    return {
+        ("s3vectors", operation): (
+            Row(f"s3vectors:{operation}", resource, context=_lower_tags),
+            Row("s3vectors:TagResource", resource, _VECTOR_TAGS, when="tags", context=_lower_tags),
+        )
+    }
+
+
 VECTORS: Rows = {
+    **_created("CreateVectorBucket", _vector_bucket),
+    **_created("CreateIndex", _vector_index),
     **same_named("s3vectors", "*", "ListVectorBuckets"),
     **same_named(
         "s3vectors",
         _vector_bucket,
-        "CreateVectorBucket GetVectorBucket DeleteVectorBucket ListIndexes PutVectorBucketPolicy GetVectorBucketPolicy "
+        "GetVectorBucket DeleteVectorBucket ListIndexes PutVectorBucketPolicy GetVectorBucketPolicy "
         "DeleteVectorBucketPolicy",
         context=_lower_tags,
     ),
     **same_named(
         "s3vectors",
         _vector_index,
-        "CreateIndex GetIndex DeleteIndex PutVectors GetVectors DeleteVectors",
+        "GetIndex DeleteIndex PutVectors GetVectors DeleteVectors",
         context=_lower_tags,
     ),
     **{
@@ -90,6 +107,10 @@ def _group(request: ApiRequest) -> tuple[str]:
     return (_group_arn(request, request.params.get("logGroupName") or request.params.get("logGroupIdentifier")),)
 
 
+def _plain_group(request: ApiRequest) -> tuple[str]:
+    return (request.arn("logs", f"log-group:{request.params.get('logGroupName', '*')}"),)
+
+
 def _stream(request: ApiRequest) -> tuple[str]:
     return (f"{_group(request)[0]}{request.params.get('logStreamName', '*')}",)
 
@@ -104,13 +125,17 @@ def _queried(request: ApiRequest) -> Sequence[str]:
 
 
 LOGS: Rows = {
+    ("logs", "CreateLogGroup"): (
+        Row("logs:CreateLogGroup", _group, context=_lower_tags),
+        Row("logs:TagResource", _plain_group, _LOG_TAGS, when="tags", context=_lower_tags),
+    ),
     ("logs", "DescribeLogGroups"): (
         Row("logs:DescribeLogGroups", "arn:{P}:logs:{R}:{A}:log-group::log-stream:", _SEEN),
     ),
     **same_named(
         "logs",
         _group,
-        "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy DescribeLogStreams FilterLogEvents "
+        "DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy DescribeLogStreams FilterLogEvents "
         "PutMetricFilter DeleteMetricFilter DescribeMetricFilters PutSubscriptionFilter DeleteSubscriptionFilter "
         "DescribeSubscriptionFilters PutDataProtectionPolicy GetDataProtectionPolicy DeleteDataProtectionPolicy "
         "AssociateKmsKey DisassociateKmsKey TagLogGroup UntagLogGroup ListTagsLogGroup GetLogGroupFields",
