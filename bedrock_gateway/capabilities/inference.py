@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bedrock_gateway.capabilities.legs import GUARDED, INVOKE, RERANKED, STREAM, tagged
+from bedrock_gateway.capabilities.legs import ENDPOINT, GUARDED, INVOKE, RERANKED, STREAM, tagged
 from bedrock_gateway.capabilities.table import Capability, Leg, Operation
 
 _SAME_ACTION = "Converse and InvokeModel are one IAM action: the policy of either permits both."
@@ -123,7 +123,7 @@ ROWS = (
                 "Rerank",
                 "bedrock-agent-runtime",
                 "billed",
-                tuple(replace(leg, only_with=None) for leg in RERANKED),
+                (*(replace(leg, only_with=None) for leg in RERANKED), ENDPOINT),
             ),
         ),
         inseparable="The principal can also invoke the reranking model directly.",

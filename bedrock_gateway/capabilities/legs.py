@@ -10,7 +10,18 @@ from bedrock_gateway.capabilities.table import Leg
 if TYPE_CHECKING:
     from bedrock_gateway.capabilities.table import Resource
 
-__all__ = ["GUARDED", "INVOKE", "PROFILES", "RERANKED", "STREAM", "SUBSCRIBE", "SUBSCRIPTIONS", "tagged"]
+__all__ = [
+    "ENDPOINT",
+    "GUARDED",
+    "INVOKE",
+    "PROFILES",
+    "RERANKED",
+    "STREAM",
+    "STREAMED_ENDPOINT",
+    "SUBSCRIBE",
+    "SUBSCRIPTIONS",
+    "tagged",
+]
 
 GUARDED = (
     Leg(
@@ -70,6 +81,20 @@ PROFILES = Leg(
     why="AWS lists it as needed to run inference through a profile; public samples omit it.",
 )
 """Reading the profiles that a call goes through: not confirmed."""
+
+
+ENDPOINT, STREAMED_ENDPOINT = (
+    Leg(
+        f"sagemaker:{name}",
+        "marketplace-endpoint",
+        "?",
+        "botocore: the pattern of modelArn takes an ARN of SageMaker; no page of AWS says what is then authorised",
+        condition="bedrock-endpoint",
+        why="Where the model is an endpoint of Bedrock Marketplace, Bedrock calls it in the caller's name.",
+    )
+    for name in ("InvokeEndpoint", "InvokeEndpointWithResponseStream")
+)
+"""An endpoint behind an operation that calls the model for the caller: not documented."""
 
 
 def _called(action: str, endpoint_action: str) -> tuple[Leg, ...]:

@@ -449,3 +449,12 @@ def test_what_the_account_enforces_is_set_only_where_it_is_declared():
         "bedrock:PutEnforcedGuardrailConfiguration",
         "bedrock:DeleteEnforcedGuardrailConfiguration",
     }
+
+
+def test_an_endpoint_behind_an_answer_is_assumed_and_left_out_when_strict():
+    endpoint = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/example"
+    for name in ("rag", "rag-stream", "rerank"):
+        loose = granted(name, models=(endpoint,), strict=False) - granted(name, models=(endpoint,))
+        assert {arn for action, arn, _ in loose if action.startswith("sagemaker:")} == {endpoint}
+        made = generate([name], scope(models=(endpoint,)))
+        assert any(one.resource == endpoint and one.confidence == "?" for one in made.assumptions)
