@@ -52,9 +52,9 @@ class AsyncPerform:
 
     def _belongs(self) -> asyncio.AbstractEventLoop:
         """Refuse another loop or process before the HTTP library sees it: it would wait for ever, or mix up answers."""
-        loop = asyncio.get_running_loop()
-        if self._pid != os.getpid():
+        if self._pid != os.getpid():  # first: in the child of a fork asyncio knows of no running loop
             raise ConfigError("an AsyncGateway cannot be used after a fork; make a new one in the child process")
+        loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop, self._building = loop, asyncio.Lock()
         if self._loop is not loop:

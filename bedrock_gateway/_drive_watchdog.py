@@ -55,19 +55,19 @@ class Watchdog:
         return made
 
     def release(self, watch: Watch | None) -> None:
-        """Watch it no longer."""
+        """Watch it no longer. Takes no lock: when the interpreter ends, its thread may have died holding it."""
         if watch is not None:
-            with self._changed:
-                self._watched.discard(watch)
+            self._watched.discard(watch)
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 now = time.monotonic()
-                due = [one for one in self._watched if one.until <= now]
+                watched = list(self._watched)  # one step: `release` may change the set at any time
+                due = [one for one in watched if one.until <= now]
                 self._watched.difference_update(due)
                 if not due:
-                    self._wakes = min((one.until for one in self._watched), default=now + _IDLE_SECONDS)
+                    self._wakes = min((one.until for one in watched), default=now + _IDLE_SECONDS)
                     woken = self._changed.wait(self._wakes - now)
                     if not woken and not self._watched:
                         self._thread = None

@@ -44,7 +44,7 @@ class Fault:
     slow: bool = False
     """Something stands still: short deadlines."""
     closes: bool = True
-    """Whether no connection may be left open while the caller still holds the error."""
+    """Whether no connection may be left open while the caller still holds the error. False: one may be in the pool."""
 
     @property
     def id(self) -> str:
@@ -214,7 +214,7 @@ def _malformed() -> list[Fault]:
             errors.GatewayError if title in vague else errors.MalformedResponseError,
             1,
             {} if title in vague else facts,
-            closes="cut" in title or "short" in title,
+            closes=False,
         )
         for title, answers in bodies.items()
         for operation in ("converse", "invoke")
@@ -301,6 +301,7 @@ def _stalled() -> list[Fault]:
             ([_declared(4000, b""), Trickle(b" " * 4000), STALL],),
             errors.GatewayError,
             1,
+            closes=False,
             slow=True,
         ),
         Fault(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MODEL = "us.amazon.nova-lite-v1:0"
 CAPABILITIES = ["invoke", "invoke-stream", "converse", "converse-stream", "retrieve", "rag"]
-SHORT = Timeouts(connect=0.3, first_byte=0.15, idle=0.15, total=0.6)
+SHORT = Timeouts(connect=0.5, first_byte=0.2, idle=0.2, total=0.8)
 """Deadlines of tests in which something stands still."""
 
 
@@ -163,6 +163,10 @@ class Driver:
             gateway._perform = made(configuration, session=session, timeouts=timeouts, **given)
         slept = Slept(gateway._perform)
         gateway._perform = slept
+        if timeouts is not None:  # building a client is no part of what is timed
+            built = slept.client("bedrock-runtime")
+            if self.is_async:
+                await built
         view = gateway.with_options(timeouts=timeouts) if timeouts is not None else gateway
         try:
             yield Opened(view if self.is_async else _Awaited(view), events, slept.seconds)

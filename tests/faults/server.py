@@ -208,6 +208,11 @@ class FaultServer:
             self._changed.notify_all()
             return self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
 
+    def requests_of(self, connection: Connection) -> Request:
+        """The last request of *connection*."""
+        with self._changed:
+            return next(one for one in reversed(self.requests) if one.connection == connection.number)
+
     def closed(self, seconds: float = 1.0) -> bool:
         """Whether the client has closed every connection, after at most *seconds*."""
         with self._changed:
