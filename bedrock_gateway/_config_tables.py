@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,14 +20,16 @@ from bedrock_gateway._config_file import nearest
 from bedrock_gateway.capabilities import CAPABILITIES, capability
 from bedrock_gateway.capabilities.models import is_region, parse_model_id
 from bedrock_gateway.capabilities.scope import checked
+from bedrock_gateway.capabilities.stores import check_storage
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = [
     "Account",
     "BatchConfig",
+    "ChunkingConfig",
     "EnforcedGuardrail",
     "GuardrailConfig",
     "KnowledgeBaseConfig",
@@ -84,6 +87,17 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 CapabilityName = Annotated[str, _by(capability)]
 EnforcedGuardrail = Annotated[
     str, _by(lambda value: checked("guardrail_arn" if value.startswith("arn:") else "guardrail", value))
+]
+
+StoreName = Literal[
+    "s3-vectors",
+    "opensearch-serverless",
+    "opensearch-managed",
+    "aurora",
+    "neptune-analytics",
+    "pinecone",
+    "redis",
+    "mongodb-atlas",
 ]
 
 NEEDS_MODELS = frozenset({"model", "foundation-model", "batch-source", "reranker"})
@@ -169,21 +183,66 @@ class GuardrailConfig(Table):
     """Whether the policy permits no model call without exactly this guardrail."""
 
 
+class ChunkingConfig(Table):
+    """How a source's documents are cut; it cannot be changed once the data source is there."""
+
+    strategy: Literal["fixed", "hierarchical", "semantic", "none"]
+    max_tokens: Annotated[int, Field(ge=1, le=8192)] | None = None
+    """Of a chunk; with ``hierarchical``, of a parent. Every strategy but ``none`` needs it."""
+    overlap_percentage: Annotated[int, Field(ge=1, le=99)] | None = None
+    """``fixed``: how much of a chunk the next one repeats."""
+    child_max_tokens: Annotated[int, Field(ge=1, le=8192)] | None = None
+    """``hierarchical``: of a child, which is what is searched."""
+    overlap_tokens: Annotated[int, Field(ge=1)] | None = None
+    """``hierarchical``: how many tokens a child repeats."""
+    buffer_size: Annotated[int, Field(ge=0, le=1)] | None = None
+    """``semantic``: sentences around each that are compared with it."""
+    breakpoint_percentile: Annotated[int, Field(ge=50, le=99)] | None = None
+    """``semantic``: how unlike two sentences must be for a cut."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> ChunkingConfig:
+        needed = _CHUNKING[self.strategy]
+        given = {name for name in type(self).model_fields if name != "strategy" and getattr(self, name) is not None}
+        if given != needed:
+            wanted = ", ".join(sorted(needed)) or "nothing besides"
+            raise ValueError(f"the strategy {self.strategy!r} takes {wanted}")
+        return self
+
+
+# Source: API_agent_ChunkingConfiguration.
+_CHUNKING: Mapping[str, frozenset[str]] = {
+    "fixed": frozenset({"max_tokens", "overlap_percentage"}),
+    "hierarchical": frozenset({"max_tokens", "child_max_tokens", "overlap_tokens"}),
+    "semantic": frozenset({"max_tokens", "buffer_size", "breakpoint_percentile"}),
+    "none": frozenset(),
+}
+
+
 class SourceConfig(Table):
     """One data source of a knowledge base."""
 
     type: Literal["s3"]
     bucket: Bucket
     prefix: Prefix = ""
+    bucket_owner: Account | None = None
+    """Account that owns the bucket; None: the environment's own."""
     key: Key | None = None
     """KMS key that the bucket is encrypted with; None: none of your own."""
+    chunking: ChunkingConfig | None = None
+    """None: AWS's default, about 300 tokens. A change is a new data source."""
 
 
 class KnowledgeBaseConfig(Table):
     """One knowledge base; what AWS assigns belongs to an environment."""
 
     embedding_model: ModelName
-    store: Literal["s3-vectors"]
+    """A change is a new knowledge base."""
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    """Length of the vectors; None: the embedding model's default."""
+    store: StoreName
+    storage: Mapping[str, Any] = Field(default_factory=dict)
+    """Members of a store that exists, as CreateKnowledgeBase takes them; none where set-up makes the store."""
     id: KnowledgeBaseId | None = None
     """None until AWS has assigned it."""
     role: Role | None = None
@@ -193,6 +252,14 @@ class KnowledgeBaseConfig(Table):
     vector_index: Annotated[str, _named("vector_index")] | None = None
     """None: the knowledge base's name."""
     source: Annotated[tuple[SourceConfig, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _storage_fits(self) -> KnowledgeBaseConfig:
+        try:
+            check_storage(self.store, self.storage)
+        except ConfigError as error:
+            raise ValueError(error.message) from None
+        return self
 
     @property
     def sources(self) -> tuple[SourceConfig, ...]:
@@ -235,6 +302,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "batch": BatchConfig,
     "knowledge_bases": KnowledgeBaseConfig,
     "source": SourceConfig,
+    "chunking": ChunkingConfig,
 }
 
 

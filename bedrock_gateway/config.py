@@ -20,6 +20,7 @@ from bedrock_gateway._config_file import located, nearest, not_toml, refuse_wide
 from bedrock_gateway._config_tables import (
     Account,
     BatchConfig,
+    ChunkingConfig,
     EnforcedGuardrail,
     GuardrailConfig,
     KnowledgeBaseConfig,
@@ -36,10 +37,12 @@ from bedrock_gateway._config_tables import (
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
 from bedrock_gateway.capabilities.guardrails import guardrail_destinations
 from bedrock_gateway.capabilities.scope import check_wraps, checked
+from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.errors import ConfigError
 
 __all__ = [
     "BatchConfig",
+    "ChunkingConfig",
     "GatewayConfig",
     "GuardrailConfig",
     "KnowledgeBaseConfig",
@@ -285,7 +288,18 @@ class GatewayConfig(Table):
             logging_bucket=logging.bucket,
             logging_prefix=logging.prefix,
             documents=tuple((one.bucket, one.prefix) for base in bases.values() for one in base.sources),
-            vector_indexes=tuple((str(base.vector_bucket), str(base.vector_index)) for base in bases.values()),
+            vector_indexes=tuple(
+                (str(base.vector_bucket), str(base.vector_index))
+                for base in bases.values()
+                if STORES[base.store].made_by_us
+            ),
+            third_party_secrets=tuple(
+                dict.fromkeys(
+                    str(base.storage["credentialsSecretArn"])
+                    for base in bases.values()
+                    if STORES[base.store].third_party
+                )
+            ),
             embedding_models=tuple(dict.fromkeys(base.embedding_model for base in bases.values())),
             document_keys=tuple(dict.fromkeys(one.key for base in bases.values() for one in base.sources if one.key)),
             batch_role=self.batch.role,
