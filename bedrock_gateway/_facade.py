@@ -144,7 +144,7 @@ class Facade:
         from bedrock_gateway import preflight
         from bedrock_gateway.preflight.readers import read_facts
 
-        if level not in (None, "minimal", "standard"):  # noqa: PLR6201 - what is handed over may not be hashable
+        if level not in (None, "minimal", "standard"):
             raise ConfigError(f"the level of a preflight is minimal or standard, not {str(level)[:80]!r}")
         facts = yield Record(lambda: read_facts(self.config, session, client_regions=regions))
         checks = preflight.run(self.config, self.principal, level, facts, emit=self._context.emit)

@@ -1,4 +1,4 @@
-"""Every recorded exchange of the client's operations, replayed at HTTP level through both gateways."""
+"""Every recorded exchange of the operations that the client or the preflight calls, replayed at HTTP level."""
 
 from __future__ import annotations
 
@@ -9,28 +9,69 @@ import gzip
 import json
 import socketserver
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from tenacity.stop import stop_after_attempt
 
-from bedrock_gateway import AsyncGateway, Gateway, GatewayConfig, GatewayError, ServiceError, StreamInterruptedError
+from bedrock_gateway import (
+    AsyncGateway,
+    Gateway,
+    GatewayConfig,
+    GatewayError,
+    IngestionJob,
+    ServiceError,
+    StreamInterruptedError,
+)
+from bedrock_gateway._commands import Send
+from bedrock_gateway._drive import arun, run
 from bedrock_gateway._eventstream import Decoder
+from bedrock_gateway._flow import retried
+from bedrock_gateway._responses import BODY
 from bedrock_gateway.governance.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MODEL = "us.amazon.nova-lite-v1:0"
-OPERATIONS = (
-    "Converse",
-    "ConverseStream",
-    "InvokeModel",
-    "InvokeModelWithResponseStream",
-    "Retrieve",
-    "RetrieveAndGenerate",
+JOB = IngestionJob(
+    id="J234567890",
+    knowledge_base_id="KB12345678",
+    data_source_id="DS12345678",
+    status="STARTING",
+    knowledge_base="handbook",
 )
 DROPPED = {"content-length", "transfer-encoding", "connection", "content-encoding", "date"}
+STREAMS = {
+    "ConverseStream": lambda g: g.converse_stream("hi"),
+    "InvokeModelWithResponseStream": lambda g: g.invoke_model_stream({}),
+}
+CALLS = {
+    "Converse": lambda g: g.converse("hi"),
+    "InvokeModel": lambda g: g.invoke_model({}),
+    "Retrieve": lambda g: g.retrieve("hi", knowledge_base="handbook"),
+    "RetrieveAndGenerate": lambda g: g.retrieve_and_generate("hi", knowledge_base="handbook"),
+}
+OPERATOR_CALLS = {
+    "CreateKnowledgeBase": lambda g: g.create_knowledge_base(
+        "handbook",
+        role_arn="arn:aws:iam::123456789012:role/AmazonBedrockGateway-kb-handbook",
+        index_arn="arn:aws:s3vectors:us-east-1:123456789012:bucket/b-1/index/handbook",
+    ),
+    "CreateDataSource": lambda g: g.create_data_source("handbook"),
+    "StartIngestionJob": lambda g: g.start_ingestion("handbook", data_source_id="DS12345678"),
+    "GetIngestionJob": lambda g: g.get_ingestion(JOB),
+}
+# What the preflight reads: boto3's own reply, through the same driver.
+PROBES = {
+    "GetModelInvocationLoggingConfiguration": Send("bedrock", "GetModelInvocationLoggingConfiguration", {}),
+    "GetFoundationModel": Send("bedrock", "GetFoundationModel", {"modelIdentifier": "amazon.nova-lite-v1:0"}),
+    "GetInferenceProfile": Send("bedrock", "GetInferenceProfile", {"inferenceProfileIdentifier": MODEL}),
+    "GetGuardrail": Send("bedrock", "GetGuardrail", {"guardrailIdentifier": "abcdefghij12"}),
+    "GetKnowledgeBase": Send("bedrock-agent", "GetKnowledgeBase", {"knowledgeBaseId": "KB12345678"}),
+}
+OPERATIONS = {*STREAMS, *CALLS, *OPERATOR_CALLS, *PROBES}
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -62,12 +103,12 @@ def server():
 def exchanges(recordings: Path) -> list[dict]:
     with gzip.open(recordings / "exchanges.jsonl.gz", "rt") as lines:
         found = [json.loads(line) for line in lines]
-    return [one for one in found if one["operation"] in OPERATIONS and one["fidelity"] in {"wire", "wire-json"}]
+    return [one for one in found if one["operation"] in OPERATIONS]
 
 
 def http(exchange: dict) -> bytes:
     body = base64.b64decode(exchange["response_body_b64"])
-    headers = {k: v for k, v in exchange["response_headers"].items() if k.lower() not in DROPPED}
+    headers = {k: v for k, v in (exchange["response_headers"] or {}).items() if k.lower() not in DROPPED}
     if not any(k.lower() == "content-type" for k in headers):
         headers["content-type"] = "application/json"
     lines = [f"HTTP/1.1 {exchange['status']} X", *(f"{k}: {v}" for k, v in headers.items())]
@@ -86,81 +127,82 @@ def config(server) -> GatewayConfig:
                 "capabilities": ["invoke", "invoke-stream", "converse", "converse-stream", "retrieve", "rag"],
                 "models": [MODEL],
                 "knowledge_bases": ["handbook"],
-            }
+            },
+            "operator": {"capabilities": ["kb-create", "kb-ingest", "preflight-standard"]},
         },
         knowledge_bases={
             "handbook": {
                 "embedding_model": "amazon.titan-embed-text-v2:0",
                 "store": "s3-vectors",
                 "id": "KB12345678",
+                "source": [{"type": "s3", "bucket": "example-handbook"}],
             }
         },
     )
 
 
 def once(gateway):
-    from dataclasses import replace
-
-    gateway._context = replace(gateway._context, retry=RetryPolicy(stop=stop_after_attempt(1)))
+    gateway._context = replace(
+        gateway._context, retry=RetryPolicy(stop=stop_after_attempt(1), not_ready_stop=stop_after_attempt(1))
+    )
     return gateway
 
 
-def one_sync(gateway, operation):
-    if operation in {"ConverseStream", "InvokeModelWithResponseStream"}:
-        opened = gateway.converse_stream("hi") if operation == "ConverseStream" else gateway.invoke_model_stream({})
-        with opened as stream:
-            return stream.result()
-    return CALLS[operation](gateway)
-
-
-async def one_async(gateway, operation):
-    if operation in {"ConverseStream", "InvokeModelWithResponseStream"}:
-        opened = gateway.converse_stream("hi") if operation == "ConverseStream" else gateway.invoke_model_stream({})
-        async with opened as stream:
-            return await stream.result()
-    return await CALLS[operation](gateway)
-
-
-CALLS = {
-    "Converse": lambda g: g.converse("hi"),
-    "InvokeModel": lambda g: g.invoke_model({}),
-    "Retrieve": lambda g: g.retrieve("hi", knowledge_base="handbook"),
-    "RetrieveAndGenerate": lambda g: g.retrieve_and_generate("hi", knowledge_base="handbook"),
-}
+def asking(send):
+    return (yield send)
 
 
 def sync_all(server, exchanges):
     outcomes = []
-    with once(Gateway(config(server), observers=[])) as gateway:
+    app, operator = (once(Gateway(config(server), principal=name, observers=[])) for name in ("app", "operator"))
+    with app, operator:
         for exchange in exchanges:
             server.answer = http(exchange)
+            name = exchange["operation"]
             try:
-                outcomes.append(one_sync(gateway, exchange["operation"]))
+                if name in STREAMS:
+                    with STREAMS[name](app) as stream:
+                        outcomes.append(stream.result())
+                elif name in PROBES:
+                    outcomes.append(run(retried(asking(PROBES[name]), app._context), app._perform))
+                else:
+                    outcomes.append(CALLS[name](app) if name in CALLS else OPERATOR_CALLS[name](operator))
             except GatewayError as error:
                 outcomes.append(error)
     return outcomes
 
 
 def async_all(server, exchanges):
-    pytest.importorskip("aiobotocore")
+    library = pytest.importorskip("aiobotocore", reason="no async library in this environment")
+    assert library
 
-    async def run():
+    async def all_of_them():
         outcomes = []
-        async with once(AsyncGateway(config(server), observers=[])) as gateway:
+        app, operator = (
+            once(AsyncGateway(config(server), principal=name, observers=[])) for name in ("app", "operator")
+        )
+        async with app, operator:
             for exchange in exchanges:
                 server.answer = http(exchange)
+                name = exchange["operation"]
                 try:
-                    outcomes.append(await one_async(gateway, exchange["operation"]))
+                    if name in STREAMS:
+                        async with STREAMS[name](app) as stream:
+                            outcomes.append(await stream.result())
+                    elif name in PROBES:
+                        outcomes.append(await arun(retried(asking(PROBES[name]), app._context), app._perform))
+                    else:
+                        outcomes.append(await (CALLS[name](app) if name in CALLS else OPERATOR_CALLS[name](operator)))
                 except GatewayError as error:
                     outcomes.append(error)
         return outcomes
 
-    return asyncio.run(run())
+    return asyncio.run(all_of_them())
 
 
 def recorded(exchange: dict):
     body = base64.b64decode(exchange["response_body_b64"])
-    if not exchange["operation"].endswith("Stream"):
+    if exchange["operation"] not in STREAMS:
         return json.loads(body), None
     failed, parts = None, []
     for frame in Decoder().feed(body):
@@ -174,6 +216,20 @@ def recorded(exchange: dict):
     return parts, failed
 
 
+def is_right(exchange: dict, outcome) -> tuple[str, bool]:
+    if exchange["status"] >= 300:
+        return "error", isinstance(outcome, ServiceError) and outcome.status == exchange["status"]
+    whole, failed = recorded(exchange)
+    if failed:
+        right = isinstance(outcome, (ServiceError, StreamInterruptedError))
+        if isinstance(outcome, StreamInterruptedError):
+            right = right and outcome.reason == "service" and outcome.partial.raw == whole
+        return "error in stream", right
+    if isinstance(outcome, dict):
+        return "read", json.loads(outcome[BODY]) == whole
+    return "parsed", not isinstance(outcome, Exception) and outcome.raw == whole
+
+
 @pytest.mark.parametrize("drive", [sync_all, async_all])
 def test_every_exchange_is_parsed_without_loss_or_becomes_the_error_it_deserves(
     drive, server, exchanges, monkeypatch, record_property
@@ -182,25 +238,12 @@ def test_every_exchange_is_parsed_without_loss_or_becomes_the_error_it_deserves(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
     counts, wrong = collections.Counter(), []
     for exchange, outcome in zip(exchanges, drive(server, exchanges), strict=True):
-        operation = exchange["operation"]
-        if exchange["status"] >= 300:
-            right = isinstance(outcome, ServiceError) and outcome.status == exchange["status"]
-            kind = "error"
-        else:
-            whole, failed = recorded(exchange)
-            if failed:
-                kind = "error in stream"
-                right = isinstance(outcome, (ServiceError, StreamInterruptedError))
-                if isinstance(outcome, StreamInterruptedError):
-                    right = right and outcome.reason == "service" and outcome.partial.raw == whole
-            else:
-                kind = "parsed"
-                right = not isinstance(outcome, Exception) and outcome.raw == whole
-        counts[operation, exchange["family"], kind] += 1
+        kind, right = is_right(exchange, outcome)
+        counts[exchange["operation"], str(exchange["family"]), exchange["fidelity"], kind] += 1
         if not right:
-            wrong.append((exchange["id"], operation, exchange["family"], kind, repr(outcome)[:200]))
+            wrong.append((exchange["id"], exchange["operation"], exchange["family"], kind, repr(outcome)[:200]))
     for key, count in sorted(counts.items(), key=str):
-        record_property(" ".join(map(str, key)), count)
+        record_property(" ".join(key), count)
         print(*key, count)
     assert not wrong, f"{len(wrong)} of {sum(counts.values())}: {wrong[:8]}"
     assert sum(counts.values()) == len(exchanges)

@@ -221,6 +221,11 @@ def timed(limit: float):
 
 
 def test_no_answer_in_time_is_ambiguous_and_sent_once(both, against, faults):
+    import botocore.httpsession
+
+    if not both.is_async and not hasattr(botocore.httpsession.URLLib3Session, "_get_request_timeout"):
+        pytest.skip("this botocore has one read timeout a client, the one the gateway was made with")
+
     async def body():
         faults.answer(server.silent(5))
         async with against() as (gateway, _):
