@@ -47,3 +47,17 @@ def test_what_moto_lets_pass_and_iam_refuses_is_refused(served: Served, document
             getattr(served.client(service, user), method)(**arguments, **more)
         assert caught.value.response["Error"]["Code"] == code
         assert says in caught.value.response["Error"]["Message"]
+
+
+def test_what_cannot_be_judged_is_denied_and_nothing_else_is(served: Served) -> None:
+    unclear = {
+        "Effect": "Deny",
+        "Action": "bedrock:List*",
+        "Resource": "*",
+        "Condition": {"NumericGreaterThan": {"aws:EpochTime": "soon"}},
+    }
+    client = served.client("bedrock", served.user("unclear", served.allow("bedrock:*"), unclear))
+    with pytest.raises(ClientError) as caught:
+        client.list_foundation_models()
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert client.get_foundation_model(modelIdentifier="amazon.nova-lite-v1:0")["modelDetails"]
