@@ -93,6 +93,7 @@ def _enforcing(name: str, *, only_declared: bool = True) -> Operation:
         "bedrock",
         "free",
         (Leg(f"bedrock:{name}", "*", only_with="enforced_guardrails" if only_declared else None),),
+        known_in="1.43.117",
     )
 
 

@@ -114,6 +114,7 @@ _VECTOR_MARKS = Operation(
         _marked("s3vectors:ListTagsForResource", resource, "service authorization reference")
         for resource in ("vector-bucket", "vector-index")
     ),
+    known_in="1.43.117",
 )
 
 

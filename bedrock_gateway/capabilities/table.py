@@ -138,6 +138,8 @@ class Operation:
     """Member of the output that is an event stream."""
     token: str | None = None
     """Member of the input that makes the call idempotent."""
+    known_in: str | None = None
+    """The oldest botocore of our CI that has the operation; None: every one that we take has it."""
 
 
 @dataclass(frozen=True, slots=True)
