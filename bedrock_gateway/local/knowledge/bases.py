@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
-from bedrock_gateway.local.knowledge import data_sources, ingestion
+from bedrock_gateway.local.knowledge import data_sources, direct, ingestion
 from bedrock_gateway.local.knowledge.store import (
     KnowledgeBase,
     invalid,
@@ -179,4 +179,5 @@ HANDLERS: Handlers = {
     ("bedrock-agent", "UntagResource"): untag_resource,
     **data_sources.HANDLERS,
     **ingestion.HANDLERS,
+    **direct.HANDLERS,
 }

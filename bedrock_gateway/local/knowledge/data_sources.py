@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "remove"]
 
 _NAME = re.compile(r"([0-9a-zA-Z][_-]?){1,100}")
+_SERVED = ("S3", "CUSTOM")
 _CHUNKING_MEMBERS: dict[str, str | None] = {
     "NONE": None,
     "FIXED_SIZE": "fixedSizeChunkingConfiguration",
@@ -61,9 +62,9 @@ def _shown(source: DataSource) -> dict[str, Any]:
 
 
 def _check_configuration(configuration: Mapping[str, Any]) -> None:
-    if configuration["type"] != "S3":
-        raise invalid(f"The local Bedrock serves data sources of type S3 only, not {configuration['type']}.")
-    if "s3Configuration" not in configuration:
+    if configuration["type"] not in _SERVED:
+        raise invalid(f"The local Bedrock serves data sources of type {' and '.join(_SERVED)} only, not {configuration['type']}.")  # fmt: skip
+    if configuration["type"] == "S3" and "s3Configuration" not in configuration:
         raise invalid("s3Configuration is required for a data source of type S3.")
 
 

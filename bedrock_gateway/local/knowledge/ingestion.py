@@ -12,6 +12,7 @@ from bedrock_gateway.local.knowledge.store import (
     Job,
     KnowledgeBase,
     data_source,
+    invalid,
     missing,
     new_id,
     now,
@@ -60,6 +61,8 @@ def _make(call: Call, base: KnowledgeBase, source: DataSource) -> str:
 def start_ingestion_job(call: Call) -> Reply:
     """Serve StartIngestionJob: one job at a time for a knowledge base."""
     base, source = data_source(call)
+    if source.configuration["type"] == "CUSTOM":
+        raise invalid("A data source of type CUSTOM is not synced; ingest its documents with IngestKnowledgeBaseDocuments.")  # fmt: skip
     scope = (base.knowledge_base_id, source.data_source_id)
     with store_of(call).lock:
         job = source.jobs[once(call, scope, lambda: _make(call, base, source))]

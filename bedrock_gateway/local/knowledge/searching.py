@@ -30,6 +30,9 @@ class Passage:
 
     text: str
     uri: str
+    """URI of an object of S3, or a document's own id."""
+    kind: str
+    """``S3`` or ``CUSTOM``."""
     metadata: dict[str, Any]
     score: float
 
@@ -37,9 +40,14 @@ class Passage:
         """Return it as a ``RetrievedReference``."""
         return {
             "content": {"text": self.text, "type": "TEXT"},
-            "location": {"type": "S3", "s3Location": {"uri": self.uri}},
+            "location": self._location(),
             "metadata": self.metadata,
         }
+
+    def _location(self) -> dict[str, Any]:
+        if self.kind == "CUSTOM":
+            return {"type": "CUSTOM", "customDocumentLocation": {"id": self.uri}}
+        return {"type": "S3", "s3Location": {"uri": self.uri}}
 
     def result(self) -> dict[str, Any]:
         """Return it as a ``KnowledgeBaseRetrievalResult``."""
@@ -103,4 +111,5 @@ def _check_role(call: Call, base: KnowledgeBase) -> None:
 def _passage(hit: vectors.Hit, score: float) -> Passage:
     shown = {name: value for name, value in hit.metadata.items() if name not in _INTERNAL_KEYS}
     metadata = {**shown, "x-amz-bedrock-kb-chunk-id": hit.key}
-    return Passage(hit.metadata["AMAZON_BEDROCK_TEXT"], str(shown.get(_SOURCE_URI, "")), metadata, round(score, 7))
+    text, uri = hit.metadata["AMAZON_BEDROCK_TEXT"], str(shown.get(_SOURCE_URI, ""))
+    return Passage(text, uri, "S3" if uri.startswith("s3://") else "CUSTOM", metadata, round(score, 7))

@@ -16,9 +16,12 @@ from bedrock_gateway.local.call import Call, Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bedrock_gateway.local.knowledge.writing import Place
+
 __all__ = [
     "DataSource",
     "Document",
+    "DocumentState",
     "Job",
     "KnowledgeBase",
     "KnowledgeStore",
@@ -60,6 +63,15 @@ class Document:
     vector_keys: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentState:
+    """How far a document has come, in AWS's words."""
+
+    status: str
+    reason: str | None
+    updated_at: datetime
+
+
 @dataclass(slots=True)
 class Job:
     """One ingestion job."""
@@ -95,8 +107,14 @@ class DataSource:
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)
     documents: dict[str, Document] = field(default_factory=dict)
-    """S3 key to what was indexed of it."""
+    """S3 key, or a document's own id, to what was indexed of it."""
+    states: dict[Place, DocumentState] = field(default_factory=dict)
+    """How far each document has come, those that failed included."""
     jobs: dict[str, Job] = field(default_factory=dict)
+
+    def set_state(self, place: Place, status: str, reason: str | None = None) -> None:
+        """Say how far a document has come."""
+        self.states[place] = DocumentState(status, reason, now())
 
 
 @dataclass(slots=True)

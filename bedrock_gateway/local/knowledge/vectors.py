@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["HANDLERS", "Hit", "delete", "find_index", "get_index_arn", "metadata_keys", "put", "query"]
+__all__ = [
+    "HANDLERS",
+    "Hit",
+    "delete",
+    "existing_index",
+    "find_index",
+    "get_index_arn",
+    "metadata_keys",
+    "put",
+    "query",
+]
 
 _ARN_PARTS = 6
 
@@ -60,6 +70,18 @@ def find_index(account: str, region: str, index_arn: str) -> Any | None:
     with LOCK:
         bucket = _backend(account, parts[1]).vector_buckets.get(bucket_arn)
         return bucket.indexes.get(index_arn) if bucket else None
+
+
+def existing_index(account: str, region: str, index_arn: str) -> Any:
+    """Return moto's index object with *index_arn*.
+
+    Raises:
+        Fault: there is none in *region*.
+    """
+    index = find_index(account, region, index_arn)
+    if index is None:
+        raise Fault("NotFoundException", f"The specified index could not be found: {index_arn}", 404)
+    return index
 
 
 def metadata_keys(index: Any) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ class RoleRights:
 
     def call(self, service: str, operation: str, params: Any, *, region: str, principal: Any = None) -> dict[str, Any]:
         from botocore import xform_name
+        from botocore.exceptions import ClientError
 
         from bedrock_gateway.local.call import Fault
 
@@ -73,7 +74,10 @@ class RoleRights:
                 f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource}",
                 403,
             )
-        reply: dict[str, Any] = getattr(client(service), xform_name(operation))(**params)
+        try:
+            reply: dict[str, Any] = getattr(client(service), xform_name(operation))(**params)
+        except ClientError as error:
+            raise Fault(error.response["Error"]["Code"], error.response["Error"]["Message"], 404) from None
         return reply
 
 
