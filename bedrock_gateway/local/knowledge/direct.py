@@ -138,7 +138,10 @@ def _attributes(work: Writer, metadata: Mapping[str, Any] | None) -> dict[str, A
         return {}
     if metadata["type"] == "S3_LOCATION":
         return attributes_of(_object(work, metadata.get("s3Location") or {"uri": ""})[1])
-    return {one["key"]: typed_value(one["value"]) for one in metadata.get("inlineAttributes") or ()}
+    try:
+        return {one["key"]: typed_value(one["value"]) for one in metadata.get("inlineAttributes") or ()}
+    except KeyError as error:
+        raise UnreadableDocumentError(f"An attribute of the document lacks its {error}.") from None
 
 
 def _index(work: Writer, place: Place, document: Mapping[str, Any]) -> None:
@@ -174,9 +177,9 @@ def _work(
     for place, task in tasks:
         try:
             task(work)
-        except (Fault, UnreadableDocumentError, KeyError) as error:
+        except (Fault, UnreadableDocumentError) as error:
             source.set_state(place, "FAILED", str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the end of a thread: nobody else would say so
             _log.exception("the local Bedrock failed at document %s", place.name)
             source.set_state(place, "FAILED", "The local Bedrock failed at this document; its own log says why.")
 
