@@ -86,11 +86,19 @@ class Folded(dict[str, tuple[str, ...]]):
 
 
 def fold(context: Context) -> Folded:
-    """Return *context* ready for many comparisons. A key without any value is an absent key."""
+    """Return *context* ready for many comparisons. A key without any value is an absent key.
+
+    Names that differ in case alone are one key with the values of all: tags ``team`` and ``Team`` of one resource.
+    """
     if isinstance(context, Folded):
         return context
-    pairs = ((name, (value,) if isinstance(value, str) else tuple(value)) for name, value in context.items())
-    return Folded((name.casefold(), values) for name, values in pairs if values)
+    folded = Folded()
+    for name, value in context.items():
+        values = (value,) if isinstance(value, str) else tuple(value)
+        if values:
+            key = name.casefold()
+            folded[key] = folded[key] + values if key in folded else values
+    return folded
 
 
 def lookup(context: Folded, key: str) -> tuple[str, ...] | None:

@@ -167,6 +167,14 @@ def test_a_key_is_found_whatever_its_case() -> None:
     assert lookup(context, "aws:tagkeys") == ("a", "b")
     assert lookup(context, "aws:absent") is None
     assert fold(context) is context
+    assert lookup(fold({"aws:TagKeys": []}), "aws:TagKeys") is None
+
+
+def test_keys_that_differ_in_case_alone_are_one_key_of_several_values() -> None:
+    context = {"aws:ResourceTag/team": "red", "aws:ResourceTag/Team": "blue"}
+    with pytest.raises(UndecidableError):
+        holds((("StringEquals", (("aws:ResourceTag/team", ("red",)),)),), context)
+    assert holds((("ForAnyValue:StringEquals", (("aws:ResourceTag/team", ("red",)),)),), context)
 
 
 AWS_OPERATORS = [
