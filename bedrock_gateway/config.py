@@ -12,11 +12,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from bedrock_gateway._config_file import located, nearest, not_toml, refuse_widening, resolve
+from bedrock_gateway._config_scope import scope_of
 from bedrock_gateway._config_tables import (
     Account,
     BatchConfig,
@@ -34,11 +35,12 @@ from bedrock_gateway._config_tables import (
     Table,
     translated,
 )
-from bedrock_gateway.capabilities import CAPABILITIES, Scope
 from bedrock_gateway.capabilities.guardrails import guardrail_destinations
 from bedrock_gateway.capabilities.scope import check_wraps, checked
-from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bedrock_gateway.capabilities import Scope
 
 __all__ = [
     "BatchConfig",
@@ -260,71 +262,4 @@ class GatewayConfig(Table):
             ConfigError: a runtime principal uses a knowledge base whose id is not known yet; the message holds the
                 line to add.
         """
-        who = self.principal_name(name)
-        principal = self.principals[who]
-        runs = any(CAPABILITIES[one].kind == "runtime" for one in principal.capabilities)
-        names = principal.knowledge_bases or (() if runs else tuple(self.knowledge_bases))
-        bases = {one: self.knowledge_base(one) for one in names}
-        if runs:
-            for one, base in bases.items():
-                if base.id is None:
-                    raise ConfigError(
-                        f"knowledge base {one!r} has no id yet; add to gateway.toml:"
-                        f' [env.{self.environment or "NAME"}.knowledge_base.{one}] id = "…"'
-                    )
-        ids = tuple(base.id for base in bases.values() if base.id)
-        logging = self.logging or LoggingConfig()
-        return Scope(
-            region=self.region,
-            account=self.account,
-            partition=self.partition,
-            models=self._models(principal),
-            wraps=tuple(self.wraps.items()),
-            rerankers=principal.rerankers,
-            knowledge_bases=ids if len(ids) == len(bases) else (),
-            knowledge_base_roles=tuple(base.role for base in bases.values() if base.role),
-            logging_role=logging.role,
-            log_group=logging.log_group or "/bedrock/invocations",
-            logging_bucket=logging.bucket,
-            logging_prefix=logging.prefix,
-            documents=tuple((one.bucket, one.prefix) for base in bases.values() for one in base.sources),
-            vector_indexes=tuple(
-                (str(base.vector_bucket), str(base.vector_index))
-                for base in bases.values()
-                if STORES[base.store].made_by_us
-            ),
-            third_party_secrets=tuple(
-                dict.fromkeys(
-                    str(base.storage["credentialsSecretArn"])
-                    for base in bases.values()
-                    if STORES[base.store].third_party
-                )
-            ),
-            embedding_models=tuple(dict.fromkeys(base.embedding_model for base in bases.values())),
-            document_keys=tuple(dict.fromkeys(one.key for base in bases.values() for one in base.sources if one.key)),
-            batch_role=self.batch.role,
-            extra_destinations=self.destinations,
-            enforced_guardrails=self.enforced_guardrails,
-            tagging=principal.tagging,
-            subscribe=principal.subscribe,
-            products=principal.products,
-            **self._guardrail_fields(),
-        )
-
-    def _guardrail_fields(self) -> dict[str, Any]:
-        if self.guardrail is None:
-            return {}
-        return {
-            "guardrail": (self.guardrail.id, self.guardrail.version),
-            "guardrail_profile": self.guardrail.profile,
-            "guardrail_key": self.guardrail.key,
-            "require_guardrail": self.guardrail.required,
-        }
-
-    def _models(self, principal: PrincipalConfig) -> tuple[str, ...]:
-        """A standard preflight looks at the models of every principal, and at what embeds."""
-        if principal.models or "preflight-standard" not in principal.capabilities:
-            return principal.models
-        declared = [model for one in self.principals.values() for model in one.models]
-        embedding = [base.embedding_model for base in self.knowledge_bases.values()]
-        return tuple(dict.fromkeys((*declared, *embedding)))
+        return scope_of(self, self.principal(name))
