@@ -7,6 +7,7 @@ is named, never shown: it can be a prompt.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -81,7 +82,7 @@ def number(operation: str, name: str, value: Any, *, least: float = 0.0, most: f
     """Return *value* if it is a finite number within its bounds."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         refuse(operation, f"{name} is a number, not {_kind(value)}")
-    if not math.isfinite(value) or not least <= value <= most:
+    if not least <= value <= min(most, sys.float_info.max):  # NaN is nowhere, and an int can be larger than any float
         refuse(
             operation,
             f"{name} is out of bounds: at least {least:g}" + ("" if most == math.inf else f", at most {most:g}"),

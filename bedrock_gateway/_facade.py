@@ -79,7 +79,9 @@ class Facade:
         if timeouts is not None:
             given["timeouts"] = _deadlines(timeouts)
         if resend_ambiguous is not None:
-            given["resend_ambiguous"] = bool(resend_ambiguous)
+            if not isinstance(resend_ambiguous, bool):
+                raise ConfigError(f"resend_ambiguous is a bool, not {type(resend_ambiguous).__name__}")
+            given["resend_ambiguous"] = resend_ambiguous
         view = copy.copy(self)
         view.__dict__["_context"] = replace(self._context, **given)
         return view

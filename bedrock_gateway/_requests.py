@@ -193,8 +193,8 @@ def _inference(name: str, max_tokens: Any, temperature: Any, top_p: Any, stop_se
         given["temperature"] = arguments.number(name, "temperature", temperature, most=2.0)
     if top_p is not None:
         given["topP"] = arguments.number(name, "top_p", top_p, most=1.0)
-    if stop_sequences:
-        given["stopSequences"] = arguments.texts(name, "stop_sequences", stop_sequences)
+    if stop_sequences is not None and (found := arguments.texts(name, "stop_sequences", stop_sequences)):
+        given["stopSequences"] = found
     return given
 
 

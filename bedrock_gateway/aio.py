@@ -83,7 +83,7 @@ class AsyncGateway(Facade):
         for connecting is that of the first gateway.
 
         Raises:
-            ConfigError: *timeouts* is no `Timeouts`.
+            ConfigError: *timeouts* is no `Timeouts`, or *resend_ambiguous* no bool.
         """
         view: AsyncGateway = self._view(timeouts, resend_ambiguous=resend_ambiguous)
         return view
