@@ -23,8 +23,17 @@ T = TypeVar("T")
 
 
 def _emptied(error: GatewayError) -> GatewayError:
-    if os.environ.get("BEDROCKGW_DEBUG_TRACEBACKS") != "1":
-        traceback.clear_frames(error.__traceback__)
+    """Clear the frames of *error*, and drop those of what caused it: they are another library's, or hold what came."""
+    if os.environ.get("BEDROCKGW_DEBUG_TRACEBACKS") == "1":
+        return error
+    traceback.clear_frames(error.__traceback__)
+    error.__context__ = None
+    seen = {id(error)}
+    cause = error.__cause__
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        cause.__traceback__ = cause.__context__ = None
+        cause = cause.__cause__
     return error
 
 

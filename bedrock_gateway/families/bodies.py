@@ -50,7 +50,7 @@ def stop_reason_of(body: Any) -> str | None:
         delta.get("stop_reason"),
         _dict(found, "messageStop").get("stopReason"),
     )
-    return next((str(one) for one in values if one), None)
+    return next((one for one in values if isinstance(one, str) and one), None)
 
 
 _INPUT = ("inputTokens", "input_tokens", "inputTokenCount", "inputTextTokenCount")

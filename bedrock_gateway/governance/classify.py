@@ -6,6 +6,7 @@ frames hold the prompt; where the message itself quotes the request, it is repla
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from importlib.metadata import version
@@ -173,8 +174,13 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -
 
 _TEXT_LIMIT = 500
 _CODE_LIMIT = 200
+_DEPTH = 110  # arguments are not deeper
 _WHOLE, _PIECE = 8, 12
 """Characters: a value of the request of at least so many is a quotation, and so is a piece of one."""
+
+
+# A name as AWS's members have it; the keys of a tool's input can be content.
+_MEMBER_NAME = re.compile(r"[a-z]+(?:[A-Z][a-z]+)*")
 
 
 def _strings(value: Any, depth: int = 0) -> Iterator[str]:
@@ -182,9 +188,13 @@ def _strings(value: Any, depth: int = 0) -> Iterator[str]:
         yield value
     elif isinstance(value, (bytes, bytearray)):
         yield bytes(value).decode(errors="replace")
-    elif depth < 100:  # noqa: PLR2004 - arguments are not deeper
-        parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-        for part in parts:
+        yield base64.b64encode(value).decode()  # as it is on the wire
+    elif isinstance(value, dict) and depth < _DEPTH:
+        yield from (key for key in value if not _MEMBER_NAME.fullmatch(key))
+        for part in value.values():
+            yield from _strings(part, depth + 1)
+    elif isinstance(value, (list, tuple)) and depth < _DEPTH:
+        for part in value:
             yield from _strings(part, depth + 1)
 
 

@@ -1,0 +1,215 @@
+"""Nothing of a prompt, an answer or a credential gets into logs, reprs, or anything of an error but ``partial``.
+
+Canaries are planted in every argument and every answer, through every call and a handful of faults, with every logger at
+DEBUG. The caller's own frames are the caller's.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import logging
+import pickle
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from bedrock_gateway import GatewayError, StructlogObserver
+
+server = sys.modules["faultserver"]
+HERE = str(Path(__file__).resolve().parents[1])
+CANARIES = [
+    f"CANARY-{name}-7d1f" for name in ("prompt", "system", "tool", "document", "reply", "token", "secret", "key")
+]
+PROMPT, SYSTEM, TOOL, DOCUMENT, REPLY, TOKEN, SECRET, KEY = CANARIES
+TOOLS = [{"toolSpec": {"name": "look", "description": TOOL, "inputSchema": {"json": {"type": "object", KEY: TOOL}}}}]
+MESSAGES = [
+    {"role": "user", "content": [{"text": PROMPT}, {"document": {"name": "x", "format": "txt", "source": {"bytes": DOCUMENT.encode()}}}]},
+    {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t", "name": "look", "input": {KEY: TOOL}}}]},
+    {"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": [{"text": TOOL}]}}]},
+]  # fmt: skip
+
+
+async def streamed(opened):
+    async with opened as stream:
+        text = [one async for one in stream]
+        return text, await stream.result()
+
+
+CALLS = {
+    "converse": lambda g: g.converse(PROMPT, system=SYSTEM, tools=TOOLS, max_tokens=5),
+    "converse with messages": lambda g: g.converse(MESSAGES, system=SYSTEM, additionalModelRequestFields={KEY: SYSTEM}),
+    "converse_stream": lambda g: streamed(g.converse_stream(PROMPT, system=SYSTEM, tools=TOOLS)),
+    "invoke_model": lambda g: g.invoke_model({"messages": MESSAGES[1:], "system": SYSTEM}),
+    "invoke_model_stream": lambda g: streamed(g.invoke_model_stream({"prompt": PROMPT, "system": SYSTEM})),
+    "retrieve": lambda g: g.retrieve(PROMPT, knowledge_base="handbook", metadata_filter={"equals": {"key": KEY, "value": DOCUMENT}}),
+    "retrieve_and_generate": lambda g: g.retrieve_and_generate(PROMPT, knowledge_base="handbook", session_id="s-1234567"),
+    "an argument that cannot be sent": lambda g: g.converse([{"role": "user", "content": [{"text": PROMPT, "x": object()}]}]),
+    "an argument botocore refuses": lambda g: g.converse([{"role": "user", "content": [{KEY: PROMPT}]}], system=SYSTEM),
+    "a member with a typo": lambda g: g.converse(PROMPT, sytem=SYSTEM),
+    "a prompt for a model": lambda g: g.converse("x", model="anthropic.claude-3-haiku-20240307-v1:0", system=SYSTEM),
+}  # fmt: skip
+
+
+def quoting(code: str, status: int, words: str, piece: slice = slice(None)):
+    """An error whose message quotes what this very request holds."""
+
+    def answer(connection, request):
+        held = [
+            one for one in (*CANARIES, base64.b64encode(DOCUMENT.encode()).decode()) if one.encode() in request.body
+        ]
+        return server.error(code, status, f"{words}: {' and '.join(one[piece] for one in held)}")(connection, request)
+
+    return answer
+
+
+DENIED = (
+    "User: arn:aws:iam::123456789012:user/x is not authorized to perform: bedrock:InvokeModel on resource: * because"
+)
+EXCEPTION = server.frame("modelStreamErrorException", {"message": f"This is no good: {SYSTEM}"}, "exception")
+ANSWER = {
+    "output": {"message": {"role": "assistant", "content": [{"text": REPLY}]}, "text": REPLY},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 3, "outputTokens": 1, "totalTokens": 4},
+    "metrics": {"latencyMs": 1},
+    "retrievalResults": [{"content": {"text": REPLY}, "location": {"s3Location": {"uri": f"s3://b/{REPLY}"}}, "metadata": {KEY: REPLY}}],
+    "citations": [{"generatedResponsePart": {"textResponsePart": {"text": REPLY, "span": {"start": 0, "end": 5}}}}],
+    "sessionId": "s",
+}  # fmt: skip
+
+
+def frames() -> list[bytes]:
+    chunk = {"bytes": base64.b64encode(json.dumps({"outputText": REPLY}).encode()).decode()}
+    return [*server.conversation(REPLY, REPLY)[:3], server.frame("chunk", chunk)]
+
+
+def with_stream(script, other):
+    """Answer an operation that streams with *script*, any other with *other*."""
+
+    def answer(connection, request):
+        return (script if "-stream" in request.line else other)(connection, request)
+
+    return answer
+
+
+WHOLE = json.dumps(ANSWER).encode()
+CUT = server.says(server.head(200, {"content-type": "application/json", "content-length": "9999"}) + WHOLE)
+FAULTS = {
+    "none": with_stream(server.streamed([*frames(), *server.conversation(REPLY)]), server.reply(ANSWER)),
+    "quoted": quoting("ValidationException", 400, "These are not valid"),
+    "quoted in part": quoting("ModelErrorException", 424, "Malformed input", slice(16)),
+    "quoted from within": quoting("ValidationException", 400, "Malformed input", slice(2, None)),
+    "denied": quoting("AccessDeniedException", 403, DENIED),
+    "throttled": server.error("ThrottlingException", 429),
+    "cut": with_stream(server.streamed(frames(), then=server.close), CUT),
+    "reset": with_stream(server.streamed(frames(), then=server.reset), server.reset),
+    "not json": server.reply(f"<html>{REPLY}</html>".encode(), content_type="text/html"),
+    "failed": quoting("InternalServerException", 500, "It failed on"),
+    "exception in a stream": with_stream(
+        server.streamed([*frames(), EXCEPTION]), server.close
+    ),
+    "corrupt": with_stream(server.streamed([*frames(), frames()[0][:-1] + b"\0"]), server.reply(WHOLE[:-2])),
+    "wrong form": server.reply({"output": REPLY, "stopReason": [REPLY], "retrievalResults": {REPLY: REPLY}}),
+}  # fmt: skip
+
+
+def hits(text: str) -> list[str]:
+    encoded = {one: [one, base64.b64encode(one.encode()).decode()[:-4], one.replace("-", "%2D")] for one in CANARIES}
+    return [one for one, forms in encoded.items() if any(form in text for form in forms)]
+
+
+def chain(error: BaseException):
+    """The error, its causes and its contexts."""
+    todo, seen = [error], set()
+    while todo:
+        one = todo.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            todo += [one.__cause__, one.__context__]
+
+
+def shown(error: BaseException):
+    """Everything that a log, an error reporter or a person may see of an error."""
+    for one in chain(error):
+        yield "message", str(one)
+        yield "repr", repr(one)
+        yield "args", repr(one.args)
+        yield "notes", repr(getattr(one, "__notes__", ()))
+        facts = {name: value for name, value in vars(one).items() if name != "partial"}
+        yield "attributes", repr(facts)
+        for frame, line in traceback.walk_tb(one.__traceback__):
+            if not frame.f_code.co_filename.startswith(HERE):
+                yield f"locals of {frame.f_code.co_filename}:{line}", repr(frame.f_locals)
+    yield "traceback", "".join(traceback.format_exception(error))
+    yield "pickle without partial", repr(pickle.loads(pickle.dumps(error)))
+
+
+@pytest.fixture
+def lines(caplog):
+    """Every log line of every logger."""
+    for name in list(logging.root.manager.loggerDict):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    with caplog.at_level(logging.DEBUG):
+        yield lambda: [f"{one.name}: {one.getMessage()} {one.exc_text or ''}" for one in caplog.records]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_canary_is_seen_anywhere_but_in_the_answer(both, against, faults, lines, capfd, fault, recwarn):
+    session = both.known.setdefault("canaries", None) or both.session("AKIAIOSFODNN7EXAMPLE", SECRET, TOKEN)
+    both.known["canaries"] = session
+    found = []
+
+    async def body():
+        async with against(session=session, observers=[StructlogObserver("debug")]) as (gateway, _):
+            for name, call in CALLS.items():
+                faults.answer(FAULTS[fault])
+                caught = None
+                try:
+                    found.append((name, "repr of the result", repr(await call(gateway))))
+                except GatewayError as error:
+                    caught = error
+                if caught is not None:
+                    found.extend((name, where, text) for where, text in shown(caught))
+            found.append(("gateway", "repr", repr(gateway)))
+
+    both.run(body)
+    said = capfd.readouterr()
+    found += [("logs", "a line", line) for line in lines()]
+    found += [("streams", "stdout", said.out), ("streams", "stderr", said.err)]
+    found += [("warnings", "a warning", str(one.message)) for one in recwarn]
+    assert said.err.count("gateway.call_ended") >= len(CALLS)
+    leaks = sorted({(name, where, *hits(text)) for name, where, text in found if hits(text)})
+    assert not leaks, leaks[:10]
+
+
+def test_the_test_would_see_a_leak(both, against, faults, monkeypatch):
+    """With tracebacks asked for, the frames do hold the prompt."""
+    monkeypatch.setenv("BEDROCKGW_DEBUG_TRACEBACKS", "1")
+
+    async def body():
+        faults.answer(server.reset)
+        async with against() as (gateway, _):
+            with pytest.raises(GatewayError) as raised:
+                await gateway.converse(PROMPT)
+            assert any(PROMPT in text for where, text in shown(raised.value) if where.startswith("locals"))
+            assert any(one.__traceback__ for one in itertools.islice(chain(raised.value), 1, None))
+
+    both.run(body)
+
+
+def test_loggers_are_silent_inside_our_calls_only(both, against, faults, lines):
+    import urllib3  # noqa: F401 - its logger
+
+    async def body():
+        faults.answer(server.reply(server.CONVERSED))
+        async with against() as (gateway, _):
+            await gateway.converse(PROMPT)
+            logging.getLogger("botocore.endpoint").debug("the application's own client")
+            assert [one for one in lines() if "own client" in one]
+            assert not [one for one in lines() if "Sending http request" in one]
+
+    both.run(body)
