@@ -39,6 +39,7 @@ def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
         batch_role=config.batch.role,
         extra_destinations=config.destinations,
         enforced_guardrails=config.enforced_guardrails,
+        require_guardrail=principal.require_guardrail,
         tagging=principal.tagging,
         subscribe=principal.subscribe,
         products=principal.products,
@@ -63,7 +64,6 @@ def _guardrail(config: GatewayConfig) -> dict[str, Any]:
         "guardrail": (config.guardrail.id, config.guardrail.version),
         "guardrail_profile": config.guardrail.profile,
         "guardrail_key": config.guardrail.key,
-        "require_guardrail": config.guardrail.required,
     }
 
 

@@ -119,6 +119,8 @@ class PrincipalConfig(Table):
     """Models that put passages in order, for ``rerank`` and inside ``rag``."""
     knowledge_bases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     """Configured names, not ids."""
+    require_guardrail: bool = False
+    """Whether its policy permits no model call without exactly the configured guardrail."""
     tagging: bool = False
     """Whether what it creates is also tagged."""
     subscribe: bool = False
@@ -179,8 +181,6 @@ class GuardrailConfig(Table):
     """Its guardrail profile, where it is a cross-Region guardrail."""
     key: Key | None = None
     """KMS key that it is encrypted with; None: AWS's own."""
-    required: bool = False
-    """Whether the policy permits no model call without exactly this guardrail."""
 
 
 class ChunkingConfig(Table):

@@ -114,6 +114,11 @@ class GatewayConfig(Table):
         if self.guardrail and self.guardrail.profile:
             guardrail_destinations(self.guardrail.profile, self.region)
         for name, principal in self.principals.items():
+            if principal.require_guardrail and self.guardrail is None:
+                raise ConfigError(
+                    f"principals.{name}.require_guardrail: no guardrail is configured; add [guardrail]",
+                    key_path=f"principals.{name}.require_guardrail",
+                )
             for base in principal.knowledge_bases:
                 if base not in self.knowledge_bases:
                     raise ConfigError(

@@ -249,18 +249,18 @@ def test_every_option_reaches_the_scope() -> None:
 
 # old text, new text, line, what the message must say
 REFUSED_OPTIONS = {
-    "what is behind a plain model": (f'"{AIP}" =', '"amazon.nova-lite-v1:0" =', 25, "nothing is behind it"),
-    "nothing behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', "= []", 25, "at least one"),
-    "a profile behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', f'= ["{AIP}"]', 25, "no model or cross-Region"),
-    "guardrail profile of another Region": ('profile = "us"', 'profile = "eu"', 31, "not usable from us-east-1"),
-    "key by alias": (":key/1234abcd-12ab-34cd-56ef-1234567890ab", ":alias/x", 32, "ARN in full"),
+    "what is behind a plain model": (f'"{AIP}" =', '"amazon.nova-lite-v1:0" =', 26, "nothing is behind it"),
+    "nothing behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', "= []", 26, "at least one"),
+    "a profile behind a profile": ('= ["us.amazon.nova-lite-v1:0"]', f'= ["{AIP}"]', 26, "no model or cross-Region"),
+    "guardrail profile of another Region": ('profile = "us"', 'profile = "eu"', 32, "not usable from us-east-1"),
+    "key by alias": (":key/1234abcd-12ab-34cd-56ef-1234567890ab", ":alias/x", 33, "ARN in full"),
     "wildcard as enforced guardrail": ('"mnopqrstuv34"', '"*"', 8, "guardrail"),
-    "batch without a model": ('models = ["amazon.nova-lite-v1:0"]', "", 17, "add `models`"),
-    "batch beside converse": ('["batch"]', '["batch", "converse"]', 17, "two principals"),
+    "batch without a model": ('models = ["amazon.nova-lite-v1:0"]', "", 18, "add `models`"),
+    "batch beside converse": ('["batch"]', '["batch", "converse"]', 18, "two principals"),
     "destination that is no Region": ('"us-west-2"', '"us-*"', 7, "looks like"),
-    "wildcard as product": ('"prod-ozonys2hmmpeu"', '"*"', 15, "product"),
+    "wildcard as product": ('"prod-ozonys2hmmpeu"', '"*"', 16, "product"),
     "wildcard as reranker": ('"cohere.rerank-v3-5:0"', '"cohere.*"', 13, "not a model id"),
-    "misspelt key of batch": ('role = "bedrock-gateway/', 'rol = "bedrock-gateway/', 23, "did you mean 'role'"),
+    "misspelt key of batch": ('role = "bedrock-gateway/', 'rol = "bedrock-gateway/', 24, "did you mean 'role'"),
 }
 
 
@@ -271,6 +271,18 @@ def test_a_fault_in_an_option_is_refused_with_its_line(case: tuple[str, str, int
     with pytest.raises(ConfigError, match=re.escape(said)) as caught:
         GatewayConfig.from_toml(OPTIONS.replace(old, new, 1))
     assert caught.value.line == line
+
+
+def test_a_guardrail_that_is_required_must_be_configured() -> None:
+    text = OPTIONS[: OPTIONS.index("[guardrail]")]
+    with pytest.raises(ConfigError, match=re.escape("add [guardrail]")) as caught:
+        GatewayConfig.from_toml(text)
+    assert caught.value.line == 14
+
+
+def test_only_the_principal_that_says_so_requires_the_guardrail() -> None:
+    config = GatewayConfig.from_toml(OPTIONS)
+    assert [config.scope(name).require_guardrail for name in ("app", "nightly")] == [True, False]
 
 
 def test_a_principal_that_only_reads_sees_every_knowledge_base() -> None:

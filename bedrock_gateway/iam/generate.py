@@ -129,12 +129,14 @@ def _refuse_unguarded(row: Capability, scope: Scope) -> None:
     Where AWS calls the model in the caller's name it sends no guardrail along: with the condition AWS's call is denied,
     without it the caller may do the same directly. Source: User Guide, guardrails-permissions-id.
     """
-    free = [leg for leg in _legs(row, scope) if leg.resource in MODELS and leg.condition != "only-guarded"]
-    called = {model for leg in free for model in MODELS[leg.resource](scope)}
+    free = [leg for leg in _legs(row, scope) if leg.condition != "only-guarded"]
+    called = {model for leg in free if leg.resource in MODELS for model in MODELS[leg.resource](scope)}
+    # A job calls its model with the rights of its role, which is as good as unguarded for whoever may make jobs.
+    called |= {model for leg in free if leg.resource == "batch-source" for model in scope.models}
     if called & set(scope.models):
         raise ConfigError(
-            f"{row.name}: AWS calls the model in the caller's name and without the guardrail, so a policy that requires"
-            " one denies it, and one that permits it lets the principal call the model unguarded; make two principals,"
+            f"{row.name}: AWS calls the model for the caller and without the guardrail, so a policy that requires one"
+            " denies it, and one that permits it lets the principal have the model called unguarded; make two principals,"
             " or let the account enforce the guardrail",
             key_path="guardrail",
         )

@@ -281,7 +281,7 @@ def test_a_required_guardrail_is_a_condition_of_every_model_leg():
 
 
 def test_a_required_guardrail_and_calls_that_aws_makes_without_it_do_not_go_together():
-    for name in ("rag", "rag-stream", "rerank"):
+    for name in ("rag", "rag-stream", "rerank", "batch"):
         with pytest.raises(ConfigError, match="without the guardrail"):
             statements("converse", name, require_guardrail=True)
     assert statements("converse", "rerank", require_guardrail=True, rerankers=("cohere.rerank-v3-5:0",))
