@@ -22,7 +22,7 @@ VALUES = {
 def made(kind):
     parameters = inspect.signature(kind).parameters
     given = {
-        name: VALUES[name]
+        name: VALUES.get(name, name)
         for name, one in parameters.items()
         if one.kind is one.KEYWORD_ONLY and one.default is one.empty
     }
