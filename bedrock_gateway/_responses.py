@@ -90,6 +90,8 @@ def _list(value: Any) -> list[Any]:
 def converse(reply: Mapping[str, Any], send: Send) -> ConverseResult:
     """Read Converse."""
     raw = _document(send, reply, "output", "stopReason")
+    if not isinstance(raw["output"], dict) or not isinstance(raw["stopReason"], str):
+        raise _malformed(send, reply, "the answer's output or stopReason is of another type")
     message = dict_of(dict_of(raw["output"]).get("message"))
     blocks, stop_reason = _list(message.get("content")), str_of(raw["stopReason"]) or None
     return ConverseResult(

@@ -30,18 +30,8 @@ def text_of(events: list[Any]) -> str:
     return "".join(getattr(one, "text", "") for one in events)
 
 
-# Where a gateway does not do yet what it must; each fails the suite as soon as it does.
-KNOWN: dict[tuple[str, str], str] = {
-    ("sync", "F20 members of wrong types, converse"): "_responses.converse takes an `output` that is no object",
-    ("async", "F20 members of wrong types, converse"): "_responses.converse takes an `output` that is no object",
-}
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
-def test_a_fault_is_told_as_what_it_is(server, drive, fault: Fault, request: pytest.FixtureRequest):
-    if reason := KNOWN.get((drive.name, fault.id)):
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
+def test_a_fault_is_told_as_what_it_is(server, drive, fault: Fault):
     async def body():
         server.answer(*fault.answers)
         async with drive.open(server.port, timeouts=SHORT if fault.slow else None) as opened:
