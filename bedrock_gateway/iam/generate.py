@@ -15,7 +15,7 @@ from bedrock_gateway.capabilities import capability
 from bedrock_gateway.capabilities.models import data_date
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.document import Policy, Statement
-from bedrock_gateway.iam.model_legs import uncounted_models, unknown_models
+from bedrock_gateway.iam.model_legs import copied_profiles, uncounted_models, unknown_models
 from bedrock_gateway.iam.resources import MODELS, targets
 
 if TYPE_CHECKING:
@@ -220,6 +220,12 @@ def _warnings(grants: Sequence[Grant], scope: Scope) -> Iterable[str]:
     if resources & {"model", "batch-source"}:
         for model in unknown_models(scope):
             yield f"{model} is not in our data of {data_date()}: check that {scope.region} offers it"
+    if "model" in resources:
+        for wrapper, inner in copied_profiles(scope):
+            yield (
+                f"{wrapper}: AWS does not say whether {inner}, from which it was copied, is checked too; its samples grant"
+                " the models alone, and so does this policy"
+            )
     if "bedrock:CountTokens" in actions:
         for model in uncounted_models(scope):
             yield f"{model}: AWS counts tokens for foundation models only; which one this is, --wraps can say"

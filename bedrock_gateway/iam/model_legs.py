@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "batch_profiles",
     "batch_sources",
+    "copied_profiles",
     "foundation_models",
     "model_targets",
     "own_arns",
@@ -197,6 +198,14 @@ def unknown_models(scope: Scope) -> list[str]:
     """Declared models that the data file lacks: they get the regional ARN, on the caller's word."""
     found = (inner for text in scope.models for inner in _foundations(scope, parse_model_id(text)))
     return list(dict.fromkeys(inner.text for inner in found if not known(inner.model or "")))
+
+
+def copied_profiles(scope: Scope) -> list[tuple[str, str]]:
+    """(application profile, cross-Region profile it was copied from): AWS does not say whether the second is checked."""
+    parsed = (parse_model_id(text) for text in scope.models)
+    wrappers = [model for model in parsed if model.kind == "application-profile"]
+    inner = ((wrapper.text, parse_model_id(one)) for wrapper in wrappers for one in scope.behind(wrapper))
+    return [(text, one.text) for text, one in inner if one.kind == "profile"]
 
 
 _BATCHED = frozenset({"on-demand", "profile", "application-profile", "custom-model"})

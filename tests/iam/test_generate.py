@@ -458,3 +458,10 @@ def test_an_endpoint_behind_an_answer_is_assumed_and_left_out_when_strict():
         assert {arn for action, arn, _ in loose if action.startswith("sagemaker:")} == {endpoint}
         made = generate([name], scope(models=(endpoint,)))
         assert any(one.resource == endpoint and one.confidence == "?" for one in made.assumptions)
+
+
+def test_what_aws_leaves_open_about_a_copied_profile_is_said():
+    copied = generate(["converse"], scope(models=(AIP,), wraps=((AIP, ("us." + MODEL,)),)))
+    assert any(f"us.{MODEL}, from which it was copied" in text for text in copied.warnings)
+    plain = generate(["converse"], scope(models=(AIP,), wraps=((AIP, (NOVA,)),)))
+    assert not plain.warnings
