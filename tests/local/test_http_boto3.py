@@ -249,3 +249,46 @@ def later(served: Any) -> Any:
 
     then = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
     return lambda: then
+
+
+def test_a_reply_and_its_log_record_carry_one_request_id(served):
+    logs, bedrock, runtime = (served.client(name) for name in ("logs", "bedrock", "bedrock-runtime"))
+    logs.create_log_group(logGroupName="/invocations")
+    stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/invocations:log-stream:aws/bedrock/modelinvocations"
+    role = served.role("logging", served.allow(["logs:CreateLogStream", "logs:PutLogEvents"], stream))
+    condition = {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:bedrock:{REGION}:{ACCOUNT}:*"},
+    }
+    statement = {**json.loads(served.trust())["Statement"][0], "Condition": condition}
+    config = {
+        "cloudWatchConfig": {"logGroupName": "/invocations", "roleArn": role},
+        "textDataDeliveryEnabled": True,
+    }
+
+    def put(region: str) -> None:
+        where = {"ArnLike": {"aws:SourceArn": f"arn:aws:bedrock:{region}:{ACCOUNT}:*"}}
+        trust = served.policy({**statement, "Condition": {**condition, **where}})
+        served.client("iam").update_assume_role_policy(RoleName="logging", PolicyDocument=trust)
+        bedrock.put_model_invocation_logging_configuration(loggingConfig=config)
+
+    assert failed(put, region="eu-west-1") == ("ValidationException", 400)
+    put(REGION)
+    replies = {
+        "InvokeModel": runtime.invoke_model(modelId=HAIKU, body=served.claude()),
+        "InvokeModelWithResponseStream": runtime.invoke_model_with_response_stream(modelId=HAIKU, body=served.claude()),
+        "Converse": runtime.converse(modelId=NOVA, messages=served.said("Hello")),
+        "ConverseStream": runtime.converse_stream(modelId=NOVA, messages=served.said("Hello")),
+    }
+    chunks = list(replies["InvokeModelWithResponseStream"]["body"])
+    assert list(replies["ConverseStream"]["stream"])
+    bedrock.delete_model_invocation_logging_configuration()
+    name = "aws/bedrock/modelinvocations"
+    events = logs.get_log_events(logGroupName="/invocations", logStreamName=name, startFromHead=True)["events"]
+    records = [json.loads(event["message"]) for event in events[1:]]
+    known = {record["operation"]: record for record in records}
+    assert known.keys() == replies.keys()
+    for operation, reply in replies.items():
+        assert known[operation]["requestId"] == reply["ResponseMetadata"]["RequestId"]
+        assert known[operation]["identity"] == {"arn": f"arn:aws:iam::{ACCOUNT}:root"}
+    assert len(known["InvokeModelWithResponseStream"]["output"]["outputBodyJson"]) == len(chunks)

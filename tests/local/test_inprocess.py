@@ -153,6 +153,7 @@ def drained(reply: Any) -> Any:
     return reply
 
 
+@pytest.mark.timeout(1200)
 def test_boto3_is_answered_here_whatever_it_asks_and_wherever(local, handled, request):
     session, clients, wrong = local.session(), {}, []
     for service, variant, operation, params in calls(request.config.getoption("--full")):
@@ -170,6 +171,7 @@ def test_boto3_is_answered_here_whatever_it_asks_and_wherever(local, handled, re
     assert len(wrong) > 500
 
 
+@pytest.mark.timeout(1200)
 def test_aiobotocore_is_answered_here_whatever_it_asks_and_wherever(local, handled, request):
     pytest.importorskip("aiobotocore", reason="aiobotocore is an extra")
     from aiobotocore.config import AioConfig
