@@ -7,11 +7,16 @@ how IAM itself matches a request against a pattern is in `conditions.matches`.
 from __future__ import annotations
 
 import re
+from collections import deque
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from bedrock_gateway.iam.conditions import matches
 
-__all__ = ["ARN_PARTS", "arn_parts", "concrete", "covers", "is_wild", "overlap", "overlap_arn"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ARN_PARTS", "arn_parts", "concrete", "covers", "is_wild", "overlap", "overlap_arn", "witness"]
 
 ARN_PARTS = 6
 _TOO_LONG = 4_000_000
@@ -81,3 +86,31 @@ def concrete(pattern: str, filler: str = "any") -> str:
     """A string that *pattern* matches: each run of stars as *filler*, each ``?`` as ``x``, each variable as its name."""
     literal = _VARIABLE.sub(lambda found: found[1] if found[1] in {"*", "?", "$"} else found[1].split(":")[-1], pattern)
     return _ANY_PART.sub(filler, literal).replace("?", "x")
+
+
+def witness(one: str, other: str) -> str | None:
+    """A shortest string that both patterns match; None where there is none."""
+    queue, seen = deque([(0, 0, "")]), {(0, 0)}
+    while queue:
+        at, their, made = queue.popleft()
+        if at == len(one) and their == len(other):
+            return made
+        for step in _steps(one, at, other, their):
+            if step[:2] not in seen:
+                seen.add(step[:2])
+                queue.append((step[0], step[1], made + step[2]))
+    return None
+
+
+def _steps(one: str, at: int, other: str, their: int) -> Iterator[tuple[int, int, str]]:
+    """Places that can be reached from one place in each pattern, with the character that is passed."""
+    mine, yours = one[at : at + 1], other[their : their + 1]
+    if mine == "*":
+        yield at + 1, their, ""
+    if yours == "*":
+        yield at, their + 1, ""
+    if not mine or not yours or mine == yours == "*":
+        return
+    if mine == yours or "*" in {mine, yours} or "?" in {mine, yours}:
+        literal = next((char for char in (mine, yours) if char not in "*?"), "x")
+        yield at + (mine != "*"), their + (yours != "*"), literal

@@ -2,10 +2,10 @@
 
 Theory of operation. Two requests that match the same patterns get the same answer. So it is enough to try, for every
 action pattern, one action of each group that no pattern tells apart; for every resource pattern, an ARN that it matches
-at its edges (its wildcards filled, and empty); and for every condition key the values at which an operator turns, and
+at its edges (its wildcards filled, and empty) and where it meets another; and for every condition key the values at which an operator turns, and
 its absence. What AWS never asks, an action on a resource that is not of its types, is left out.
 
-It is a sample, not a proof: an ARN that only the meeting of two wildcards would match may be missed.
+It is a sample, not a proof: an ARN that only the meeting of three wildcards tells apart may be missed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from bedrock_gateway.iam.actions import action, expand, services
 from bedrock_gateway.iam.conditions import UndecidableError, holds, matches
 from bedrock_gateway.iam.evaluate import AccessRequest, PrincipalRef
-from bedrock_gateway.iam.globs import concrete, is_wild, overlap_arn
+from bedrock_gateway.iam.globs import arn_parts, concrete, covers, is_wild, overlap_arn, witness
 from bedrock_gateway.iam.lint.shapes import shapes
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ __all__ = ["Sample", "samples"]
 _REGIONS = ("us-east-1", "eu-west-3", "ap-south-2", "sa-east-1", "mx-central-1", "af-south-1")
 _ACCOUNTS = ("111122223333", "123456789012")
 _OTHER_ACTION = "example:Any"
+_VARIABLE = re.compile(r"\$\{[^*?$][^}]*\}")
 _MOST_CONTEXTS = 256
+_MOST_PAIRS = 2_000
 _ROLE = "arn:aws:iam::111122223333:role/any"
 _OUTSIDER = PrincipalRef("arn:aws:iam::123456789012:role/any", "123456789012")
 
@@ -72,10 +74,11 @@ def _actions(statements: Sequence[Statement]) -> list[tuple[str, ...]]:
     patterns = list(dict.fromkeys(text for one in statements for text in (*one.actions, *one.not_actions)))
     names = dict.fromkeys(name for text in patterns for name in _names(text))
     names |= {_OTHER_ACTION: None} if any(one.not_actions or "*" in one.actions for one in statements) else {}
+    covered = [(frozenset(expand(text)), text.casefold()) for text in patterns]
     groups: dict[object, list[str]] = {}
     for name in names:
         row = action(name)
-        told_apart = tuple(matches(text.casefold(), name.casefold()) for text in patterns)
+        told_apart = tuple(name in known or (row is None and matches(text, name.casefold())) for known, text in covered)
         groups.setdefault((told_apart, row.arns if row else name), []).append(name)
     return [tuple(group) for group in groups.values()]
 
@@ -96,24 +99,34 @@ def _resources(statements: Sequence[Statement]) -> list[str]:
     patterns = dict.fromkeys(text for one in statements for text in (*one.resources, *one.not_resources))
     region = next((one for one in _REGIONS if not any(one in text for text in patterns)), "xx-other-1")
     account = next((one for one in _ACCOUNTS if not any(one in text for text in patterns)), "999999999999")
-    found = (one for text in patterns for one in _edges(text, region, account))
-    return list(dict.fromkeys(found))
+    fillers = ("aws", "any", region, account, "any")
+    found = dict.fromkeys(one for text in patterns for one in _edges(text, fillers))
+    pairs = itertools.islice(itertools.combinations([text for text in patterns if text != "*"], 2), _MOST_PAIRS)
+    return list(found | dict.fromkeys(one for pair in pairs if (one := _meeting_of(*pair, fillers))))
 
 
-def _edges(pattern: str, region: str, account: str) -> Iterator[str]:
+def _meeting_of(one: str, other: str, fillers: Sequence[str]) -> str | None:
+    """An ARN that both patterns match, where neither is within the other: its own edges would not show it."""
+    mine, theirs = arn_parts(one), arn_parts(other)
+    if not mine or not theirs or not is_wild(one) or not is_wild(other) or covers(one, other) or covers(other, one):
+        return None
+    made = [_common(a, b, filler) for a, b, filler in zip(mine[1:], theirs[1:], fillers, strict=True)]
+    return None if None in made else ":".join(("arn", *(part or "" for part in made)))
+
+
+def _common(one: str, other: str, filler: str) -> str | None:
+    if covers(other, one):
+        return concrete(one, filler)
+    return concrete(other, filler) if covers(one, other) else witness(one, other)
+
+
+def _edges(pattern: str, fillers: Sequence[str]) -> Iterator[str]:
     """ARNs that *pattern* matches: with its wildcards filled and, in Region and name, empty."""
-    if not pattern.startswith("arn:") or not is_wild(pattern):
-        yield (
-            pattern
-            if pattern.startswith("arn:") and "${" not in pattern
-            else concrete(pattern)
-            if pattern != "*"
-            else "*"
-        )
+    if pattern == "*" or not pattern.startswith("arn:") or not is_wild(pattern):
+        yield pattern if pattern == "*" else concrete(pattern)
         return
     parts = pattern.split(":", 5)
     parts += ["*"] * (6 - len(parts))
-    fillers = ("aws", "any", region, account, "any")
     filled = [concrete(part, filler) for part, filler in zip(parts[1:], fillers, strict=True)]
     yield ":".join(("arn", *filled))
     yield ":".join(("arn", *filled[:-1], concrete(parts[5], "")))
@@ -152,7 +165,7 @@ def _bears(statement: Statement, name: str, resource: str) -> bool:
     acts = any(matches(text.casefold(), name.casefold()) for text in statement.actions or statement.not_actions)
     if acts is not bool(statement.actions):
         return False
-    patterns = [re.sub(r"\$\{[^*?$][^}]*\}", "*", text) for text in statement.resources or statement.not_resources]
+    patterns = [_VARIABLE.sub("*", text) for text in statement.resources or statement.not_resources]
     return not patterns or any(matches(text, resource) for text in patterns) is bool(statement.resources)
 
 
@@ -232,7 +245,7 @@ def _turning(operator: str, value: str) -> Iterator[Value]:
     qualifier, _, bare = operator.casefold().rpartition(":")
     bare = bare.removesuffix("ifexists")
     kind = next((one for one in _TURNS if one in bare), "")
-    sides = list(_TURNS[kind](value)) if kind else [concrete(value), f"{concrete(value, '')}-other"]
+    sides = list(_TURNS[kind](value)) if kind else [concrete(value), *_others(value, ("",))]
     yield from sides
     if qualifier:
         yield tuple(sides)
@@ -262,8 +275,14 @@ def _addresses(value: str) -> list[str]:
 
 
 def _arns(value: str) -> list[str]:
+    return [concrete(value), *_others(value, ("arn:aws:example:us-east-1:111122223333:", "arn:aws:example:::"))]
+
+
+def _others(value: str, prefixes: Sequence[str]) -> list[str]:
+    """A value that the pattern *value* does not match: near it if there is one."""
     filled = concrete(value)
-    return [filled, f"{filled}-other"]
+    tried = (f"{filled}-other", f"other-{filled}", *(f"{prefix}other" for prefix in prefixes))
+    return [one for one in tried if not matches(_VARIABLE.sub("*", value), one)][:1]
 
 
 _TURNS: Mapping[str, Callable[[str], list[str]]] = {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_gateway.iam.conditions import matches
-from bedrock_gateway.iam.globs import concrete, covers, overlap, overlap_arn
+from bedrock_gateway.iam.globs import concrete, covers, overlap, overlap_arn, witness
 
 PATTERN = st.text("ab*?", max_size=4)
 WORDS = ["".join(word) for size in range(7) for word in itertools.product("ab", repeat=size)]
@@ -30,6 +30,14 @@ def test_patterns_overlap_exactly_where_a_string_matches_both(one: str, other: s
 def test_a_pattern_that_covers_another_matches_all_that_it_does(one: str, other: str) -> None:
     if covers(one, other):
         assert words(other) <= words(one)
+
+
+@settings(max_examples=300, deadline=None)
+@given(one=PATTERN, other=PATTERN)
+def test_a_witness_is_a_string_that_both_match_and_there_is_one_where_they_overlap(one: str, other: str) -> None:
+    found = witness(one, other)
+    assert (found is not None) is overlap(one, other)
+    assert found is None or (matches(one, found) and matches(other, found))
 
 
 @settings(max_examples=200, deadline=None)
