@@ -246,3 +246,13 @@ def test_a_stream_leaves_event_by_event_as_it_is_made(served, wire, monkeypatch)
         gate.permits.release()
         assert word in wire.chunk()
     assert [name for name in (b"contentBlockStop", b"messageStop", b"metadata") if name not in wire.chunk()] == []
+
+
+def test_the_protocol_is_the_services_whatever_the_content_type_says(wire):
+    """A careless client sends JSON as a form; Bedrock still answers in JSON."""
+    kind = "application/x-www-form-urlencoded"
+    wire.send(wire.signed("POST", "/model/no.such/converse", HELLO, Content_Type=kind))
+    wire.send(b"Content-Length: %d\r\n\r\n" % len(HELLO), HELLO)
+    status, headers, body = wire.reply()
+    assert (status, headers["content-type"]) == (400, "application/json")
+    assert "model identifier" in json.loads(body)["message"]

@@ -40,7 +40,6 @@ def _symbols() -> Mapping[tuple[int, int], int]:
     return found
 
 
-@lru_cache(maxsize=1024)
 def decoded(data: bytes) -> bytes:
     """Return the text that *data* is the code of.
 

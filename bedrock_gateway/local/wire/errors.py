@@ -77,9 +77,11 @@ def protocol_of(request: Request, service: str | None) -> str:
         return "cbor"
     if "x-amz-target" in request.headers:
         return "json"
+    if service is not None and service in _PROTOCOLS:
+        return _PROTOCOLS[service]
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return "query"
-    return _PROTOCOLS.get(service or "") or _modelled_protocol(service)
+    return _modelled_protocol(service)
 
 
 @lru_cache(maxsize=128)
