@@ -38,7 +38,8 @@ was verified against AWS.
 
 A policy is *sufficient* if every call of its capability passes under it; *minimal* if a named call is denied as soon as any
 statement, action, resource, or pair of action and resource of confidence H or M is taken away; *closed* if another model, knowledge
-base, Region, bucket, role or account is denied, no part of an ARN can be exchanged, and no condition is without effect.
+base, Region, bucket, role or account is denied, no part of an ARN can be exchanged, no condition is without effect, and what is
+done through another service or for one (passing a role, using a key, subscribing) is bound to that service.
 
 - **proven**: all of that, and over HTTP, with bare boto3 under a role that has the policy and nothing else, every call also does
   what it should.

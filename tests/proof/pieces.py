@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.iam.generate import Generated, Grant
 
-__all__ = ["Piece", "conditions", "pairs", "pieces", "widened"]
+__all__ = ["Piece", "conditions", "pairs", "pieces"]
 
 SURE = frozenset({"H", "M"})
 
@@ -102,31 +102,3 @@ def conditions(policy: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 less = copy.deepcopy(policy)
                 del less["Statement"][number]["Condition"][operator][key]
                 yield f"{statement['Sid']}: {operator} {key}", less
-
-
-def widened(policy: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every part of every ARN as a wildcard, each with the policy that has it."""
-    for number, statement in enumerate(policy["Statement"]):
-        for resource in _listed(statement["Resource"]):
-            for wide in _wider(resource):
-                more = copy.deepcopy(policy)
-                others = [one for one in _listed(statement["Resource"]) if one != resource]
-                more["Statement"][number]["Resource"] = [*others, wide]
-                yield f"{statement['Sid']}: {resource} → {wide}", more
-
-
-def _wider(arn: str) -> Iterator[str]:
-    if arn == "*":
-        return
-    head, service, region, account, name = arn.split(":", 5)[1:]
-    kind, slash, rest = name.partition("/")
-    if region:
-        yield f"arn:{head}:{service}:*:{account}:{name}"
-    if account and account != "aws":
-        yield f"arn:{head}:{service}:{region}:*:{name}"
-    if rest and rest != "*" and service != "s3":
-        yield f"arn:{head}:{service}:{region}:{account}:{kind}{slash}*"
-    if service == "s3":
-        yield f"arn:{head}:{service}:::*{slash}{rest}"
-        if rest:
-            yield f"arn:{head}:{service}:::{kind}/*"

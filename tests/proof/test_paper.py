@@ -157,6 +157,38 @@ def test_no_condition_is_without_effect(capability: str) -> None:
             assert effect, f"{kind} {option}: {name}"
 
 
+TIED = {
+    "iam:PassRole": ("iam:PassedToService", "lambda.amazonaws.com"),
+    "kms:": ("kms:ViaService", "dynamodb.us-east-1.amazonaws.com"),
+    "aws-marketplace:": ("aws:CalledViaLast", "athena.amazonaws.com"),
+    "sagemaker:": ("aws:CalledViaLast", "athena.amazonaws.com"),
+    "bedrock:AssociateThirdPartyKnowledgeBase": (
+        "bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:other-AbCdEf",
+    ),
+}
+"""Beginning of an action → the key that says for whom or with what it is done, and another value of it."""
+UNTIED = {"guardrail under a key"}
+"""AWS's own sample grants a guardrail's key without saying through which service (guardrails-permissions-kms), so whether a
+condition on it would hold is not known, and the policy has none: the principal can also use the key directly."""
+
+
+@each_capability
+def test_what_is_done_through_or_for_another_is_bound_to_it(capability: str) -> None:
+    for kind, option in CASES[capability]:
+        s = setting(kind, option, capability)
+        paper = Paper(s, made(capability, s).policy.dump())
+        for region, one in demanded(capability, s, paper):
+            for start, (key, other) in TIED.items():
+                if one.action.startswith(start) and not (start == "kms:" and option in UNTIED):
+                    assert key in one.context, f"{one.action} does not say {key}"
+                    absent = {name: value for name, value in one.context.items() if name != key}
+                    for context in (absent, {**absent, key: other}):
+                        assert not paper.allows(replace(one, context=context), region), (
+                            f"{kind} {option}: {one.action} without {key}"
+                        )
+
+
 def test_what_cannot_work_gets_no_policy() -> None:
     for capability, kind in REFUSED:
         with pytest.raises(ConfigError):
