@@ -23,6 +23,8 @@
     ├─ MalformedResponseError          .operation .maybe_billed .request_id
     ├─ StreamInterruptedError          .partial .reason .usage .request_id .may_resend
     ├─ IngestionFailedError            .job
+    ├─ NotOursError                    .kind .name
+    ├─ SetupIncompleteError            .step .exists .manifest
     └─ PreflightFailedError            .report
 
 A class exists only where a caller would act differently on it. Facts are attributes; the message says what
@@ -55,9 +57,11 @@ __all__ = [
     "ModelNotReadyError",
     "ModelTimeoutError",
     "NotFoundError",
+    "NotOursError",
     "PreflightFailedError",
     "QuotaExceededError",
     "ServiceError",
+    "SetupIncompleteError",
     "StreamInterruptedError",
     "ThrottledError",
     "TransportError",
@@ -265,7 +269,8 @@ class StreamInterruptedError(GatewayError):
         super().__init__(message)
         self.operation = operation
         self.reason = reason
-        """One of ``truncated``, ``transport``, ``corrupt``, ``service``, ``deadline``, ``idle``."""
+        """One of ``truncated``, ``transport``, ``corrupt``, ``service``, ``deadline``, ``idle``, ``closed`` (by the
+        caller)."""
         self.partial = partial
         """What had arrived, as the stream's own result type; never part of the message or the repr."""
         self.usage = usage
@@ -281,6 +286,30 @@ class IngestionFailedError(GatewayError):
     def __init__(self, message: str, *, job: IngestionJob) -> None:
         super().__init__(message)
         self.job = job
+
+
+class NotOursError(GatewayError):
+    """What set-up was to make or remove exists, and does not carry our mark: it was not touched."""
+
+    def __init__(self, message: str, *, kind: str, name: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        """What it is: ``role``, ``vector bucket``, ``vector index``, ``knowledge base``, ``data source``."""
+        self.name = name
+        """Its name or ARN."""
+
+
+class SetupIncompleteError(GatewayError):
+    """Setting up, or removing, stopped half-way; the cause says why. Going on later is safe."""
+
+    def __init__(self, message: str, *, step: str, exists: tuple[str, ...], manifest: str) -> None:
+        super().__init__(message)
+        self.step = step
+        """The step that failed, such as ``knowledge base``."""
+        self.exists = exists
+        """Everything of it that exists now, one a line: kind and name. What may exist, as its answer was lost, is marked."""
+        self.manifest = manifest
+        """Path of the file that knows how to go on."""
 
 
 class PreflightFailedError(GatewayError):

@@ -25,6 +25,7 @@ __all__ = [
     "Outcome",
     "PreflightEnded",
     "RetryScheduled",
+    "SetupProgressed",
     "StructlogObserver",
     "emitter",
 ]
@@ -105,6 +106,27 @@ class IngestionPolled:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupProgressed:
+    """A step of setting up, or removing, began to wait or came to its end."""
+
+    name: ClassVar[str] = "setup.progressed"
+
+    step: str
+    """``role``, ``vector bucket``, ``vector index``, ``knowledge base``, ``data source``, ``documents``, ``ingestion``."""
+    progress: str
+    """``created``, ``adopted``, ``found``, ``waiting``, ``deleted``, ``gone``, ``kept``, ``uploaded`` or ``complete``."""
+    knowledge_base: str
+    """Its configured name."""
+    resource: str
+    """Name or ARN of what the step is about."""
+    reason: str | None = None
+    """Why it waits, or why something was kept."""
+    duration_seconds: float = 0.0
+    """Since the step began."""
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CheckEnded:
     """A preflight check ended."""
 
@@ -139,7 +161,7 @@ class PreflightEnded:
     local: bool = False
 
 
-Event = CallEnded | RetryScheduled | DecoderFellBack | IngestionPolled | CheckEnded | PreflightEnded
+Event = CallEnded | RetryScheduled | DecoderFellBack | IngestionPolled | SetupProgressed | CheckEnded | PreflightEnded
 
 
 class Observer(Protocol):

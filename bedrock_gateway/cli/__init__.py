@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "init": "write a commented gateway.toml",
     "policy": "print the least-privilege IAM policy of a principal, or of capabilities",
     "preflight": "check identity, Region, models and the invocation-logging chain",
+    "kb": "plan, create, fill, ask and remove a knowledge base",
     "local": "serve a local Bedrock with IAM enforced",
 }
 
@@ -33,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
 _EXIT_CODES: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.PreflightFailedError, FOUND),
     (errors.IngestionFailedError, FOUND),
+    (errors.NotOursError, FOUND),
     (errors.TransportError, UNREACHABLE),
     (errors.MalformedResponseError, UNREACHABLE),
     (errors.StreamInterruptedError, UNREACHABLE),
@@ -91,6 +93,8 @@ def _parser(wanted: str | None) -> argparse.ArgumentParser:
 
 
 def _exit_code(error: errors.GatewayError) -> int:
+    if isinstance(error, errors.SetupIncompleteError) and isinstance(error.__cause__, errors.GatewayError):
+        return _exit_code(error.__cause__)
     if isinstance(error, errors.ServiceError) and error.code in _CREDENTIALS_REFUSED:
         return COULD_NOT_START
     return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), COULD_NOT_START)

@@ -1,0 +1,331 @@
+"""The steps that a token protects: the knowledge base and its data sources.
+
+The token comes from the manifest, so that asking again, in this process or the next, makes no second one. The manifest's
+id stands in their descriptions: where AWS has forgotten the token, that tells ours from another's of the same name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.errors import ConflictError, NotFoundError, NotOursError, ServiceError
+from bedrock_gateway.setup.knowledge.blueprint import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bedrock_gateway._commands import Flow
+    from bedrock_gateway.setup.knowledge.account import Setup
+    from bedrock_gateway.setup.knowledge.blueprint import SourceBlueprint
+
+__all__ = [
+    "KNOWLEDGE_BASE",
+    "all_rows",
+    "ensure_knowledge_base",
+    "ensure_source",
+    "find_knowledge_base",
+    "knowledge_base_id",
+    "remove_knowledge_base",
+    "remove_source",
+    "source_step",
+]
+
+KNOWLEDGE_BASE = "knowledge base"
+_SERVICE, _CAPABILITY = "bedrock-agent", "kb-create"
+_SOURCE = "data source"
+
+
+def source_step(name: str) -> str:
+    """Return the manifest's name of the step that makes a data source."""
+    return f"{_SOURCE} {name}"
+
+
+def knowledge_base_id(setup: Setup) -> str | None:
+    """Return the id that the manifest, or else the configuration, knows."""
+    record = setup.manifest.records.get(KNOWLEDGE_BASE)
+    return (record.id if record else None) or setup.config.knowledge_base(setup.blueprint.name).id
+
+
+def _description(setup: Setup) -> str:
+    return f"{MARK} {setup.blueprint.mark} {setup.manifest.id}"[-200:]
+
+
+def _is_ours(setup: Setup, found: Mapping[str, Any]) -> bool:
+    """Ours is what this manifest made; or, where the manifest was lost, what one of ours made on our own index."""
+    description = str(found.get("description") or "")
+    if description == _description(setup):
+        return True
+    marked = description.startswith(f"{MARK} {setup.blueprint.mark} ")
+    store = found.get("storageConfiguration")
+    return marked and store is not None and store == setup.blueprint.storage_configuration
+
+
+def all_rows(setup: Setup, operation: str, member: str, capability: str, **params: Any) -> Flow[list[dict[str, Any]]]:
+    """Return every row of a paged list of bedrock-agent."""
+    rows: list[dict[str, Any]] = []
+    more: dict[str, Any] = {}
+    while True:
+        reply = yield from setup.ask(_SERVICE, operation, capability, **params, **more)
+        rows += reply.get(member) or ()
+        if not reply.get("nextToken"):
+            return rows
+        more = {"nextToken": reply["nextToken"]}
+
+
+def _get(setup: Setup, identifier: str) -> Flow[dict[str, Any] | None]:
+    found = yield from setup.look(_SERVICE, "GetKnowledgeBase", _CAPABILITY, knowledgeBaseId=identifier)
+    return None if found is None else found["knowledgeBase"]
+
+
+def find_knowledge_base(setup: Setup) -> Flow[str | None]:
+    """Return the id of the knowledge base of our name, where it is ours; None: there is none.
+
+    Raises:
+        NotOursError: there is one, and it is not ours.
+    """
+    name = setup.blueprint.name
+    for row in (yield from all_rows(setup, "ListKnowledgeBases", "knowledgeBaseSummaries", _CAPABILITY)):
+        if row["name"] != name:
+            continue
+        # A knowledge base that the configuration does not name cannot be asked for under rules that know another id.
+        found = yield from _get(setup, row["knowledgeBaseId"])
+        if found is None:
+            continue
+        if not _is_ours(setup, found):
+            raise NotOursError(
+                f"knowledge base {name} ({row['knowledgeBaseId']}) exists and was not made by this set-up: it was not "
+                "touched; choose another name",
+                kind=KNOWLEDGE_BASE,
+                name=row["knowledgeBaseId"],
+            )
+        return str(row["knowledgeBaseId"])
+    return None
+
+
+def ensure_knowledge_base(setup: Setup) -> Flow[str]:
+    """Make the knowledge base and wait until it can be used; returns its id."""
+    blueprint, manifest, started = setup.blueprint, setup.manifest, setup.context.now()
+    record = manifest.records.get(KNOWLEDGE_BASE)
+    identifier, progress = (record.id if record else None), "found"
+    if identifier is not None and (yield from _get(setup, identifier)) is None:
+        yield from setup.write(manifest.renew, KNOWLEDGE_BASE)  # somebody removed it: its token would only find that
+        identifier = None
+    if identifier is None:
+        identifier, progress = yield from _make_knowledge_base(setup)
+        yield from setup.write(manifest.exists, KNOWLEDGE_BASE, KNOWLEDGE_BASE, blueprint.name, identifier=identifier)
+    yield from _settled(setup, identifier)
+    setup.tell(KNOWLEDGE_BASE, progress, f"{blueprint.name} {identifier}", since=started)
+    return identifier
+
+
+def _make_knowledge_base(setup: Setup) -> Flow[tuple[str, str]]:
+    blueprint, manifest = setup.blueprint, setup.manifest
+    token = yield from setup.write(manifest.token, KNOWLEDGE_BASE)
+    yield from setup.write(manifest.begin, KNOWLEDGE_BASE, KNOWLEDGE_BASE, blueprint.name)
+    tagging = setup.config.principals[str(setup.context.principal)].tagging
+    tags = {"tags": {MARK: blueprint.mark}} if tagging else {}
+
+    def create() -> Flow[dict[str, Any]]:
+        return (
+            yield from setup.ask(
+                _SERVICE,
+                "CreateKnowledgeBase",
+                _CAPABILITY,
+                clientToken=token,
+                name=blueprint.name,
+                description=_description(setup),
+                roleArn=blueprint.role_arn,
+                knowledgeBaseConfiguration=blueprint.knowledge_base_configuration,
+                storageConfiguration=blueprint.storage_configuration,
+                **tags,
+            )
+        )
+
+    try:
+        reply = yield from setup.insist(
+            KNOWLEDGE_BASE, blueprint.name, setup.patience.propagation, "CreateKnowledgeBase", create
+        )
+    except ConflictError:
+        found = yield from find_knowledge_base(setup)
+        if found is None:
+            raise
+        return found, "adopted"
+    return str(reply["knowledgeBase"]["knowledgeBaseId"]), "created"
+
+
+_FAILED = frozenset({"FAILED", "DELETE_UNSUCCESSFUL"})
+
+
+def _settled(setup: Setup, identifier: str) -> Flow[None]:
+    """Wait until the knowledge base is ACTIVE."""
+    last: dict[str, Any] = {}
+
+    def look() -> Flow[str]:
+        last.update((yield from _get(setup, identifier)) or {"status": "absent"})
+        return str(last["status"])
+
+    status = yield from setup.until(
+        KNOWLEDGE_BASE, identifier, look, lambda one: one in {"ACTIVE", "absent"} or one in _FAILED
+    )
+    if status != "ACTIVE":
+        raise _failed("CreateKnowledgeBase", f"knowledge base {identifier}", status, last)
+
+
+def _failed(operation: str, what: str, status: str, found: Mapping[str, Any]) -> ServiceError:
+    reasons = "; ".join(str(one) for one in found.get("failureReasons") or ())[:500]
+    why = f": {reasons}" if reasons else ""
+    return ServiceError(f"{what} ended as {status}{why}", operation=operation, code=status)
+
+
+# -- data sources ------------------------------------------------------------------------------------------------------
+
+
+def ensure_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[str]:
+    """Make a data source of knowledge base *base*; returns its id."""
+    manifest, step, started = setup.manifest, source_step(source.name), setup.context.now()
+    record = manifest.records.get(step)
+    identifier, progress = (record.id if record else None), "found"
+    if identifier is not None and (yield from _look_at_source(setup, base, identifier)) is None:
+        yield from setup.write(manifest.renew, step)
+        identifier = None
+    if identifier is None:
+        identifier, progress = yield from _make_source(setup, base, source)
+        yield from setup.write(manifest.exists, step, _SOURCE, source.name, identifier=identifier)
+    setup.tell(_SOURCE, progress, f"{source.name} {identifier}", since=started)
+    return identifier
+
+
+def _look_at_source(setup: Setup, base: str, identifier: str) -> Flow[dict[str, Any] | None]:
+    found = yield from setup.look(_SERVICE, "GetDataSource", _CAPABILITY, knowledgeBaseId=base, dataSourceId=identifier)
+    return None if found is None else found["dataSource"]
+
+
+def _make_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[tuple[str, str]]:
+    step = source_step(source.name)
+    token = yield from setup.write(setup.manifest.token, step)
+    yield from setup.write(setup.manifest.begin, step, _SOURCE, source.name)
+    cut = {"vectorIngestionConfiguration": dict(source.ingestion)} if source.ingestion else {}
+    try:
+        reply = yield from setup.ask(
+            _SERVICE,
+            "CreateDataSource",
+            _CAPABILITY,
+            clientToken=token,
+            knowledgeBaseId=base,
+            name=source.name,
+            description=_description(setup),
+            dataSourceConfiguration=dict(source.configuration),
+            **cut,
+        )
+    except ConflictError:
+        found = yield from _find_source(setup, base, source.name)
+        if found is None:
+            raise
+        return found, "adopted"
+    return str(reply["dataSource"]["dataSourceId"]), "created"
+
+
+def _find_source(setup: Setup, base: str, name: str) -> Flow[str | None]:
+    rows = yield from all_rows(setup, "ListDataSources", "dataSourceSummaries", _CAPABILITY, knowledgeBaseId=base)
+    for row in rows:
+        if row["name"] != name:
+            continue
+        if not str(row.get("description") or "").startswith(f"{MARK} {setup.blueprint.mark} "):
+            raise NotOursError(
+                f"data source {name} ({row['dataSourceId']}) exists and was not made by this set-up: it was not touched",
+                kind=_SOURCE,
+                name=row["dataSourceId"],
+            )
+        return str(row["dataSourceId"])
+    return None
+
+
+# -- removal -----------------------------------------------------------------------------------------------------------
+
+
+def _id_for_removal(setup: Setup) -> Flow[str | None]:
+    """The id of ours, also where the answer that had it was lost."""
+    record = setup.manifest.records.get(KNOWLEDGE_BASE)
+    if record is None:
+        return None
+    if record.id is not None:
+        return record.id
+    try:
+        return (yield from find_knowledge_base(setup))
+    except NotOursError:
+        return None
+
+
+def remove_source(setup: Setup, name: str) -> Flow[None]:
+    """Remove a data source with its vectors, and wait until it is gone."""
+    manifest, step, started = setup.manifest, source_step(name), setup.context.now()
+    record = manifest.records.get(step)
+    if record is None:
+        return
+    base = yield from _id_for_removal(setup)
+    identifier = record.id
+    if base is not None and identifier is None:
+        try:
+            identifier = yield from _find_source(setup, base, name)
+        except (NotFoundError, NotOursError):
+            identifier = None
+    progress = "gone"
+    if base is not None and identifier is not None:
+        progress = yield from _delete_source(setup, base, identifier)
+    yield from setup.write(manifest.gone, step)
+    setup.tell(_SOURCE, progress, f"{name} {identifier or ''}".strip(), since=started)
+
+
+def _delete_source(setup: Setup, base: str, identifier: str) -> Flow[str]:
+    names = {"knowledgeBaseId": base, "dataSourceId": identifier}
+
+    def delete() -> Flow[dict[str, Any]]:
+        return (yield from setup.ask(_SERVICE, "DeleteDataSource", _CAPABILITY, **names))
+
+    try:
+        yield from setup.insist(_SOURCE, identifier, setup.patience.queue, "DeleteDataSource", delete)
+    except NotFoundError:
+        return "gone"
+    last: dict[str, Any] = {}
+
+    def look() -> Flow[str]:
+        last.update((yield from _look_at_source(setup, base, identifier)) or {"status": "absent"})
+        return str(last["status"])
+
+    status = yield from setup.until(_SOURCE, identifier, look, lambda one: one == "absent" or one in _FAILED)
+    if status != "absent":
+        raise _failed("DeleteDataSource", f"data source {identifier}", status, last)
+    return "deleted"
+
+
+def remove_knowledge_base(setup: Setup) -> Flow[None]:
+    """Remove the knowledge base, and wait until it is gone."""
+    if KNOWLEDGE_BASE not in setup.manifest.records:
+        return
+    started = setup.context.now()
+    identifier = yield from _id_for_removal(setup)
+    progress = "gone"
+    if identifier is not None and (yield from _get(setup, identifier)) is not None:
+        progress = yield from _delete_knowledge_base(setup, identifier)
+    yield from setup.write(setup.manifest.gone, KNOWLEDGE_BASE)
+    setup.tell(KNOWLEDGE_BASE, progress, f"{setup.blueprint.name} {identifier or ''}".strip(), since=started)
+
+
+def _delete_knowledge_base(setup: Setup, identifier: str) -> Flow[str]:
+    def delete() -> Flow[dict[str, Any]]:
+        return (yield from setup.ask(_SERVICE, "DeleteKnowledgeBase", _CAPABILITY, knowledgeBaseId=identifier))
+
+    try:
+        yield from setup.insist(KNOWLEDGE_BASE, identifier, setup.patience.queue, "DeleteKnowledgeBase", delete)
+    except NotFoundError:
+        return "gone"
+    last: dict[str, Any] = {}
+
+    def look() -> Flow[str]:
+        last.update((yield from _get(setup, identifier)) or {"status": "absent"})
+        return str(last["status"])
+
+    status = yield from setup.until(KNOWLEDGE_BASE, identifier, look, lambda one: one == "absent" or one in _FAILED)
+    if status != "absent":
+        raise _failed("DeleteKnowledgeBase", f"knowledge base {identifier}", status, last)
+    return "deleted"

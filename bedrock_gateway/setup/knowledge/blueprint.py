@@ -1,0 +1,249 @@
+"""What a knowledge base of the configuration is made of: every name, ARN and request of it; pure.
+
+Everything that can be wrong with a name or a number is found here, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.capabilities.models import parse_model_id
+from bedrock_gateway.capabilities.stores import NON_FILTERABLE, STORES, dimensions_for, storage_configuration
+from bedrock_gateway.capabilities.table import MARK
+from bedrock_gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bedrock_gateway.capabilities.stores import Store
+    from bedrock_gateway.config import ChunkingConfig, GatewayConfig, KnowledgeBaseConfig, SourceConfig
+
+__all__ = ["MARK", "Blueprint", "SourceBlueprint", "blueprint_of"]
+
+_AWS_NAME = re.compile(r"([0-9a-zA-Z][_-]?){1,100}", re.ASCII)
+_ARN_PARTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBlueprint:
+    """One data source."""
+
+    name: str
+    bucket: str
+    prefix: str
+    owner: str
+    """Account that owns the bucket."""
+    configuration: Mapping[str, Any] = field(repr=False)
+    """AWS's dataSourceConfiguration."""
+    ingestion: Mapping[str, Any] | None = field(default=None, repr=False)
+    """AWS's vectorIngestionConfiguration; None: AWS's defaults."""
+
+    @property
+    def uri(self) -> str:
+        """Where the documents are."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """One knowledge base, down to the requests."""
+
+    name: str
+    application: str
+    account: str
+    region: str
+    partition: str
+    store: Store
+    role: str
+    """Service role with its path."""
+    embedding_model: str
+    embedding_model_arn: str
+    dimensions: int
+    states_dimensions: bool
+    """Whether the configuration says the length of the vectors."""
+    vector_bucket: str
+    vector_index: str
+    storage: Mapping[str, Any] = field(repr=False)
+    """Members of a store that exists."""
+    sources: tuple[SourceBlueprint, ...] = ()
+
+    @property
+    def role_arn(self) -> str:
+        """ARN of the service role."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{self.role}"
+
+    @property
+    def bucket_arn(self) -> str:
+        """ARN of the vector bucket."""
+        return f"arn:{self.partition}:s3vectors:{self.region}:{self.account}:bucket/{self.vector_bucket}"
+
+    @property
+    def index_arn(self) -> str:
+        """ARN of the vector index."""
+        return f"{self.bucket_arn}/index/{self.vector_index}"
+
+    @property
+    def mark(self) -> str:
+        """Value of our tag on what belongs to this knowledge base alone."""
+        return f"{self.application}/{self.name}"
+
+    @property
+    def shared_mark(self) -> str:
+        """Value of our tag on the vector bucket, which knowledge bases of one application share."""
+        return self.application
+
+    @property
+    def index(self) -> dict[str, Any]:
+        """What CreateIndex takes besides names and tags."""
+        return {
+            "dataType": "float32",
+            "dimension": self.dimensions,
+            "distanceMetric": "cosine",
+            "metadataConfiguration": {"nonFilterableMetadataKeys": list(NON_FILTERABLE)},
+        }
+
+    @property
+    def knowledge_base_configuration(self) -> dict[str, Any]:
+        """AWS's member of CreateKnowledgeBase."""
+        vector: dict[str, Any] = {"embeddingModelArn": self.embedding_model_arn}
+        if self.states_dimensions:
+            length = {"dimensions": self.dimensions, "embeddingDataType": "FLOAT32"}
+            vector["embeddingModelConfiguration"] = {"bedrockEmbeddingModelConfiguration": length}
+        return {"type": "VECTOR", "vectorKnowledgeBaseConfiguration": vector}
+
+    @property
+    def storage_configuration(self) -> dict[str, Any]:
+        """AWS's member of CreateKnowledgeBase."""
+        return storage_configuration(
+            self.store.name, {"indexArn": self.index_arn} if self.store.made_by_us else self.storage
+        )
+
+    @property
+    def immutable(self) -> dict[str, Any]:
+        """What AWS never changes once it is made; a change in the configuration is a replacement."""
+        return {
+            "embedding_model": self.embedding_model_arn,
+            "dimensions": self.dimensions,
+            "store": self.storage_configuration,
+            **{f"chunking of {one.name}": _plain(one.ingestion) for one in self.sources},
+        }
+
+
+def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else dict(value)
+
+
+def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
+    """Return what knowledge base *name* of *config* is made of.
+
+    Raises:
+        ConfigError: it is not configured, or AWS cannot take a name, a length or an ARN of it.
+    """
+    base = config.knowledge_base(name)
+    _check_name(name, name)
+    store = STORES[base.store]
+    path = f"knowledge_base.{name}"
+    try:
+        dimensions = dimensions_for(base.store, base.embedding_model, base.dimensions)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}", key_path=f"{path}.dimensions") from None
+    _check_arns(config, base, store, path)
+    return Blueprint(
+        name=name,
+        application=config.application,
+        account=config.account,
+        region=config.region,
+        partition=config.partition,
+        store=store,
+        role=str(base.role),
+        embedding_model=base.embedding_model,
+        embedding_model_arn=_model_arn(config, base.embedding_model),
+        dimensions=dimensions,
+        states_dimensions=base.dimensions is not None,
+        vector_bucket=str(base.vector_bucket),
+        vector_index=str(base.vector_index),
+        storage=base.storage,
+        sources=tuple(_source(config, name, number, one) for number, one in enumerate(base.sources)),
+    )
+
+
+def _check_name(name: str, shown: str) -> None:
+    if not _AWS_NAME.fullmatch(name):
+        raise ConfigError(
+            f"AWS takes no knowledge base or data source named {name!r}: two of - and _ cannot follow each other",
+            key_path=f"knowledge_base.{shown}",
+        )
+
+
+def _check_arns(config: GatewayConfig, base: KnowledgeBaseConfig, store: Store, path: str) -> None:
+    here = [config.partition, config.region, config.account]
+    for member in (store.arn_member, "credentialsSecretArn"):
+        value = base.storage.get(member) if member else None
+        if value is None:
+            continue
+        parts = str(value).split(":", _ARN_PARTS - 1)
+        if len(parts) != _ARN_PARTS or [parts[1], *parts[3:5]] != here:
+            raise ConfigError(
+                f"{path}.storage.{member}: {str(value)[:200]} is not an ARN in account {config.account} and"
+                f" {config.region}: a knowledge base reaches no other",
+                key_path=f"{path}.storage.{member}",
+            )
+
+
+def _model_arn(config: GatewayConfig, model: str) -> str:
+    if model.startswith("arn:"):
+        return model
+    if parse_model_id(model).kind != "on-demand":
+        raise ConfigError(f"{model} embeds nothing: name a foundation model by its id, or anything else by its ARN")
+    return f"arn:{config.partition}:bedrock:{config.region}::foundation-model/{model}"
+
+
+def _source(config: GatewayConfig, base: str, number: int, source: SourceConfig) -> SourceBlueprint:
+    name = f"{base}-{number}"
+    _check_name(name, base)
+    s3: dict[str, Any] = {"bucketArn": f"arn:{config.partition}:s3:::{source.bucket}"}
+    if source.prefix:
+        s3["inclusionPrefixes"] = [source.prefix]
+    if source.bucket_owner not in {None, config.account}:
+        s3["bucketOwnerAccountId"] = source.bucket_owner
+    return SourceBlueprint(
+        name,
+        source.bucket,
+        source.prefix,
+        source.bucket_owner or config.account,
+        {"type": "S3", "s3Configuration": s3},
+        _ingestion(source.chunking) if source.chunking else None,
+    )
+
+
+def _ingestion(chunking: ChunkingConfig) -> dict[str, Any]:
+    return {"chunkingConfiguration": _CHUNKING[chunking.strategy](chunking)}
+
+
+_CHUNKING: Mapping[str, Callable[[ChunkingConfig], dict[str, Any]]] = {
+    "none": lambda _: {"chunkingStrategy": "NONE"},
+    "fixed": lambda one: {
+        "chunkingStrategy": "FIXED_SIZE",
+        "fixedSizeChunkingConfiguration": {
+            "maxTokens": one.max_tokens,
+            "overlapPercentage": one.overlap_percentage,
+        },
+    },
+    "hierarchical": lambda one: {
+        "chunkingStrategy": "HIERARCHICAL",
+        "hierarchicalChunkingConfiguration": {
+            "levelConfigurations": [{"maxTokens": one.max_tokens}, {"maxTokens": one.child_max_tokens}],
+            "overlapTokens": one.overlap_tokens,
+        },
+    },
+    "semantic": lambda one: {
+        "chunkingStrategy": "SEMANTIC",
+        "semanticChunkingConfiguration": {
+            "maxTokens": one.max_tokens,
+            "bufferSize": one.buffer_size,
+            "breakpointPercentileThreshold": one.breakpoint_percentile,
+        },
+    },
+}

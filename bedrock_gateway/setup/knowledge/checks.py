@@ -1,0 +1,166 @@
+"""What is looked at before anything is made: who is calling, what botocore can say, the documents, and what is there."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway._commands import Record, Send
+from bedrock_gateway._flow import retried
+from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError, UnsupportedByBotocoreError
+from bedrock_gateway.setup.knowledge import provisioning
+from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from bedrock_gateway._commands import Flow
+    from bedrock_gateway.setup.knowledge.account import Setup
+    from bedrock_gateway.setup.knowledge.blueprint import SourceBlueprint
+
+__all__ = ["LIMIT_BYTES", "SUPPORTED", "check_before", "check_caller", "is_document"]
+
+SUPPORTED = frozenset(
+    {".txt", ".md", ".html", ".doc", ".docx", ".csv", ".xls", ".xlsx", ".pdf", ".jpeg", ".jpg", ".png"}
+)
+"""Endings of the documents that a data source reads. Source: User Guide, knowledge-base-ds."""
+
+LIMIT_BYTES = 50 * 1024 * 1024
+"""Most of one document. Source: Service Quotas of Amazon Bedrock, user guide knowledge-base-ds."""
+
+_METADATA = ".metadata.json"
+
+
+def is_document(key: str) -> bool:
+    """Whether a data source reads a file of that name, by its ending."""
+    return PurePosixPath(key).suffix.lower() in SUPPORTED
+
+
+def check_caller(setup: Setup) -> Flow[None]:
+    """Refuse credentials of another account than the configuration's: STS answers everybody.
+
+    Raises:
+        ConfigError: they are of another account.
+    """
+    ask = Send("sts", "GetCallerIdentity", {}, region=setup.config.region, account=setup.config.account)
+
+    def identity() -> Flow[dict[str, Any]]:
+        return dict((yield ask))
+
+    found = yield from retried(identity(), setup.context)
+    if found["Account"] != setup.config.account:
+        raise ConfigError(
+            f"the credentials belong to account {found['Account']}, the configuration is for {setup.config.account}; "
+            "nothing was sent besides this question"
+        )
+
+
+def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...]]:
+    """Find what would fail, before anything is made; returns what could not be looked at.
+
+    Raises:
+        ConfigError: the documents cannot be used, or what is there does not fit.
+        NotOursError: something of that name is there and is not ours.
+        UnsupportedByBotocoreError: the installed botocore cannot tag what would be made.
+    """
+    yield from check_caller(setup)
+    if setup.blueprint.store.made_by_us:
+        yield Record(_check_botocore)
+    unseen: list[str] = []
+    for source in setup.blueprint.sources:
+        if "kb-documents" in declared:
+            yield from _check_source(setup, source)
+        else:
+            unseen.append(f"{source.uri} was not looked at: the principal has no kb-documents")
+    yield from _check_role(setup, declared)
+    if setup.blueprint.store.made_by_us and (yield from provisioning.look_at_bucket(setup)):
+        yield from provisioning.look_at_index(setup)
+    if KNOWLEDGE_BASE not in setup.manifest.records:
+        yield from find_knowledge_base(setup)
+    return tuple(unseen)
+
+
+def _check_role(setup: Setup, declared: tuple[str, ...]) -> Flow[None]:
+    if setup.create_role:
+        yield from provisioning.look_at_role(setup)
+        return
+    if "kb-provision" not in declared:
+        return  # whether it is there, CreateKnowledgeBase will say
+    if (yield from provisioning.get_role(setup)) is None:
+        raise ConfigError(
+            f"the service role {setup.blueprint.role_arn} does not exist: make it from what `kb plan "
+            f"{setup.blueprint.name}` prints, or let --create-role make it"
+        )
+
+
+_TAGGED = (("s3vectors", "CreateVectorBucket"), ("s3vectors", "CreateIndex"))
+
+
+def _check_botocore() -> None:
+    """See that the tags by which we know our own again can be sent."""
+    from botocore.session import Session
+
+    session = Session()
+    for service, operation in _TAGGED:
+        try:
+            shape = session.get_service_model(service).operation_model(operation).input_shape
+        except Exception:  # noqa: BLE001 - an older botocore has no such service
+            shape = None
+        if shape is None or "tags" not in shape.members:
+            raise UnsupportedByBotocoreError(
+                member=f"{operation}.tags", installed=version("botocore"), known_in="1.43.117"
+            )
+
+
+def _check_source(setup: Setup, source: SourceBlueprint) -> Flow[None]:
+    """See that the bucket is here and ours, and holds something that can be read."""
+    known = {"Bucket": source.bucket, "ExpectedBucketOwner": source.owner}
+    listing = {"Prefix": source.prefix} if source.prefix else {}
+    try:
+        reply = yield from setup.ask("s3", "ListObjectsV2", "kb-documents", **known, **listing)
+        region = yield from _region_of(setup, known)
+    except NotFoundError:
+        raise ConfigError(f"{source.uri}: there is no such bucket") from None
+    except AccessDeniedError as error:
+        raise ConfigError(
+            f"{source.uri} cannot be listed as a bucket of account {source.owner}: either it belongs to another account "
+            f"(add `bucket_owner` to its source), or the caller lacks s3:ListBucket on it ({error.code})"
+        ) from error
+    if region not in {None, setup.config.region}:
+        raise ConfigError(
+            f"{source.uri} is in {region}, the knowledge base in {setup.config.region}: a data source reads buckets of "
+            "its own Region only"
+        )
+    _check_objects(source, reply)
+
+
+def _region_of(setup: Setup, bucket: Mapping[str, str]) -> Flow[str | None]:
+    """The Region of a bucket; None: the caller may not ask, as where a prefix limits what it may list."""
+    try:
+        reply = yield from setup.ask("s3", "HeadBucket", "kb-documents", **bucket)
+    except AccessDeniedError:
+        return None
+    headers = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    found = reply.get("BucketRegion") or headers.get("x-amz-bucket-region")
+    return str(found) if found else None
+
+
+def _documents(reply: Mapping[str, Any], wanted: Callable[[str], bool]) -> Iterator[str]:
+    for row in reply.get("Contents") or ():
+        key = str(row["Key"])
+        if row.get("Size") and not key.endswith(("/", _METADATA)) and wanted(key):
+            yield key
+
+
+def _check_objects(source: SourceBlueprint, reply: Mapping[str, Any]) -> None:
+    """Of the first thousand objects, at least one must be readable; whatever else is there, ingestion reports."""
+    if next(_documents(reply, is_document), None) is not None or reply.get("IsTruncated"):
+        return
+    other = next(_documents(reply, lambda _: True), None)
+    if other is None:
+        raise ConfigError(
+            f"{source.uri} is empty: upload documents first (`kb ingest NAME --folder PATH` uploads some)"
+        )
+    known = ", ".join(sorted(SUPPORTED))
+    raise ConfigError(f"{source.uri} holds no document that can be read, but {other[:80]!r}; the endings are {known}")

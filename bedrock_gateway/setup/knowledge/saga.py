@@ -1,0 +1,141 @@
+"""Creating and removing, step by step: what a step did is written down before the next begins.
+
+Killed anywhere, going on converges to one knowledge base, and removing leaves nothing behind. The order is that of what
+stands on what; removal goes the other way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bedrock_gateway.errors import ConfigError, GatewayError, SetupIncompleteError
+from bedrock_gateway.setup.knowledge import bedrock, provisioning
+from bedrock_gateway.setup.knowledge.checks import check_before, check_caller
+from bedrock_gateway.setup.knowledge.ingestion import first_ingestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bedrock_gateway._commands import Flow
+    from bedrock_gateway.results import IngestionJob
+    from bedrock_gateway.setup.knowledge.account import Setup
+    from bedrock_gateway.setup.knowledge.plan import Plan
+
+__all__ = ["Created", "Removed", "begun", "create", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A knowledge base that is there, whole."""
+
+    knowledge_base: str
+    """Its configured name."""
+    id: str
+    role_arn: str
+    data_sources: dict[str, str]
+    """Name → id."""
+    jobs: tuple[IngestionJob, ...]
+    """The first ingestion of each data source; empty where none was asked for."""
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A knowledge base that is not there any more."""
+
+    knowledge_base: str
+    kept: tuple[str, ...] = ()
+    """What is still there, and why."""
+
+
+def create(setup: Setup, planned: Plan, declared: tuple[str, ...], *, ingest: bool = True) -> Flow[Created]:
+    """Check, then make what is not there yet.
+
+    Raises:
+        SetupIncompleteError: it stopped; what exists is listed, the cause says why.
+        GatewayError: it stopped before anything existed.
+    """
+    unseen = yield from check_before(setup, declared)
+    step = "role"
+    try:
+        for step, make in _provisioned(setup, planned):  # noqa: B007 - named where it fails
+            yield from make()
+        step = bedrock.KNOWLEDGE_BASE
+        base = yield from bedrock.ensure_knowledge_base(setup)
+        ids: dict[str, str] = {}
+        for source in setup.blueprint.sources:
+            step = bedrock.source_step(source.name)
+            ids[source.name] = yield from bedrock.ensure_source(setup, base, source)
+        jobs = []
+        for name in ids if ingest else ():
+            step = f"ingestion {name}"
+            jobs.append((yield from first_ingestion(setup, base, name, ids[name])))
+        yield from setup.write(setup.manifest.finish)
+    except GatewayError as error:
+        if not setup.manifest.records:
+            raise
+        raise _incomplete(setup, step, error, "resume") from error
+    return Created(setup.blueprint.name, base, setup.blueprint.role_arn, ids, tuple(jobs), unseen)
+
+
+def _provisioned(setup: Setup, planned: Plan) -> Iterator[tuple[str, Callable[[], Flow[None]]]]:
+    """What set-up makes below the knowledge base, in order."""
+    if setup.create_role:
+        yield "role", partial(provisioning.ensure_role, setup, planned.role, planned.boundary)
+    if setup.blueprint.store.made_by_us:
+        yield "vector bucket", partial(provisioning.ensure_bucket, setup)
+        yield "vector index", partial(provisioning.ensure_index, setup)
+
+
+def _incomplete(setup: Setup, step: str, error: GatewayError, then: str) -> SetupIncompleteError:
+    exists = setup.manifest.existing
+    listed = "; ".join(exists)
+    return SetupIncompleteError(
+        f"{step}: {error.message} | what exists: {listed} | `bedrock-gateway kb {then} {setup.blueprint.name}` goes on",
+        step=step,
+        exists=exists,
+        manifest=str(setup.manifest.path),
+    )
+
+
+def remove(setup: Setup) -> Flow[Removed]:
+    """Remove what this creation made, last made first; what is not ours is not touched.
+
+    Raises:
+        SetupIncompleteError: it stopped; what is left is listed, the cause says why.
+    """
+    yield from check_caller(setup)
+    kept: list[str] = []
+    step = "data source"
+    try:
+        for step, unmake in _removals(setup):  # noqa: B007 - named where it fails
+            left = yield from unmake()
+            kept += [left] if left else []
+    except GatewayError as error:
+        raise _incomplete(setup, step, error, "delete") from error
+    yield from setup.write(setup.manifest.remove)
+    return Removed(setup.blueprint.name, tuple(kept))
+
+
+def _removals(setup: Setup) -> Iterator[tuple[str, Callable[[], Flow[str | None]]]]:
+    """Everything that the manifest knows, last made first: also a source that the configuration has no more."""
+    records = setup.manifest.records
+    for step in [step for step, one in records.items() if one.kind == "ingestion"]:
+        records.pop(step)  # a job is nothing that stays
+    for step in [step for step, one in records.items() if one.kind == "data source"][::-1]:
+        yield step, partial(bedrock.remove_source, setup, records[step].name)
+    yield bedrock.KNOWLEDGE_BASE, partial(bedrock.remove_knowledge_base, setup)
+    yield "vector index", partial(provisioning.remove_index, setup)
+    yield "vector bucket", partial(provisioning.remove_bucket, setup)
+    yield "role", partial(provisioning.remove_role, setup)
+
+
+def begun(name: str) -> ConfigError:
+    """Return what is raised where there is no manifest."""
+    return ConfigError(
+        f"nothing is known of knowledge base {name!r} here: `kb create` or `kb resume` begins, and adopts what carries our "
+        "tag; then it can be deleted"
+    )
