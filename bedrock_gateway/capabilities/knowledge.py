@@ -97,8 +97,9 @@ _VECTOR_TAGS = "Amazon S3 User Guide: creating-vector-buckets-with-tags"
 
 
 def _marked(action: str, resource: Resource, source: str) -> Leg:
-    """Return a leg of the tag by which set-up knows again what it made."""
-    return Leg(action, resource, source=source, why="Set-up adopts and deletes only what is tagged.")
+    """Return a leg of the tag by which set-up knows again what it made; no other tag may be set with it."""
+    setting: Condition | None = "own-mark" if "Tag" in action and ":List" not in action else None
+    return Leg(action, resource, source=source, condition=setting, why="Set-up adopts and deletes only what is tagged.")
 
 
 def _vectors(name: str, resource: Resource) -> Operation:

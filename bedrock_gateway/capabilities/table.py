@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CONDITIONS", "Capability", "Condition", "Confidence", "Leg", "Operation", "Option", "Resend", "Resource"]
+__all__ = [
+    "CONDITIONS",
+    "MARK",
+    "Capability",
+    "Condition",
+    "Confidence",
+    "Leg",
+    "Operation",
+    "Option",
+    "Resend",
+    "Resource",
+]
 
 Resend = Literal["free", "token", "billed"]
 """After an outcome that is not known: ``free`` reads or converges, ``token`` is deduplicated by AWS, ``billed`` would be
@@ -63,6 +74,9 @@ Resource = Literal[
 """What a leg is about; `iam.resources` turns it into the ARNs of a `Scope`. ``new-…``: AWS assigns the id when it makes
 the thing, so no policy can name it before. ``any-…``: the declared ones, or all where none is declared."""
 
+MARK = "bedrock-gateway"
+"""Key of the tag by which set-up knows again what it made."""
+
 Condition = Literal[
     "passed-to-bedrock",
     "document-prefix",
@@ -74,6 +88,7 @@ Condition = Literal[
     "via-s3",
     "via-bedrock",
     "third-party-secret",
+    "own-mark",
 ]
 """When a leg holds; `CONDITIONS` says it in words."""
 
@@ -88,6 +103,7 @@ CONDITIONS: Mapping[Condition, str] = MappingProxyType(
         "bedrock-endpoint": "`aws:CalledViaLast` is Bedrock, and the endpoint's tag `sagemaker-sdk:bedrock` is `compatible`",
         "via-s3": "`kms:ViaService` is S3 of the Region",
         "via-bedrock": "`kms:ViaService` is Bedrock of the Region",
+        "own-mark": f"`aws:TagKeys` holds `{MARK}` and nothing else",
         "third-party-secret": "`bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn` is one of the secrets",
     }
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.capabilities.guardrails import guardrail_destinations
+from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.arns import Conditions, Target, arn, joined, one_condition
 from bedrock_gateway.iam.model_legs import (
@@ -210,6 +211,12 @@ def _third_party_secret(scope: Scope, _: str) -> Conditions:
     return one_condition("ArnEquals", key, *scope.third_party_secrets)
 
 
+def _own_mark(_: Scope, __: str) -> Conditions:
+    """Our tag alone: any other could open what somebody grants by tags. Without a key there is nothing to compare."""
+    only = one_condition("ForAllValues:StringEquals", "aws:TagKeys", MARK)
+    return joined(only, one_condition("Null", "aws:TagKeys", "false"))
+
+
 CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "passed-to-bedrock": _passed_to_bedrock,
     "document-prefix": _document_prefix,
@@ -221,6 +228,7 @@ CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "via-s3": _via("s3"),
     "via-bedrock": _via("bedrock"),
     "third-party-secret": _third_party_secret,
+    "own-mark": _own_mark,
 }
 
 
