@@ -98,10 +98,10 @@ HOSTILE = [
 @pytest.mark.parametrize(("pattern", "value"), HOSTILE)
 @pytest.mark.parametrize("arn", [False, True])
 def test_no_pattern_takes_long(pattern: str, value: str, arn: bool) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for head in ("", "arn:aws:x*y:"):
         Template(head + pattern, variables=False, arn=arn).matches(head + value, fold({}))
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @given(st.text("ab*?$:", min_size=1, max_size=8))
