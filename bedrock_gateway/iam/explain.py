@@ -76,6 +76,8 @@ class Explanation:
     """The statement that decided; None where there is none: nothing allows the request."""
     near: tuple[Seen, ...]
     """Statements that nearly applied and would have changed the outcome, nearest first."""
+    searched: tuple[str, ...]
+    """The policies in which an Allow was looked for in vain; none where a statement decided."""
     hints: tuple[str, ...]
     """What AWS's reference says of the action and the resource, where they do not fit."""
 
@@ -93,6 +95,7 @@ class Explanation:
             "reason": self.reason,
             "layer": self.layer,
             "statement": self.deciding.dump() if self.deciding else None,
+            "searched": list(self.searched),
             "near_misses": [one.dump() for one in self.near],
             "hints": list(self.hints),
         }
@@ -110,6 +113,7 @@ def explain(request: AccessRequest, layers: Layers, *, names: Names | None = Non
         decision.layer if decision else None,
         _deciding(traced, seen),
         tuple(_near(traced, seen)),
+        _searched(traced, seen),
         tuple(_hints(request)),
     )
 
@@ -135,6 +139,13 @@ def _deciding(traced: Trace, seen: _Compared) -> Seen | None:
         for level, one, shown in seen
         if level.layer == decision.layer and one.outcome == "applies" and one.statement == decision.statement
     )
+
+
+def _searched(traced: Trace, seen: _Compared) -> tuple[str, ...]:
+    decision = traced.decision
+    if decision is None or decision.statement is not None:
+        return ()
+    return tuple(dict.fromkeys(shown.policy for level, _, shown in seen if level.layer == decision.layer))
 
 
 def _near(traced: Trace, seen: _Compared) -> Iterator[Seen]:
@@ -181,6 +192,8 @@ def as_text(explanation: Explanation) -> str:
     lines = [f"{verdict}: {request.action} on {request.resource}", f"  {explanation.reason}"]
     if explanation.deciding:
         lines.append(f"  by {explanation.deciding}")
+    if explanation.searched:
+        lines.append(f"  looked in {', '.join(explanation.searched)}")
     if explanation.near:
         lines.append("  near misses:" if not explanation.allowed else "  would have denied it, but for one condition:")
         for one in explanation.near:

@@ -58,7 +58,8 @@ def holes(document: Document) -> Iterator[Hit]:
         return
     path, first = forcing[0]
     denying = Policy(tuple(one for _, one in forcing), document.policy.version)
-    targets = _granted(document) or _TARGETS
+    # A Deny is there for what other policies allow as well, so all kinds are tried, and what this one allows by name.
+    targets = {**_TARGETS, **_granted(document)}
     tried = [(action, what, arn) for action in (INVOKE, STREAM) for what, arn in targets.items()]
     covered = [(action, arn) for action, _, arn in tried if _denied(denying, action, arn, None, _OTHER)]
     escaped = [f"{action.partition(':')[2]} on {what}" for action, what, arn in tried if (action, arn) not in covered]

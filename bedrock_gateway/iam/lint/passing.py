@@ -26,7 +26,7 @@ _PASSES: Mapping[str, str] = {
     "bedrock:CreateModelCustomizationJob": "the job's role",
     "bedrock:CreateModelImportJob": "the job's role",
     "bedrock:CreateEvaluationJob": "the job's role",
-    "bedrock:PutModelInvocationLoggingConfiguration": "the logging role, if it delivers to CloudWatch Logs",
+    "bedrock:PutModelInvocationLoggingConfiguration": "the logging role (for CloudWatch Logs)",
 }
 
 
@@ -45,7 +45,7 @@ def missing(document: Document) -> Iterator[Hit]:
             for action, role in _PASSES.items():
                 if text.casefold() == action.casefold():
                     yield Hit(
-                        f"{action} passes {role} to Bedrock, and no statement allows iam:PassRole",
+                        f"{action} hands {role} to Bedrock, and no statement allows iam:PassRole",
                         (*path, "Action", number),
                     )
 

@@ -60,7 +60,7 @@ def _wrong_owner(text: str) -> tuple[str, str] | None:
         right = f"arn:{arn.partition}:bedrock:{arn.region}::{arn.resource}"
         return "AWS owns foundation models, their ARN has no account", f"write {right}"
     if arn.kind != "foundation-model" and arn.account == "":
-        return f"the ARN of a {arn.kind} names its account", "put the account id in the fifth part"
+        return f"an ARN of type {arn.kind} names its account", "put the account id in the fifth part"
     return None
 
 
