@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway import _flow, _flow_ingestion, _requests, _responses
-from bedrock_gateway._commands import Record, Timeouts
-from bedrock_gateway._fold import InvokeFold
+from bedrock_gateway._commands import Record, Send, Timeouts
+from bedrock_gateway._fold import InvokeFold, dict_of
+from bedrock_gateway._fold_answer import AnswerFold
 from bedrock_gateway._fold_converse import ConverseFold
+from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.events import StructlogObserver, emitter
+from bedrock_gateway.families import family_of
 from bedrock_gateway.governance.rules import rules_of
+from bedrock_gateway.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from bedrock_gateway._commands import Flow, Send
+    from bedrock_gateway._commands import Flow
     from bedrock_gateway.config import GatewayConfig
+    from bedrock_gateway.results import EmbedResult
 
 __all__ = ["Facade"]
 
@@ -37,12 +42,17 @@ _CALLS: dict[str, tuple[Callable[..., Send], Callable[[Any, Send], Any]]] = {
     "CreateDataSource": (_requests.create_data_source, _responses.data_source),
     "StartIngestionJob": (_requests.start_ingestion, _responses.ingestion_job),
     "GetIngestionJob": (_requests.get_ingestion, _responses.ingestion_job),
+    "CountTokens": (_requests.count_tokens, _responses.token_count),
+    "ApplyGuardrail": (_requests.apply_guardrail, _responses.guardrail),
+    "Rerank": (_requests.rerank, _responses.reranked),
 }
 _STREAMS: dict[str, tuple[Callable[..., Send], Any]] = {
     "ConverseStream": (_requests.converse, ConverseFold),
     "InvokeModelWithResponseStream": (_requests.invoke_model, InvokeFold),
+    "RetrieveAndGenerateStream": (_requests.retrieve_and_generate, AnswerFold),
 }
-_NEED_A_MODEL = frozenset({"Converse", "InvokeModel", "RetrieveAndGenerate", *_STREAMS})
+_NEED_A_MODEL = frozenset({"Converse", "InvokeModel", "RetrieveAndGenerate", "CountTokens", "Rerank", *_STREAMS})
+_KINDS = {"Rerank": "reranking model", "InvokeModel of texts": "embedding model"}
 
 
 class Facade:
@@ -61,6 +71,9 @@ class Facade:
         """The configuration; frozen."""
         self.principal = config.principal_name(principal)
         """Name of the principal whose declarations hold."""
+        self._judges = rules_of(config, self.principal)
+        self._families: dict[str, str] = {}
+        """What opaque models wrap, once AWS has said so; views share it."""
         seen = (StructlogObserver(),) if observers is None else tuple(observers)
         self._context = _flow.Context(
             emit=emitter(seen),
@@ -86,24 +99,39 @@ class Facade:
         view.__dict__["_context"] = replace(self._context, **given)
         return view
 
-    def _model(self, model: str | None) -> str:
-        """Return *model*, or the only chat model that is declared."""
+    def _model(self, model: str | None, kind: str = "chat model") -> str:
+        """Return *model*, or the only model of that kind that is declared."""
         if model is not None:
             return model
         declared = self.config.principals[self.principal].models
-        chat = [one for one in declared if not any(word in one for word in _EMBEDDING)]
-        if len(chat) != 1:
-            raise ConfigError(f"give model=: principal {self.principal!r} has {len(chat)} chat models")
-        return str(chat[0])
+        found = [one for one in declared if _kind(one) == kind]
+        if len(found) != 1:
+            raise ConfigError(f"give model=: principal {self.principal!r} has {len(found)} {kind}s")
+        return str(found[0])
 
     def _make(
         self, operation: str, build: Callable[..., Send], given: tuple[Any, ...], options: Mapping[str, Any]
-    ) -> Send:
+    ) -> Send | Flow[Send]:
         """Make the request, inside the flow: an argument that is refused is a call that ended."""
         needed = _needed(build)
         wanted = {name: value for name, value in options.items() if value is not None or name in needed}
         if operation in _NEED_A_MODEL:
-            wanted["model"] = self._model(options.get("model"))
+            wanted["model"] = self._model(options.get("model"), _KINDS.get(operation, "chat model"))
+        if given and _requests.is_text_request(given[0]) and "family" not in wanted:
+            return self._of_a_family(build, given, wanted)
+        return build(self.config, *given, **wanted)
+
+    def _of_a_family(self, build: Callable[..., Send], given: tuple[Any, ...], wanted: dict[str, Any]) -> Flow[Send]:
+        """Make a request whose family the model's id may not tell: then the configuration does, or AWS is asked once."""
+        model = wanted["model"]
+        under = self._families.get(model) or next(iter(self.config.wraps.get(model, ())), None)
+        if under is None and isinstance(model, str) and _is_opaque(model):
+            for rule in self._judges:  # nobody asks about what may not be called
+                rule(build(self.config, {}, **{**wanted, "model": model}))
+            under = yield from _flow.retried(_asked(self.config, model), self._context)
+        if under is not None:
+            self._families[model] = under
+            wanted["family"] = _family_name(under)
         return build(self.config, *given, **wanted)
 
     def _call(self, operation: str, *given: Any, **options: Any) -> Flow[Any]:
@@ -125,6 +153,27 @@ class Facade:
             fold,
             capability=_requests.CAPABILITY_OF[operation],
         )
+
+    def _embed(
+        self, texts: Any, *, model: str | None = None, dimensions: Any = None, purpose: Any = None
+    ) -> Flow[EmbedResult]:
+        """Embed in as many calls as the model needs; each is reported."""
+        operation, capability = "InvokeModel", "embed"
+        options = {name: one for name, one in (("dimensions", dimensions), ("purpose", purpose)) if one is not None}
+        parts: list[EmbedResult] = []
+        made: list[Send] = []
+
+        def first() -> Send:
+            chosen = self._model(model, "embedding model")
+            made.extend(_requests.embed(self.config, texts, model=chosen, **options))
+            return made[0]
+
+        parse = partial(_marked, _responses.embedded, self._context)
+        parts.append((yield from _flow.call(operation, first, self._context, parse, capability=capability)))
+        for send in made[1:]:
+            again = partial(_same, send)
+            parts.append((yield from _flow.call(operation, again, self._context, parse, capability=capability)))
+        return _joined(parts)
 
     def _wait(self, job: Any, interval_seconds: Any, timeout_seconds: Any, on_progress: Any) -> Flow[Any]:
         operation = "GetIngestionJob"
@@ -151,6 +200,46 @@ class Facade:
         facts = yield Record(lambda: read_facts(self.config, session, client_regions=regions))
         checks = preflight.run(self.config, self.principal, level, facts, emit=self._context.emit)
         return (yield from _flow.retried(checks, self._context))
+
+
+def _same(send: Send) -> Send:
+    return send
+
+
+def _kind(model: str) -> str:
+    if "rerank" in model:
+        return "reranking model"
+    return "embedding model" if "embed" in model else "chat model"
+
+
+def _is_opaque(model: str) -> bool:
+    """Whether the id of a model says nothing of what is under it."""
+    try:
+        return parse_model_id(model).kind == "application-profile"
+    except ConfigError:
+        return False
+
+
+def _family_name(model: str) -> str | None:
+    row = family_of(parse_model_id(model).model or "")
+    return row.name if row else None
+
+
+def _asked(config: GatewayConfig, profile: str) -> Flow[str | None]:
+    """Ask AWS which model an application profile wraps."""
+    params = {"inferenceProfileIdentifier": profile}
+    reply = yield Send("bedrock", "GetInferenceProfile", params, region=config.region, account=config.account)
+    models = [dict_of(one).get("modelArn") for one in reply.get("models") or ()]
+    return next((one for one in models if isinstance(one, str)), None)
+
+
+def _joined(parts: list[EmbedResult]) -> EmbedResult:
+    """Return the answers of all batches as one."""
+    last = parts[-1]
+    counts = [one.usage.input_tokens for one in parts if one.usage is not None and one.usage.input_tokens is not None]
+    usage = Usage(input_tokens=sum(counts)) if len(counts) == len(parts) else None
+    vectors = tuple(vector for one in parts for vector in one.vectors)
+    return replace(last, vectors=vectors, usage=usage, raw=[one.raw for one in parts])
 
 
 @cache

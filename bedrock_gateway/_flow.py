@@ -8,7 +8,7 @@ terminal event) holds `attempted` (when to send again), which holds `sent`. A fl
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,7 +64,8 @@ class _Tally:
 
 
 Once = Callable[[Send, Context, _Tally], Flow[T]]
-Make = Callable[[], Send]
+Make = Callable[[], Send | Flow[Send]]
+"""Makes the request; as a flow where it must ask AWS something first."""
 
 
 def call(
@@ -96,7 +97,8 @@ def stream(
 def governed(tally: _Tally, make: Make, ctx: Context, once: Once[T]) -> Flow[T]:
     """Make the request, apply the rules, then send; report exactly once, whatever happens."""
     try:
-        send = tally.send = make()
+        made = make()
+        send = tally.send = (yield from made) if isinstance(made, Generator) else made
         for rule in ctx.rules:
             send = tally.send = rule(send)
         result = yield from attempted(send, ctx, once, tally)
@@ -144,6 +146,7 @@ def _retry_scheduled(send: Send, ctx: Context, tally: _Tally, wait: float, error
 def _received(send: Send, ctx: Context, tally: _Tally, fold: Fold) -> Flow[Any]:
     reply = yield send
     tally.request_id = _request_id(reply)
+    fold.began(reply)
     shown = _Shown()
     caught: Exception | None = None
     try:
@@ -179,7 +182,7 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: _Tally, fold: Fold, s
         until = min(idle_from + patience, send.until or float("inf"))
         chunk = yield Receive(body, until)
         if chunk is None:
-            return
+            return fold.ended(between_frames=not decoder.pending)
         if not isinstance(chunk, bytes) and not told:
             told = True
             ctx.emit(DecoderFellBack(send.operation, send.region, ctx.local))
@@ -197,6 +200,7 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: _Tally, fold: Fold, s
             raise corrupt
     # The end of the body follows at once. Read, it leaves a connection that can serve the next call; else it is closed.
     yield Receive(body, ctx.now() + _TAIL_SECONDS)
+    return None
 
 
 def _interrupted(

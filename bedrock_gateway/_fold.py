@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -88,6 +89,12 @@ class Fold:
         self.corrupt: CorruptFrameError | None = None
         """Set once an event cannot be what AWS sent."""
 
+    def began(self, reply: dict[str, Any]) -> None:
+        """Take what came before the first event: boto3's reply, of headers alone."""
+
+    def ended(self, *, between_frames: bool) -> None:
+        """The body ended; of an operation without a terminal event that may be the end."""
+
     def feed(self, arrived: Iterable[Any]) -> list[Any]:
         """Return the typed events of frames or event dicts, up to an error, which is kept in `failed` or `corrupt`."""
         events: list[Any] = []
@@ -157,13 +164,17 @@ class InvokeFold(Fold):
             self._guardrail = chunk.get("amazon-bedrock-guardrailAction", self._guardrail)
             self._count(chunk)
         self.complete = self.complete or bodies.chunk_ends(chunk)
+        self.done = self.complete and isinstance(chunk, dict) and bodies.METRICS in chunk
         return ChunkReceived(chunk, text)
 
     def _count(self, chunk: dict[str, Any]) -> None:
         """The metrics count the call and overrule what the vendor's own chunks said before."""
-        usage = bodies.usage_of(chunk)
-        if usage is not None and (bodies.METRICS in chunk or usage.input_tokens is not None or self.usage is None):
-            self.usage = usage
+        usage, before = bodies.usage_of(chunk), self.usage
+        if usage is None or before is None or bodies.METRICS in chunk:
+            self.usage = usage or before
+            return
+        later = {one.name: getattr(usage, one.name) for one in fields(usage)}
+        self.usage = replace(before, **{name: value for name, value in later.items() if value is not None})
 
     @staticmethod
     def _chunk(data: Any) -> Any:

@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway._fold import dict_of, parsed, str_of, tool_calls, usage_from, whole
 from bedrock_gateway.errors import MalformedResponseError
 from bedrock_gateway.families import bodies
+from bedrock_gateway.families.embedding import embedder_of
 from bedrock_gateway.results import (
     Answer,
     Citation,
     ConverseResult,
     DataSource,
+    EmbedResult,
+    GuardrailResult,
     IngestionJob,
     InvokeResult,
     KnowledgeBase,
     Passage,
+    Ranked,
+    RerankResult,
     RetrieveResult,
     Source,
+    TokenCount,
     Usage,
 )
 
@@ -33,12 +39,17 @@ if TYPE_CHECKING:
 __all__ = [
     "BODY",
     "answer",
+    "citation",
     "converse",
     "data_source",
+    "embedded",
+    "guardrail",
     "ingestion_job",
     "invoke_model",
     "knowledge_base",
+    "reranked",
     "retrieved",
+    "token_count",
 ]
 
 BODY = "_bedrockgw_body"
@@ -173,13 +184,18 @@ def _source_facts(found: Any) -> dict[str, Any]:
 def span_of(text: str, quoted: str, span: Any) -> tuple[int, int] | None:
     """Return the half-open span of *quoted*: AWS ends spans inclusively in unary and exclusively in streamed replies."""
     start, end = whole(dict_of(span).get("start")), whole(dict_of(span).get("end"))
-    if start is None or end is None or start < 0 or not quoted:
+    if start is None or end is None or not quoted:
         return None
-    stop = start + len(quoted)
-    return (start, stop) if stop in {end, end + 1} and text[start:stop] == quoted else None
+    # Of a streamed answer, each later part begins one further than its text does.
+    for at in (start, start - 1):
+        stop = at + len(quoted)
+        if at >= 0 and stop in {end - 1, end, end + 1} and text[at:stop] == quoted:
+            return at, stop
+    return None
 
 
-def _citation(found: Any, text: str) -> Citation:
+def citation(found: Any, text: str) -> Citation:
+    """Read one citation of an answer that says *text*."""
     given = dict_of(found)
     part = dict_of(dict_of(given.get("generatedResponsePart")).get("textResponsePart"))
     quoted = str_of(part.get("text"))
@@ -193,27 +209,84 @@ def answer(reply: Mapping[str, Any], send: Send) -> Answer:
     text = str_of(dict_of(raw["output"]).get("text"))
     return Answer(
         text=text,
-        citations=tuple(_citation(one, text) for one in _list(raw.get("citations"))),
+        citations=tuple(citation(one, text) for one in _list(raw.get("citations"))),
         session_id=str_of(raw.get("sessionId")) or None,
         guardrail_action=str_of(raw.get("guardrailAction")) or None,
         **_common(send, reply, raw),
     )
 
 
-def _score(found: Any) -> float | None:
-    score = dict_of(found).get("score")
-    return float(score) if isinstance(score, (int, float)) and not isinstance(score, bool) else None
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def retrieved(reply: Mapping[str, Any], send: Send) -> RetrieveResult:
     """Read Retrieve."""
     raw = _document(send, reply, "retrievalResults")
-    passages = tuple(Passage(score=_score(one), **_source_facts(one)) for one in _list(raw["retrievalResults"]))
+    passages = tuple(
+        Passage(score=_number(dict_of(one).get("score")), **_source_facts(one))
+        for one in _list(raw["retrievalResults"])
+    )
     return RetrieveResult(
         text="\n\n".join(one.text for one in passages),
         passages=passages,
         next_token=str_of(raw.get("nextToken")) or None,
         guardrail_action=str_of(raw.get("guardrailAction")) or None,
+        **_common(send, reply, raw),
+    )
+
+
+def embedded(reply: Mapping[str, Any], send: Send) -> EmbedResult:
+    """Read the vectors of one InvokeModel of an embedding model."""
+    raw = _document(send, reply)
+    embedder = embedder_of(send.model_id or "")
+    vectors = embedder.vectors(raw) if embedder else []
+    if not vectors or not all(_is_vector(one) for one in vectors):
+        raise _malformed(send, reply, "the answer holds no vectors")
+    headers = dict_of(dict_of(reply.get("ResponseMetadata")).get("HTTPHeaders"))
+    return EmbedResult(
+        vectors=tuple(tuple(one) for one in vectors),
+        usage=_counted(headers) or bodies.usage_of(raw),
+        **_common(send, reply, raw),
+    )
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(one) in {float, int} for one in value)
+
+
+def reranked(reply: Mapping[str, Any], send: Send) -> RerankResult:
+    """Read Rerank."""
+    raw = _document(send, reply, "results")
+    sources = [dict_of(dict_of(one).get("inlineDocumentSource")) for one in _list(send.params.get("sources"))]
+    texts = [str_of(dict_of(one.get("textDocument")).get("text")) for one in sources]
+    ranked = []
+    for one in _list(raw["results"]):
+        index = whole(dict_of(one).get("index"))
+        if index is not None and 0 <= index < len(texts):
+            ranked.append(Ranked(index, _number(dict_of(one).get("relevanceScore")), texts[index]))
+    return RerankResult(
+        ranked=tuple(ranked), next_token=str_of(raw.get("nextToken")) or None, **_common(send, reply, raw)
+    )
+
+
+def token_count(reply: Mapping[str, Any], send: Send) -> TokenCount:
+    """Read CountTokens."""
+    raw = _document(send, reply, "inputTokens")
+    count = whole(raw["inputTokens"])
+    if count is None:
+        raise _malformed(send, reply, "the answer holds no count")
+    return TokenCount(input_tokens=count, **_common(send, reply, raw))
+
+
+def guardrail(reply: Mapping[str, Any], send: Send) -> GuardrailResult:
+    """Read ApplyGuardrail."""
+    raw = _document(send, reply, "action")
+    return GuardrailResult(
+        action=str_of(raw["action"]) or None,
+        reason=str_of(raw.get("actionReason")) or None,
+        text="".join(str_of(dict_of(one).get("text")) for one in _list(raw.get("outputs"))),
+        assessments=tuple(_list(raw.get("assessments"))),
         **_common(send, reply, raw),
     )
 

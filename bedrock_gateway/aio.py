@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 
     from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
+    from bedrock_gateway.families import TextRequest
     from bedrock_gateway.preflight.report import Report
     from bedrock_gateway.results import (
         Answer,
         ConverseResult,
         DataSource,
+        EmbedResult,
+        GuardrailResult,
         IngestionJob,
         InvokeResult,
         KnowledgeBase,
+        RerankResult,
         RetrieveResult,
+        TokenCount,
     )
 
 __all__ = ["AsyncGateway"]
@@ -193,31 +198,49 @@ class AsyncGateway(Facade):
 
     @sealed_async
     async def invoke_model(
-        self, body: Mapping[str, Any] | bytes | str, *, model: str | None = None, **members: Any
+        self,
+        body: Mapping[str, Any] | TextRequest | bytes | str,
+        *,
+        model: str | None = None,
+        family: str | None = None,
+        **members: Any,
     ) -> InvokeResult:
-        """Call a model with the vendor's own body; billed by AWS.
+        """Call a model with the vendor's own body, or with a text request that is written as such; billed by AWS.
 
         Args:
-            body: The vendor's body: a mapping, which becomes JSON, or the JSON itself. At most 25,000,000 bytes.
+            body: The vendor's body: a mapping, which becomes JSON, or the JSON itself, at most 25,000,000 bytes. Or a
+                `TextRequest`, written in the words of the model's family.
             model: Model id, inference profile id or ARN; None: the only chat model that is declared.
+            family: Of a `TextRequest` for a model whose id does not tell: ``anthropic``, ``nova``, ``titan``, ``llama``,
+                ``mistral``, ``cohere``, ``ai21``, ``deepseek``, ``qwen`` or ``openai``. None: from the id; of an
+                application profile from ``wraps`` in the configuration, else AWS is asked once (GetInferenceProfile).
             **members: Further members of the operation by AWS's names: ``accept``, ``contentType``,
                 ``performanceConfigLatency``, ``requestMetadata``, ``serviceTier``, ``trace``.
 
         Returns:
-            The answer; ``raw`` is the vendor's own JSON, ``text`` and ``usage`` are read from it where its form is known.
+            The answer; ``raw`` is the vendor's own JSON, ``text``, ``stop_reason`` and ``usage`` are read from it where its
+            form is known.
 
         Raises:
+            InvalidRequestError: the family has no member for an option of the `TextRequest`; nothing was sent.
             GatewayError: as `converse` does.
 
         Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
         """
-        result: InvokeResult = await arun(self._call("InvokeModel", body, model=model, **members), self._perform)
+        result: InvokeResult = await arun(
+            self._call("InvokeModel", body, model=model, family=family, **members), self._perform
+        )
         return result
 
     def invoke_model_stream(
-        self, body: Mapping[str, Any] | bytes | str, *, model: str | None = None, **members: Any
+        self,
+        body: Mapping[str, Any] | TextRequest | bytes | str,
+        *,
+        model: str | None = None,
+        family: str | None = None,
+        **members: Any,
     ) -> AsyncStream[InvokeResult]:
-        """Call a model with the vendor's own body and read its answer as it is made; billed by AWS.
+        """Call a model as `invoke_model` does and read its answer as it is made; billed by AWS.
 
         The arguments are those of `invoke_model`. Nothing is checked or sent before the stream is entered; entering
         raises what `converse` raises. A stream that ends before its terminal chunk raises `StreamInterruptedError`.
@@ -226,9 +249,116 @@ class AsyncGateway(Facade):
         """
         return AsyncStream(
             "InvokeModelWithResponseStream",
-            lambda: self._stream("InvokeModelWithResponseStream", body, model=model, **members),
+            lambda: self._stream("InvokeModelWithResponseStream", body, model=model, family=family, **members),
             self._perform,
         )
+
+    @sealed_async
+    async def embed(
+        self,
+        texts: str | Sequence[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        purpose: str | None = None,
+    ) -> EmbedResult:
+        """Turn texts into vectors; billed by AWS.
+
+        A model that takes one text a request is called once a text, one after the other; each call is an event of its own.
+        Where a later one fails, the vectors of those before it are lost, and were billed.
+
+        Args:
+            texts: One text or several.
+            model: Amazon Titan or Nova, or Cohere Embed; None: the only embedding model that is declared.
+            dimensions: Length of a vector; None: the model's default.
+            purpose: ``document``, ``query``, ``classification`` or ``clustering``; None: ``document``. Models that do not
+                tell them apart are not told.
+
+        Returns:
+            The vectors, in the order of *texts*.
+
+        Raises:
+            InvalidRequestError: the model is of no known family, or has no such option; nothing was sent.
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html
+        """
+        result: EmbedResult = await arun(
+            self._embed(texts, model=model, dimensions=dimensions, purpose=purpose), self._perform
+        )
+        return result
+
+    @sealed_async
+    async def count_tokens(
+        self,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        system: str | Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+    ) -> TokenCount:
+        """Count the tokens that `converse` with the same arguments would send; AWS does not bill it.
+
+        Args:
+            prompt: A text, or messages as the Converse API has them.
+            model: As for `converse`; of an inference profile, its foundation model is asked about.
+            system: System prompt, as a text or as content blocks.
+            tools: Tools the model may call.
+            tool_choice: As for `converse`.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
+        """
+        result: TokenCount = await arun(
+            self._call("CountTokens", prompt, model=model, system=system, tools=tools, tool_choice=tool_choice),
+            self._perform,
+        )
+        return result
+
+    @sealed_async
+    async def apply_guardrail(self, content: str | Sequence[str], *, source: str = "INPUT") -> GuardrailResult:
+        """Check texts against the configured guardrail without calling a model; billed by AWS.
+
+        Args:
+            content: One text or several.
+            source: ``INPUT``, what a user says, or ``OUTPUT``, what a model said.
+
+        Returns:
+            What the guardrail did; an intervention is a result, not an error.
+
+        Raises:
+            ConfigError: no guardrail is configured; nothing was sent.
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+        """
+        result: GuardrailResult = await arun(self._call("ApplyGuardrail", content, source=source), self._perform)
+        return result
+
+    @sealed_async
+    async def rerank(
+        self, query: str, documents: Sequence[str], *, model: str | None = None, results: int | None = None
+    ) -> RerankResult:
+        """Put texts in the order in which they answer a query; billed by AWS.
+
+        Args:
+            query: What is asked.
+            documents: The texts.
+            model: A reranking model; None: the only one that is declared.
+            results: Most texts to return; None: all of them.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html
+        """
+        result: RerankResult = await arun(
+            self._call("Rerank", query, documents, model=model, results=results), self._perform
+        )
+        return result
 
     @sealed_async
     async def retrieve(
@@ -322,6 +452,40 @@ class AsyncGateway(Facade):
             self._perform,
         )
         return result
+
+    def retrieve_and_generate_stream(
+        self,
+        question: str,
+        *,
+        knowledge_base: str,
+        model: str | None = None,
+        session_id: str | None = None,
+        results: int | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        **members: Any,
+    ) -> AsyncStream[Answer]:
+        """Answer from a knowledge base and read the answer as it is made; billed by AWS.
+
+        The arguments are those of `retrieve_and_generate`. Nothing is checked or sent before the stream is entered;
+        entering raises what `retrieve_and_generate` raises. AWS gives this stream no terminal event: one that ends between
+        two events is taken for whole.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrieveAndGenerateStream.html
+        """
+        return AsyncStream(
+            "RetrieveAndGenerateStream",
+            lambda: self._stream(
+                "RetrieveAndGenerateStream",
+                question,
+                knowledge_base=knowledge_base,
+                model=model,
+                session_id=session_id,
+                results=results,
+                metadata_filter=metadata_filter,
+                **members,
+            ),
+            self._perform,
+        )
 
     @sealed_async
     async def create_knowledge_base(

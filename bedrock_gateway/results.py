@@ -14,8 +14,11 @@ __all__ = [
     "BlockStopped",
     "ChunkReceived",
     "Citation",
+    "CitationReceived",
     "ConverseResult",
     "DataSource",
+    "EmbedResult",
+    "GuardrailResult",
     "IngestionJob",
     "InvokeResult",
     "KnowledgeBase",
@@ -23,11 +26,15 @@ __all__ = [
     "MessageStopped",
     "MetadataReceived",
     "Passage",
+    "Ranked",
     "ReasoningDelta",
+    "RerankResult",
     "RetrieveResult",
     "Source",
+    "GuardrailReported",
     "StreamEvent",
     "TextDelta",
+    "TokenCount",
     "ToolCall",
     "ToolCallDelta",
     "ToolCallStarted",
@@ -92,6 +99,54 @@ class ConverseResult(_Result):
     tool_calls: tuple[ToolCall, ...] = ()
     guardrail_action: str | None = None
     """``INTERVENED`` where the guardrail stopped the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedResult(_Result):
+    """Vectors of texts, in the order of the texts; ``raw`` is the list of the answers they came in."""
+
+    vectors: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A document, and how well it answers the query."""
+
+    index: int
+    """Which of the documents that were given, counted from 0."""
+    score: float | None = None
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankResult(_Result):
+    """Documents in the order in which they answer a query, best first."""
+
+    ranked: tuple[Ranked, ...] = ()
+    next_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCount(_Result):
+    """How many tokens a prompt has."""
+
+    input_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailResult(_Result):
+    """What a guardrail makes of a text; ``text`` is what it would say instead, where it intervenes."""
+
+    action: str | None = None
+    """``GUARDRAIL_INTERVENED`` or ``NONE``."""
+    reason: str | None = None
+    assessments: tuple[Any, ...] = field(default=(), repr=False)
+    """AWS's assessments as they are: they hold what was found."""
+
+    @property
+    def intervened(self) -> bool:
+        """Whether the guardrail intervened."""
+        return self.action == "GUARDRAIL_INTERVENED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +307,20 @@ class ChunkReceived(StreamEvent):
     """One chunk of InvokeModelWithResponseStream: ``raw`` is the vendor's own JSON, ``text`` what text it adds."""
 
     text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CitationReceived(StreamEvent):
+    """What a part of a streamed answer stands on."""
+
+    citation: Citation | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailReported(StreamEvent):
+    """What the guardrail did to a streamed answer."""
+
+    action: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,73 +2,134 @@
 
 By shape rather than by model id, as an id can be an ARN that does not tell the vendor. A body that no row knows has no
 text and no usage; it stays whole in ``raw``.
+
+Source: Bedrock User Guide, "Inference request parameters and response fields for foundation models".
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.results import Usage
 
-__all__ = ["chunk_ends", "chunk_text", "stop_reason_of", "text_of", "usage_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["METRICS", "chunk_ends", "chunk_text", "stop_reason_of", "text_of", "usage_of"]
 
 METRICS = "amazon-bedrock-invocationMetrics"
 
-
-def _blocks(content: Any) -> str:
-    if not isinstance(content, list):
-        return ""
-    return "".join(str(one["text"]) for one in content if isinstance(one, dict) and isinstance(one.get("text"), str))
+Found = dict[str, Any]
 
 
-def _dict(value: Any, *path: str) -> dict[str, Any]:
+def _dict(value: Any, *path: str) -> Found:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _blocks(content: Any) -> str:
+    """Text of content blocks, or of content that is the text itself."""
+    if isinstance(content, str):
+        return content
+    return "".join(_str(_dict(one).get("text")) for one in _list(content))
+
+
+def _joined(name: str, read: Callable[[Found], Any]) -> Callable[[Found], str]:
+    """Text of a list of results."""
+    return lambda body: "".join(_str(read(_dict(one))) for one in _list(body.get(name)))
+
+
+# Where a whole answer has its text; the first that has any. Each family's own member.
+_TEXTS: tuple[Callable[[Found], str], ...] = (
+    lambda body: _blocks(body.get("content")),  # Anthropic
+    lambda body: _blocks(_dict(body, "output", "message").get("content")),  # Nova
+    _joined("results", lambda one: one.get("outputText")),  # Titan
+    lambda body: _str(body.get("generation")),  # Llama
+    _joined("outputs", lambda one: one.get("text")),  # Mistral
+    _joined(
+        "choices", lambda one: _blocks(_dict(one, "message").get("content")) or one.get("text")
+    ),  # chat, DeepSeek R1
+    _joined("generations", lambda one: one.get("text")),  # Cohere Command
+    _joined("completions", lambda one: _dict(one, "data").get("text")),  # AI21 Jurassic-2
+    lambda body: _str(body.get("completion")),  # Anthropic, before Messages
+    lambda body: _str(body.get("text")),  # Cohere Command R
+)
+
+
 def text_of(body: Any) -> str:
-    """Return the text of a whole answer of Anthropic, Nova or Titan."""
-    if not isinstance(body, dict):
-        return ""
-    if results := body.get("results"):
-        return "".join(str(_dict(one).get("outputText") or "") for one in results) if isinstance(results, list) else ""
-    return _blocks(body.get("content")) or _blocks(_dict(body, "output", "message").get("content"))
+    """Return the text of a whole answer."""
+    return next((text for read in _TEXTS if (text := read(body))), "") if isinstance(body, dict) else ""
+
+
+_LISTED = ("results", "outputs", "choices", "generations", "completions")
+_REASONS = ("stop_reason", "stopReason", "completionReason", "finish_reason", "finishReason")
+
+
+def _parts(found: Found) -> list[Found]:
+    """The places of a body that can hold a stop reason, the likeliest first."""
+    first = [_dict(items[0]) for name in _LISTED if (items := _list(found.get(name)))]
+    return [*first, found, _dict(found, "delta"), _dict(found, "messageStop"), _dict(found, "response")]
 
 
 def stop_reason_of(body: Any) -> str | None:
     """Return why the answer ended, in the vendor's word."""
-    found = _dict(body)
-    results = found.get("results")
-    first = _dict(results[0]) if isinstance(results, list) and results else {}
-    delta = _dict(found, "delta")
-    values = (
-        found.get("stop_reason"),
-        found.get("stopReason"),
-        found.get("completionReason"),
-        first.get("completionReason"),
-        delta.get("stop_reason"),
-        _dict(found, "messageStop").get("stopReason"),
-    )
-    return next((one for one in values if isinstance(one, str) and one), None)
+    for part in _parts(_dict(body)):
+        for name in _REASONS:
+            value = part.get(name)
+            value = value.get("reason") if isinstance(value, dict) else value
+            if isinstance(value, str) and value:
+                return value
+    return None
 
 
-_INPUT = ("inputTokens", "input_tokens", "inputTokenCount", "inputTextTokenCount")
-_OUTPUT = ("outputTokens", "output_tokens", "outputTokenCount", "totalOutputTextTokenCount", "tokenCount")
+_INPUT = (
+    "inputTokens",
+    "input_tokens",
+    "inputTokenCount",
+    "inputTextTokenCount",
+    "prompt_tokens",
+    "prompt_token_count",
+)
+_OUTPUT = (
+    "outputTokens",
+    "output_tokens",
+    "outputTokenCount",
+    "totalOutputTextTokenCount",
+    "tokenCount",
+    "completion_tokens",
+    "generation_token_count",
+)
 _READ = ("cacheReadInputTokens", "cache_read_input_tokens", "cacheReadInputTokenCount")
 _WRITE = ("cacheWriteInputTokens", "cache_creation_input_tokens", "cacheWriteInputTokenCount")
+_OWN = ("inputTextTokenCount", "prompt_token_count", "generation_token_count")
+"""Members of a body itself that count, where it has no usage."""
 
 
-def _number(found: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    return next((found[name] for name in names if isinstance(found.get(name), int)), None)
+def _number(found: Found, names: tuple[str, ...]) -> int | None:
+    values = (found.get(name) for name in names)
+    return next((one for one in values if isinstance(one, int) and not isinstance(one, bool)), None)
 
 
 def usage_of(body: Any) -> Usage | None:
     """Return the usage a body or a chunk reports; None where it reports none."""
-    found = _dict(body, METRICS) or _dict(body, "usage") or _dict(body, "metadata", "usage")
-    if not found and isinstance(body, dict) and "inputTextTokenCount" in body:
-        results = body.get("results")
-        found = {**body, **(_dict(results[0]) if isinstance(results, list) and results else {})}
+    found = (
+        _dict(body, METRICS)
+        or _dict(body, "usage")
+        or _dict(body, "message", "usage")
+        or _dict(body, "metadata", "usage")
+    )
+    if not found and isinstance(body, dict) and any(name in body for name in _OWN):
+        results = _list(body.get("results"))
+        found = {**body, **(_dict(results[0]) if results else {})}
     sent, made = _number(found, _INPUT), _number(found, _OUTPUT)
     if sent is None and made is None:
         return None
@@ -76,16 +137,31 @@ def usage_of(body: Any) -> Usage | None:
     return Usage(sent, made, total, _number(found, _READ), _number(found, _WRITE))
 
 
+def _choice(chunk: Found, name: str) -> Found:
+    items = _list(chunk.get(name))
+    return _dict(items[0]) if items else {}
+
+
 def chunk_text(chunk: Any) -> str:
     """Return the text that a chunk of a stream adds."""
     if not isinstance(chunk, dict):
         return ""
     delta = _dict(chunk, "delta") or _dict(chunk, "contentBlockDelta", "delta")
-    values = (delta.get("text"), chunk.get("outputText"), chunk.get("completion"))
+    values = (
+        delta.get("text"),
+        chunk.get("outputText"),
+        chunk.get("completion"),
+        chunk.get("generation"),
+        _choice(chunk, "outputs").get("text"),
+        _dict(_choice(chunk, "choices"), "delta").get("content"),
+        _choice(chunk, "choices").get("text"),
+        _choice(chunk, "generations").get("text"),
+        None if chunk.get("is_finished") else chunk.get("text"),
+    )
     return next((one for one in values if isinstance(one, str)), "")
 
 
-_ENDINGS = ("stop_reason", "stopReason", "completionReason", "finish_reason", "finishReason", "is_finished")
+_ENDINGS = (*_REASONS, "is_finished")
 
 
 def chunk_ends(chunk: Any) -> bool:
@@ -93,6 +169,5 @@ def chunk_ends(chunk: Any) -> bool:
     found = _dict(chunk)
     if METRICS in found or found.get("type") == "message_stop" or "messageStop" in found:
         return True
-    choices = found.get("choices") or found.get("outputs") or found.get("generations")
-    parts = [found, *(_dict(one) for one in choices)] if isinstance(choices, list) else [found]
+    parts = [found, *(_choice(found, name) for name in ("choices", "outputs", "generations"))]
     return any(part.get(name) for part in parts for name in _ENDINGS)

@@ -84,7 +84,8 @@ class _Judges:
                     f"model {model!r} is not declared in principals.{self._principal}.models{_hint(model, self._config)}",
                     rule="declared-models",
                 )
-            _refuse_bare(send, model, self._config)
+            if send.operation != "CountTokens":
+                _refuse_bare(send, model, self._config)
         return send
 
     def declared_knowledge_bases(self, send: Send) -> Send:
@@ -111,12 +112,15 @@ class _Judges:
 
 
 # Where a request names models and knowledge bases beside its own; what a model is told is not looked into.
-_CONFIGURATIONS = ("retrieveAndGenerateConfiguration", "retrievalConfiguration")
+_CONFIGURATIONS = ("retrieveAndGenerateConfiguration", "retrievalConfiguration", "rerankingConfiguration")
 
 
 def _models_of(send: Send) -> Iterator[str]:
     """Every model that the request makes Bedrock call: its own, and those that rerank or embed for it."""
     named = [send.model_id, send.params.get("modelId")]
+    if send.operation == "CountTokens" and named[1] == _parsed(str(send.model_id)).model:
+        # AWS counts for the foundation model, whatever profile it is called through: nothing is generated.
+        del named[1]
     named += [value for key, value in _configured(send) if key in {"modelArn", "modelId"}]
     yield from dict.fromkeys(str(one) for one in named if one is not None)
 
@@ -227,4 +231,6 @@ _ATTACH: dict[str, Callable[[Send, str, str], dict[str, Any]]] = {
     "InvokeModel": _invoke,
     "InvokeModelWithResponseStream": _invoke,
     "RetrieveAndGenerate": _generate,
+    "RetrieveAndGenerateStream": _generate,
+    "ApplyGuardrail": _invoke,
 }
