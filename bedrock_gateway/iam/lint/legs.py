@@ -150,8 +150,10 @@ def _context(call: _Call, region: str) -> dict[str, str]:
 
 def _denied_regions(policy: Policy, call: _Call) -> list[str]:
     partition = call.arn.split(":")[1]
-    context = _context(call, call.region)
-    return [one for one in call.regions if not allows(policy, call.action, call.leg(partition, one), context)]
+    # A Region condition is judged where the model runs: AWS asks that policies with one list every destination.
+    return [
+        one for one in call.regions if not allows(policy, call.action, call.leg(partition, one), _context(call, one))
+    ]
 
 
 def missing_destination(document: Document) -> Iterator[Hit]:
