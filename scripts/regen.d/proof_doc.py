@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from proof.inseparable import INSEPARABLE  # noqa: E402 - the proof lives beside the tests
+from proof.inseparable import INSEPARABLE, UNSEEN  # noqa: E402 - the proof lives beside the tests
 from proof.kinds import KINDS, MODEL_CAPABILITIES, OPTIONS, REFUSED, SHORT, UNDOCUMENTED, elsewhere  # noqa: E402
 from proof.paper import Paper  # noqa: E402
 from proof.pieces import pairs, pieces  # noqa: E402
@@ -158,6 +158,8 @@ def of_limits() -> str:
         "\n## What IAM cannot separate\n\nOperations of other capabilities that the policy permits too, on the same model, knowledge base"
         " and guardrail (where one is named), found by trying them all; and what else to know.\n\n"
         + table(("capability", "also permits", "why"), besides)
+        + "\nWhat a call names and IAM does not look at; the role that is passed limits it, and a bucket's own policy:\n\n"
+        + table(("capability", "operation", "may name"), [[f"`{c}`", f"`{o}`", what] for c, o, what, _ in UNSEEN])
         + "\n## What is left out\n\n"
         + table(("capability", "model id", "why"), refused)
         + "\nOperations that the local Bedrock does not serve, so that only their authorisation can be judged: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.capabilities import CAPABILITIES
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from .setting import Setting
 
-__all__ = ["INSEPARABLE", "permitted_besides"]
+__all__ = ["INSEPARABLE", "UNSEEN", "permitted_besides", "unseen"]
 
 _INVOKE, _CONVERSE = "bedrock-runtime:InvokeModel", "bedrock-runtime:Converse"
 _INVOKE_STREAM, _CONVERSE_STREAM = "bedrock-runtime:InvokeModelWithResponseStream", "bedrock-runtime:ConverseStream"
@@ -34,6 +35,25 @@ INSEPARABLE: Mapping[str, frozenset[str]] = {
     "rag-stream": _ANSWER | {"bedrock-agent-runtime:RetrieveAndGenerate", _INVOKE_STREAM, _CONVERSE_STREAM},
 }
 """Capability → operations of other capabilities, on the same model, knowledge base and guardrail."""
+
+
+UNSEEN: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    ("logging-admin", "PutModelInvocationLoggingConfiguration", "another bucket", {"logging_bucket": "example-other"}),
+    ("logging-admin", "PutModelInvocationLoggingConfiguration", "another log group", {"log_group": "/other"}),
+    ("kb-create", "CreateKnowledgeBase", "another vector index", {"vector_index": "other"}),
+    ("kb-create", "CreateKnowledgeBase", "another embedding model", {"embedding_model": "cohere.embed-english-v3"}),
+    ("kb-create", "CreateDataSource", "another bucket of documents", {"document_bucket": "example-other"}),
+    ("batch", "CreateModelInvocationJob", "other files, in any bucket", {"document_bucket": "example-other"}),
+)
+"""(capability, operation, what may be another one, how): what a call names and IAM does not look at. The role that is passed
+limits it, and the bucket's own policy."""
+
+
+def unseen(capability: str, operation: str, s: Setting, changes: dict[str, str]) -> bool:
+    """Whether the policy of *capability* in *s* permits *operation* on what *changes* says too."""
+    paper = Paper(s, generate([capability], s.scope()).policy.dump())
+    calls = [call for call in calls_of(STORIES[capability](replace(s, **changes))) if call.operation == operation]
+    return bool(calls) and not any(map(paper.denied, calls))
 
 
 def permitted_besides(capability: str, s: Setting) -> set[str]:

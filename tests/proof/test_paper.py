@@ -15,7 +15,7 @@ from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.generate import generate
 
-from .inseparable import INSEPARABLE, permitted_besides
+from .inseparable import INSEPARABLE, UNSEEN, permitted_besides, unseen
 from .kinds import KINDS, MODEL_CAPABILITIES, OPTIONS, REFUSED, SHORT, elsewhere, matrix
 from .paper import Paper
 from .pieces import conditions, pairs, pieces
@@ -205,3 +205,10 @@ def test_what_iam_cannot_separate_is_listed(capability: str) -> None:
     besides = permitted_besides(capability, s)
     assert besides == set(INSEPARABLE.get(capability, ()))
     assert CAPABILITIES[capability].inseparable or not besides
+
+
+def test_what_iam_does_not_look_at_is_listed() -> None:
+    for capability, operation, what, changes in UNSEEN:
+        assert unseen(capability, operation, setting(SHORT), changes), (
+            f"{operation} is denied on {what}: no longer list it"
+        )
