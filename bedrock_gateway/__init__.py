@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.errors import (
         AccessDeniedError,
+        CircuitOpenError,
         ConfigError,
         ConflictError,
         GatewayError,
@@ -71,6 +72,7 @@ __all__ = [
     "AsyncGateway",
     "AsyncStream",
     "CallEnded",
+    "CircuitOpenError",
     "Citation",
     "ConfigError",
     "ConflictError",

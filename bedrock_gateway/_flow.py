@@ -1,19 +1,19 @@
 """The call as a generator: what is sent, when it is sent again, what is reported.
 
 A flow yields commands and is sent what happened; it performs nothing. Nesting: `governed` (rules, and exactly one
-terminal event) holds `attempted` (when to send again), which holds `sent`. A flow never blocks. While it is being closed
-(the caller left, the task was cancelled) it can neither yield nor wait: it only reports.
+terminal event) holds `attempted` (when to send again, in `_flow_attempts`), which holds the one request. A flow never
+blocks. While it is being closed (the caller left, the task was cancelled) it can neither yield nor wait: it only reports.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bedrock_gateway._commands import Deliver, Flow, Receive, Send, Sleep, Timeouts
+from bedrock_gateway._commands import Deliver, Flow, Receive, Send
 from bedrock_gateway._eventstream import CorruptFrameError, Decoder
+from bedrock_gateway._flow_attempts import Context, Once, Tally, answered, attempted, error_code, retried
 from bedrock_gateway.errors import (
     AccessDeniedError,
     GatewayError,
@@ -21,49 +21,15 @@ from bedrock_gateway.errors import (
     ServiceError,
     StreamInterruptedError,
 )
-from bedrock_gateway.events import CallEnded, DecoderFellBack, Outcome, RetryScheduled
-from bedrock_gateway.governance.classify import from_frame, never_sent, translate
-from bedrock_gateway.governance.retry import RetryPolicy
+from bedrock_gateway.events import CallEnded, DecoderFellBack, Outcome
+from bedrock_gateway.governance.classify import from_frame, translate
 
 if TYPE_CHECKING:
     from bedrock_gateway._fold import Fold
-    from bedrock_gateway.results import Usage
 
 __all__ = ["Context", "Make", "call", "retried", "stream"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a flow needs to know of its gateway."""
-
-    emit: Callable[[Any], None]
-    rules: tuple[Callable[[Send], Send], ...] = ()
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    resend_ambiguous: bool = False
-    principal: str | None = None
-    region: str | None = None
-    local: bool = False
-    now: Callable[[], float] = time.monotonic
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What the terminal event will say."""
-
-    operation: str
-    started: float
-    capability: str | None = None
-    send: Send | None = None
-    attempts: int = 0
-    first_token: float | None = None
-    usage: Usage | None = None
-    request_id: str | None = None
-
-
-Once = Callable[[Send, Context, _Tally], Flow[T]]
 Make = Callable[[], Send | Flow[Send]]
 """Makes the request; as a flow where it must ask AWS something first."""
 
@@ -73,14 +39,14 @@ def call(
 ) -> Flow[T]:
     """Make the request, send it once or more, and return what *parse* makes of the reply."""
 
-    def once(send: Send, _ctx: Context, tally: _Tally) -> Flow[T]:
+    def once(send: Send, _ctx: Context, tally: Tally) -> Flow[T]:
         reply = yield send
         tally.request_id = _request_id(reply)
         result = parse(reply, send)
         tally.usage = getattr(result, "usage", None)
         return result
 
-    return (yield from governed(_Tally(operation, ctx.now(), capability), make, ctx, once))
+    return (yield from governed(Tally(operation, ctx.now(), capability), make, ctx, once))
 
 
 def stream(
@@ -88,13 +54,13 @@ def stream(
 ) -> Flow[Any]:
     """Make the request, send it, deliver typed events as they come, and return the whole."""
 
-    def once(send: Send, ctx: Context, tally: _Tally) -> Flow[Any]:
+    def once(send: Send, ctx: Context, tally: Tally) -> Flow[Any]:
         return (yield from _received(send, ctx, tally, fold(send)))
 
-    return (yield from governed(_Tally(operation, ctx.now(), capability), make, ctx, once))
+    return (yield from governed(Tally(operation, ctx.now(), capability), make, ctx, once))
 
 
-def governed(tally: _Tally, make: Make, ctx: Context, once: Once[T]) -> Flow[T]:
+def governed(tally: Tally, make: Make, ctx: Context, once: Once[T]) -> Flow[T]:
     """Make the request, apply the rules, then send; report exactly once, whatever happens."""
     try:
         made = make()
@@ -109,43 +75,10 @@ def governed(tally: _Tally, make: Make, ctx: Context, once: Once[T]) -> Flow[T]:
     return result
 
 
-def attempted(send: Send, ctx: Context, once: Once[T], tally: _Tally) -> Flow[T]:
-    """Send until it succeeds, or must not or cannot be sent again."""
-    end = tally.started + ctx.timeouts.total
-    send = replace(send, until=end, first_byte=ctx.timeouts.first_byte)
-    while True:
-        tally.attempts += 1
-        try:
-            return (yield from once(send, ctx, tally))
-        except Exception as cause:  # noqa: BLE001 - the one place where every failure becomes an error of ours
-            error = translate(cause, send, tally.attempts)
-        if never_sent(error):
-            tally.attempts -= 1
-            raise error
-        wait = ctx.retry.wait_seconds(error, send, tally.attempts, end - ctx.now(), opted_in=ctx.resend_ambiguous)
-        if wait is None:
-            raise error
-        ctx.emit(_retry_scheduled(send, ctx, tally, wait, error))
-        yield Sleep(wait)
-
-
-def _retry_scheduled(send: Send, ctx: Context, tally: _Tally, wait: float, error: GatewayError) -> RetryScheduled:
-    return RetryScheduled(
-        send.operation,
-        send.capability,
-        ctx.principal,
-        send.model_id,
-        ctx.region,
-        tally.attempts,
-        wait,
-        _error_code(error),
-        ctx.local,
-    )
-
-
-def _received(send: Send, ctx: Context, tally: _Tally, fold: Fold) -> Flow[Any]:
+def _received(send: Send, ctx: Context, tally: Tally, fold: Fold) -> Flow[Any]:
     reply = yield send
     tally.request_id = _request_id(reply)
+    answered(send, ctx, tally)
     fold.began(reply)
     shown = _Shown()
     caught: Exception | None = None
@@ -173,7 +106,7 @@ class _Shown:
     any: bool = False
 
 
-def _delivered(body: Any, send: Send, ctx: Context, tally: _Tally, fold: Fold, shown: _Shown) -> Flow[None]:
+def _delivered(body: Any, send: Send, ctx: Context, tally: Tally, fold: Fold, shown: _Shown) -> Flow[None]:
     """Read *body* to its end, its deadline or its error, and hand over what comes."""
     decoder = Decoder()
     idle_from, patience = ctx.now(), ctx.timeouts.first_byte
@@ -204,7 +137,7 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: _Tally, fold: Fold, s
 
 
 def _interrupted(
-    cause: Exception, send: Send, ctx: Context, tally: _Tally, fold: Fold, *, delivered: bool, over: bool
+    cause: Exception, send: Send, ctx: Context, tally: Tally, fold: Fold, *, delivered: bool, over: bool
 ) -> BaseException:
     """Return what is raised for *cause*: itself where nothing has been shown and AWS said why."""
     error = translate(cause, send, tally.attempts)
@@ -235,9 +168,7 @@ _REASONS = {
 }
 
 
-def _cut(
-    reason: str, send: Send, ctx: Context, tally: _Tally, fold: Fold, *, delivered: bool
-) -> StreamInterruptedError:
+def _cut(reason: str, send: Send, ctx: Context, tally: Tally, fold: Fold, *, delivered: bool) -> StreamInterruptedError:
     return StreamInterruptedError(
         f"{send.operation}{f' on {send.model_id}' if send.model_id else ''} was interrupted: {_REASONS[reason]}",
         operation=send.operation,
@@ -261,11 +192,7 @@ def _outcome(error: BaseException) -> Outcome:
     return "failed" if isinstance(error, Exception) else "abandoned"
 
 
-def _error_code(error: BaseException) -> str:
-    return error.code if isinstance(error, ServiceError) else type(error).__name__
-
-
-def _report(ctx: Context, tally: _Tally, outcome: Outcome, error: BaseException | None) -> None:
+def _report(ctx: Context, tally: Tally, outcome: Outcome, error: BaseException | None) -> None:
     send, usage = tally.send, tally.usage
     ctx.emit(
         CallEnded(
@@ -281,31 +208,7 @@ def _report(ctx: Context, tally: _Tally, outcome: Outcome, error: BaseException 
             input_tokens=usage.input_tokens if usage else None,
             output_tokens=usage.output_tokens if usage else None,
             request_id=tally.request_id or getattr(error, "request_id", None),
-            error_code=_error_code(error) if error is not None and outcome != "abandoned" else None,
+            error_code=error_code(error) if error is not None and outcome != "abandoned" else None,
             local=ctx.local,
         )
     )
-
-
-def retried(flow: Flow[T], ctx: Context) -> Flow[T]:
-    """Run a flow of probes: each `Send` is sent again as a call's is, and fails with an error of ours; no event."""
-    step, value = flow.send, None
-    while True:
-        try:
-            command = step(value)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        try:
-            value = (
-                (yield from attempted(command, ctx, _plain, _Tally(command.operation, ctx.now())))
-                if isinstance(command, Send)
-                else (yield command)
-            )
-            step = flow.send
-        except GatewayError as error:
-            step, value = flow.throw, error
-
-
-def _plain(send: Send, _ctx: Context, _tally: _Tally) -> Flow[Any]:
-    return (yield send)

@@ -20,6 +20,7 @@
     │  ├─ ModelTimeoutError
     │  ├─ ModelFailedError
     │  └─ UnavailableError
+    │     └─ CircuitOpenError             .retry_after_seconds        nothing was sent
     ├─ MalformedResponseError          .operation .maybe_billed .request_id
     ├─ StreamInterruptedError          .partial .reason .usage .request_id .may_resend
     ├─ IngestionFailedError            .job
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CODES",
     "AccessDeniedError",
+    "CircuitOpenError",
     "ConfigError",
     "ConflictError",
     "GatewayError",
@@ -236,6 +238,12 @@ class ModelFailedError(ServiceError):
 
 class UnavailableError(ServiceError):
     """The service failed or is unavailable."""
+
+    may_succeed_later = True
+
+
+class CircuitOpenError(UnavailableError):
+    """Most requests to this model failed of late, so that none is sent for a while; nothing was sent."""
 
     may_succeed_later = True
 

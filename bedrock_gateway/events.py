@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CallEnded",
     "CheckEnded",
+    "CircuitChanged",
     "DecoderFellBack",
     "Event",
     "IngestionPolled",
@@ -74,6 +75,26 @@ class RetryScheduled:
     """Requests sent so far."""
     wait_seconds: float
     error_code: str
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitChanged:
+    """Requests to a model are no longer sent, as most of them failed; or they are again, as a probe was answered."""
+
+    name: ClassVar[str] = "gateway.circuit_changed"
+
+    state: Literal["open", "closed"]
+    service: str
+    """boto3's name of it, such as ``bedrock-runtime``."""
+    model_id: str | None = None
+    account: str | None = None
+    region: str | None = None
+    requests: int = 0
+    """What was counted when it opened; 1: the probe."""
+    failures: int = 0
+    error_code: str | None = None
+    """Of the last failure."""
     local: bool = False
 
 
@@ -161,7 +182,16 @@ class PreflightEnded:
     local: bool = False
 
 
-Event = CallEnded | RetryScheduled | DecoderFellBack | IngestionPolled | SetupProgressed | CheckEnded | PreflightEnded
+Event = (
+    CallEnded
+    | RetryScheduled
+    | CircuitChanged
+    | DecoderFellBack
+    | IngestionPolled
+    | SetupProgressed
+    | CheckEnded
+    | PreflightEnded
+)
 
 
 class Observer(Protocol):
@@ -183,6 +213,7 @@ _LEVELS = {
     "ingestion.polled": "debug",
     "preflight.check_ended": "debug",
     "gateway.retry_scheduled": "warning",
+    "gateway.circuit_changed": "warning",
     "gateway.decoder_fell_back": "warning",
 }
 

@@ -17,8 +17,6 @@ DOWN = [wire.error(503, "ServiceUnavailableException")]
 ENOUGH = 40
 """Calls that fail, one after the other, until anybody would call it an outage."""
 
-no_breaker = pytest.mark.xfail(strict=True, reason="there is no circuit breaker yet: issue 4, item 5")
-
 
 async def fail(opened, count):
     for _ in range(count):
@@ -26,7 +24,6 @@ async def fail(opened, count):
             await opened.gateway.converse("Hello")
 
 
-@no_breaker
 def test_f45_when_all_is_down_calls_fail_at_once_and_nothing_is_sent(server, drive):
     async def body():
         server.answer(DOWN)
@@ -40,7 +37,6 @@ def test_f45_when_all_is_down_calls_fail_at_once_and_nothing_is_sent(server, dri
     drive.run(body)
 
 
-@no_breaker
 def test_f46_after_an_outage_one_caller_of_a_hundred_tries():
     """The clock is the flow's own, so nobody waits for the breaker to let one through."""
     pytest.importorskip("aiobotocore")

@@ -1,0 +1,192 @@
+"""One request after another: when to send again, when to stop, and what the callers of a gateway learn from it together.
+
+Below `_flow.governed` and above the one request that ``once`` makes. Like every flow it never waits by itself; where the
+caller leaves, it only puts its lease on a queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bedrock_gateway._commands import Flow, Send, Sleep, Timeouts
+from bedrock_gateway.errors import GatewayError, ServiceError
+from bedrock_gateway.events import CircuitChanged, RetryScheduled
+from bedrock_gateway.governance.classify import never_sent, translate
+from bedrock_gateway.governance.protection import MOST_REQUESTS, Guard, Lease, Protection
+from bedrock_gateway.governance.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from bedrock_gateway.governance.breaker import Change
+    from bedrock_gateway.results import Usage
+
+__all__ = ["Context", "Once", "Tally", "answered", "attempted", "error_code", "retried"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a flow needs to know of its gateway."""
+
+    emit: Callable[[Any], None]
+    rules: tuple[Callable[[Send], Send], ...] = ()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    resend_ambiguous: bool = False
+    principal: str | None = None
+    region: str | None = None
+    local: bool = False
+    now: Callable[[], float] = time.monotonic
+    protection: Protection | None = field(default_factory=Protection)
+    """Breakers and retry budgets, shared by all views of a gateway; None: every request goes out."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the terminal event will say."""
+
+    operation: str
+    started: float
+    capability: str | None = None
+    send: Send | None = None
+    attempts: int = 0
+    """Requests that went out, of the whole call."""
+    first_token: float | None = None
+    usage: Usage | None = None
+    request_id: str | None = None
+    lease: Lease | None = None
+    """Leave for the request that is under way."""
+
+
+Once = Callable[[Send, Context, Tally], Flow[T]]
+
+
+def attempted(send: Send, ctx: Context, once: Once[T], tally: Tally) -> Flow[T]:
+    """Send until it succeeds, or must not or cannot be sent again."""
+    end = tally.started + ctx.timeouts.total
+    send = replace(send, until=end, first_byte=ctx.timeouts.first_byte)
+    guard = ctx.protection.of(send) if ctx.protection is not None else None
+    attempts = cost = 0
+    failure: GatewayError | None = None
+    while True:
+        lease = tally.lease = _leave_to_send(guard, send, ctx, failure)
+        attempts += 1
+        tally.attempts += 1
+        try:
+            result = yield from once(send, ctx, tally)
+        except Exception as cause:  # noqa: BLE001 - the one place where every failure becomes an error of ours
+            failure = translate(cause, send, tally.attempts)
+        except BaseException:
+            if lease is not None:
+                lease.left()
+            raise
+        else:
+            if lease is not None:
+                _tell(send, ctx, lease.succeeded(ctx.now(), cost))
+            return result
+        if lease is not None:
+            _tell(send, ctx, lease.failed(ctx.now(), failure), failure)
+        if never_sent(failure):
+            tally.attempts -= 1
+            raise failure
+        wait = ctx.retry.wait_seconds(failure, send, attempts, end - ctx.now(), opted_in=ctx.resend_ambiguous)
+        if wait is None or tally.attempts >= MOST_REQUESTS or (guard is not None and guard.is_open):
+            raise failure
+        cost = _paid(guard, failure)
+        ctx.emit(_retry_scheduled(send, ctx, tally, wait, failure))
+        yield Sleep(wait)
+
+
+def _leave_to_send(guard: Guard | None, send: Send, ctx: Context, failure: GatewayError | None) -> Lease | None:
+    """Return leave to send; the call that has sent before fails with what it then met, not with the refusal."""
+    if guard is None:
+        return None
+    lease = guard.admit(ctx.now())
+    if lease is None:
+        raise failure or guard.refusal(send, ctx.now())
+    return lease
+
+
+def _paid(guard: Guard | None, failure: GatewayError) -> int:
+    """Pay for a retry; where the budget is used up, the failure is the call's."""
+    if guard is None:
+        return 0
+    cost = guard.spend(failure)
+    if cost is None:
+        failure.add_note("not sent again: too many requests to this model were, of late; successes earn retries back")
+        raise failure
+    return cost
+
+
+def answered(send: Send, ctx: Context, tally: Tally) -> None:
+    """The head of a stream has come: whoever waits for a probe need not wait for the rest of it."""
+    if tally.lease is not None:
+        _tell(send, ctx, tally.lease.answered(ctx.now()))
+
+
+def _tell(send: Send, ctx: Context, change: Change | None, failure: GatewayError | None = None) -> None:
+    if change is None:
+        return
+    ctx.emit(
+        CircuitChanged(
+            state=change.state,
+            service=send.service,
+            model_id=send.model_id,
+            account=send.account,
+            region=send.region,
+            requests=change.requests,
+            failures=change.failures,
+            error_code=error_code(failure) if failure is not None else None,
+            local=ctx.local,
+        )
+    )
+
+
+def error_code(error: BaseException) -> str:
+    """AWS's code, or the name of the class."""
+    return error.code if isinstance(error, ServiceError) else type(error).__name__
+
+
+def _retry_scheduled(send: Send, ctx: Context, tally: Tally, wait: float, error: GatewayError) -> RetryScheduled:
+    return RetryScheduled(
+        send.operation,
+        send.capability,
+        ctx.principal,
+        send.model_id,
+        ctx.region,
+        tally.attempts,
+        wait,
+        error_code(error),
+        ctx.local,
+    )
+
+
+def retried(flow: Flow[T], ctx: Context) -> Flow[T]:
+    """Run a flow of probes: each `Send` is sent again as a call's is, and fails with an error of ours; no event.
+
+    Probes find out how things are: no breaker keeps them back, and they trip none.
+    """
+    ctx = replace(ctx, protection=None)
+    step, value = flow.send, None
+    while True:
+        try:
+            command = step(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        try:
+            value = (
+                (yield from attempted(command, ctx, _plain, Tally(command.operation, ctx.now())))
+                if isinstance(command, Send)
+                else (yield command)
+            )
+            step = flow.send
+        except GatewayError as error:
+            step, value = flow.throw, error
+
+
+def _plain(send: Send, _ctx: Context, _tally: Tally) -> Flow[Any]:
+    return (yield send)
