@@ -21,6 +21,7 @@ from bedrock_gateway.local.documents import refuse_unreadable
 from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.signature import SignatureFault
+from bedrock_gateway.local.strictness import refuse_unfounded
 from bedrock_gateway.local.wire.digests import check_digests
 from bedrock_gateway.local.wire.errors import error_response, protocol_of, signature_error
 from bedrock_gateway.local.wire.message import Request, Response
@@ -136,6 +137,7 @@ class App:
                 return self._handled(known, Match(service, operation, {}, identified.params))
             self._check(service, operation, identified.params, sender)
             refuse_unreadable(service, identified.params)
+            refuse_unfounded(service, identified.params, self.gate.directory)
         else:
             self.gate.check(sender.service, "UnknownOperation", {}, sender.principal, sender.region)
         response = forward(known.request, sender.service, sender.region, self.gate.directory.account)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,7 +84,7 @@ class Account:
         view = self.gateway.with_options()
         view.__dict__["_perform"] = watched
         if not sleeps_for_real:
-            view.__dict__["_context"] = replace(view._context, now=lambda: watched.clock)
+            view.__dict__["_context"] = replace(view._context, now=lambda: time.monotonic() + watched.clock)
         return view, watched
 
     def create(self, gateway: Any = None, **options: Any) -> Any:

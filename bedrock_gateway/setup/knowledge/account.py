@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.setup.knowledge.blueprint import Blueprint
     from bedrock_gateway.setup.knowledge.manifest import Manifest
 
-__all__ = ["AWAITED", "Patience", "Setup", "is_awaited"]
+__all__ = ["AWAITED", "Patience", "Setup", "is_awaited", "was_refused"]
 
 _ROLE_SPREADS = (
     r"unable to assume the given role|is not able to call specified embedding model|security_exception|403 Forbidden|"
@@ -162,6 +162,16 @@ class Setup:
         self.context.emit(
             SetupProgressed(step, progress, self.blueprint.name, resource, reason, seconds, self.context.local)
         )
+
+
+def was_refused(error: GatewayError) -> bool:
+    """Whether AWS certainly did not do what it was asked: one request, and an answer that says no."""
+    return (
+        isinstance(error, ServiceError) and error.attempts == 1 and error.status is not None and error.status < _FAULT
+    )
+
+
+_FAULT = 500
 
 
 def is_awaited(operation: str, error: GatewayError) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.errors import ConflictError, NotFoundError, NotOursError, ServiceError
+from bedrock_gateway.setup.knowledge.account import was_refused
 from bedrock_gateway.setup.knowledge.blueprint import MARK
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ def _make_knowledge_base(setup: Setup) -> Flow[tuple[str, str]]:
         if found is None:
             raise
         return found, "adopted"
+    except ServiceError as error:
+        if was_refused(error):
+            yield from setup.write(manifest.gone, KNOWLEDGE_BASE)
+        raise
     return str(reply["knowledgeBase"]["knowledgeBaseId"]), "created"
 
 
@@ -222,6 +227,10 @@ def _make_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[tuple
         if found is None:
             raise
         return found, "adopted"
+    except ServiceError as error:
+        if was_refused(error):
+            yield from setup.write(setup.manifest.gone, step)
+        raise
     return str(reply["dataSource"]["dataSourceId"]), "created"
 
 

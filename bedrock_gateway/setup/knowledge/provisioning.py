@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.stores import NON_FILTERABLE
-from bedrock_gateway.errors import AccessDeniedError, ConfigError, ConflictError, NotFoundError, NotOursError
+from bedrock_gateway.errors import (
+    AccessDeniedError,
+    ConfigError,
+    ConflictError,
+    GatewayError,
+    NotFoundError,
+    NotOursError,
+)
+from bedrock_gateway.setup.knowledge.account import was_refused
 from bedrock_gateway.setup.knowledge.blueprint import MARK
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ROLE_POLICY",
+    "check_names",
     "ensure_bucket",
     "ensure_index",
     "ensure_role",
@@ -53,7 +62,6 @@ def _ensure(
     setup: Setup, kind: str, name: str, look: Callable[[Setup], Flow[bool]], make: Callable[[], Flow[Any]]
 ) -> Flow[None]:
     """Make what is not there; adopt what carries our tag."""
-    _same(setup, kind, name)
     started = setup.context.now()
     known = kind in setup.manifest.records
     progress = ("found" if known else "adopted") if (yield from look(setup)) else "created"
@@ -67,8 +75,23 @@ def _ensure(
                 yield from setup.write(setup.manifest.gone, kind)
                 raise _not_ours(kind, name, setup.blueprint.mark) from error
             progress = "adopted"
+        except GatewayError as error:
+            if isinstance(error, ConfigError) or was_refused(error):
+                yield from setup.write(setup.manifest.gone, kind)
+            raise
     yield from setup.write(setup.manifest.exists, kind, kind, name)
     setup.tell(kind, progress, name, since=started)
+
+
+def check_names(setup: Setup) -> None:
+    """Refuse to work on other names than the manifest's, before anything is sent.
+
+    Raises:
+        ConfigError: the configuration has another name by now.
+    """
+    blueprint = setup.blueprint
+    for kind, name in ((_ROLE, blueprint.role_arn), (_BUCKET, blueprint.bucket_arn), (_INDEX, blueprint.index_arn)):
+        _same(setup, kind, name)
 
 
 def _same(setup: Setup, kind: str, name: str) -> None:
@@ -87,7 +110,6 @@ def _remove(
     """Remove what this creation made or adopted, if it is still there and still ours; returns why it was kept."""
     if kind not in setup.manifest.records:
         return None
-    _same(setup, kind, name)
     started, reason = setup.context.now(), None
     try:
         progress = (yield from unmake()) if (yield from look(setup)) else "gone"

@@ -58,6 +58,7 @@ def create(setup: Setup, planned: Plan, declared: tuple[str, ...], *, ingest: bo
         SetupIncompleteError: it stopped; what exists is listed, the cause says why.
         GatewayError: it stopped before anything existed.
     """
+    provisioning.check_names(setup)
     unseen = yield from check_before(setup, declared)
     step = "role"
     try:
@@ -107,6 +108,7 @@ def remove(setup: Setup) -> Flow[Removed]:
     Raises:
         SetupIncompleteError: it stopped; what is left is listed, the cause says why.
     """
+    provisioning.check_names(setup)
     yield from check_caller(setup)
     kept: list[str] = []
     step = "data source"

@@ -1,0 +1,253 @@
+"""Bad input is a clear typed error before anything is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from bedrock_gateway import ConfigError, Gateway, GatewayConfig, GovernanceError
+from bedrock_gateway.errors import UnsupportedByBotocoreError
+from bedrock_gateway.setup import knowledge
+from bedrock_gateway.setup.knowledge import checks
+from bedrock_gateway.setup.knowledge.blueprint import MARK
+
+from .conftest import QUICK
+
+
+def text(account):
+    return account.world.config_file.read_text()
+
+
+def refused(account, config, message, *, error=ConfigError, principal="operator", **options):
+    """Creating under *config* raises, and leaves the account as it was."""
+    before = account.inventory()
+    with Gateway(config, principal=principal, session=account.world.become(principal), observers=[]) as gateway:
+        given = {"folder": account.folder, "create_role": True, "patience": QUICK} | options
+        with pytest.raises(error, match=message) as caught:
+            knowledge.create(gateway, options.pop("name", "handbook"), **given)
+    assert account.inventory() == before
+    assert account.manifests == []
+    return caught.value
+
+
+@pytest.fixture
+def bucket(account):
+    """A bucket of the documents' administrator, which the operator may list."""
+    s3 = account.root("s3")
+    made = []
+
+    def make(name, *keys, region=None):
+        where = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}
+        account.world.client(account.world.admin, "s3").create_bucket(Bucket=name, **where)
+        made.append(name)
+        for key in keys:
+            s3.put_object(Bucket=name, Key=key, Body=b"x")
+        allow = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{name}"}
+        document = account.world.__class__.__init__.__globals__["document"]([allow])
+        account.root("iam").put_role_policy(RoleName="operator", PolicyName="more", PolicyDocument=document)
+        return GatewayConfig.from_toml(
+            text(account).replace("example-handbook-123456789012-us-east-1", name), source="gateway.toml"
+        )
+
+    yield make
+    for name in made:
+        for one in s3.list_objects_v2(Bucket=name).get("Contents", ()):
+            s3.delete_object(Bucket=name, Key=one["Key"])
+        s3.delete_bucket(Bucket=name)
+    if made:
+        account.root("iam").delete_role_policy(RoleName="operator", PolicyName="more")
+
+
+def test_an_empty_bucket(account, bucket):
+    refused(account, bucket("example-empty"), "is empty: upload documents first")
+
+
+def test_a_bucket_with_nothing_that_can_be_read(account, bucket):
+    refused(account, bucket("example-films", "film.mp4", "notes.md.metadata.json"), "holds no document.*'film.mp4'")
+
+
+def test_a_bucket_of_another_region(account, bucket):
+    config = bucket("example-elsewhere", "leave.md", region="eu-west-1")
+    refused(account, config, "is in eu-west-1, the knowledge base in us-east-1")
+
+
+def test_a_bucket_that_is_not_there(account):
+    config = GatewayConfig.from_toml(text(account).replace("example-handbook-", "example-no-such-"))
+    refused(account, config, "no such bucket|cannot be listed")
+
+
+def test_a_bucket_of_another_account_without_its_owner(account):
+    """The operator's policy names the bucket; that it is another's, S3 says by refusing the expected owner."""
+    owned = text(account).replace('type = "s3"', 'type = "s3"\nbucket_owner = "111122223333"')
+    message = "cannot be listed as a bucket of account 111122223333.*bucket_owner"
+    refused(account, GatewayConfig.from_toml(owned), message)
+
+
+def test_a_length_that_the_model_does_not_make(account):
+    config = GatewayConfig.from_toml(
+        text(account).replace('store = "s3-vectors"', 'store = "s3-vectors"\ndimensions = 300')
+    )
+    refused(account, config, "makes vectors of length 1024, 512, 256, not 300")
+
+
+def test_an_index_of_ours_with_another_length(account):
+    base = account.config.knowledge_bases["handbook"]
+    vectors = account.root("s3vectors")
+    vectors.create_vector_bucket(vectorBucketName=base.vector_bucket, tags={MARK: "helpdesk"})
+    vectors.create_index(
+        vectorBucketName=base.vector_bucket,
+        indexName=base.vector_index,
+        dataType="float32",
+        dimension=256,
+        distanceMetric="cosine",
+        tags={MARK: "helpdesk/handbook"},
+    )
+    message = "has vectors of length 256.*makes 1024.*AMAZON_BEDROCK_TEXT and AMAZON_BEDROCK_METADATA"
+    refused(account, account.config, message)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "*", "", "a" * 64, "handbook\n", "${aws:userid}", "kb/../x", "né"]
+)
+def test_a_hostile_name_is_no_name(account, name):
+    with pytest.raises(ConfigError):
+        knowledge.create(account.gateway, name, folder=account.folder)
+    with pytest.raises(ConfigError):
+        GatewayConfig.from_toml(text(account).replace("knowledge_base.handbook", f'knowledge_base."{name}"'))
+
+
+@pytest.mark.parametrize("name", ["hand--book", "hand__book", "hand-_book"])
+def test_a_name_that_aws_does_not_take(account, name):
+    config = GatewayConfig.from_toml(
+        text(account)
+        .replace("handbook]", f"{name}]")
+        .replace("handbook.source", f"{name}.source")
+        .replace('["handbook"]', f'["{name}"]')
+    )
+    with pytest.raises(ConfigError, match="AWS takes no knowledge base or data source named"):
+        knowledge.plan(config, name, principal="operator")
+
+
+def test_credentials_of_another_account(account):
+    config = GatewayConfig.from_toml(text(account).replace('"123456789012"', '"111122223333"'))
+    refused(account, config, "credentials belong to account 123456789012, the configuration is for 111122223333")
+
+
+def test_a_principal_without_the_capabilities(account):
+    config = GatewayConfig.from_toml(text(account).replace('"kb-provision", ', ""))
+    error = refused(account, config, "'operator' lacks kb-provision")
+    assert error.key_path == "principals.operator.capabilities"
+
+
+def test_a_knowledge_base_that_another_principal_declares(account):
+    config = GatewayConfig.from_toml(
+        text(account) + "\n[knowledge_base.other]\nembedding_model = "
+        '"amazon.titan-embed-text-v2:0"\nstore = "s3-vectors"\n[[knowledge_base.other.source]]\ntype = "s3"\n'
+        'bucket = "example-handbook-123456789012-us-east-1"\n'
+    )
+    with (
+        Gateway(config, principal="operator", session=account.world.become("operator"), observers=[]) as gateway,
+        pytest.raises(GovernanceError, match="'other' is not declared"),
+    ):
+        knowledge.create(gateway, "other", folder=account.folder, create_role=True)
+    assert account.inventory() == Counter()
+
+
+def test_a_role_that_an_operator_has_not_made(account):
+    refused(account, account.config, "does not exist: make it from what `kb plan handbook` prints", create_role=False)
+
+
+def test_a_role_outside_the_path_cannot_be_made(account):
+    config = GatewayConfig.from_toml(
+        text(account).replace('store = "s3-vectors"', 'store = "s3-vectors"\nrole = "Admin"')
+    )
+    refused(account, config, "is not under the path /bedrock-gateway/")
+
+
+def test_a_boundary_that_is_not_there(account):
+    iam = account.root("iam")
+    arn = "arn:aws:iam::123456789012:policy/bedrock-gateway/AmazonBedrockGateway-boundary"
+    document = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
+    iam.delete_policy(PolicyArn=arn)
+    try:
+        with pytest.raises(ConfigError, match=r"permissions boundary .* does not exist"):
+            account.create()
+        assert account.inventory() == Counter()
+        assert account.manifests == []
+    finally:
+        account.world.create_boundary()
+    assert document
+
+
+def test_a_configuration_without_a_source(account):
+    whole = text(account)
+    config = GatewayConfig.from_toml(whole[: whole.index("[[knowledge_base")])
+    refused(account, config, "has no source: add")
+
+
+def test_a_botocore_that_cannot_tag(account, monkeypatch):
+    monkeypatch.setattr(checks, "_TAGGED", (("s3vectors", "GetIndex"),))
+    error = refused(account, account.config, "botocore", error=UnsupportedByBotocoreError)
+    assert error.member == "GetIndex.tags"
+
+
+def test_a_manifest_of_another_account(account):
+    account.create(ingest=False)
+    (path,) = account.manifests
+    path.write_text(path.read_text().replace('"account": "123456789012"', '"account": "111122223333"'))
+    path.chmod(0o600)
+    before = account.inventory()
+    for act in (
+        account.resume,
+        account.delete,
+        lambda: knowledge.status(account.gateway, "handbook", folder=account.folder),
+    ):
+        with pytest.raises(ConfigError, match="belongs to account '111122223333'"):
+            act()
+    assert account.inventory() == before
+
+
+def test_a_configuration_that_changed_what_cannot_change(account):
+    account.create(ingest=False)
+    changed = GatewayConfig.from_toml(
+        text(account).replace(
+            'bucket = "example-handbook', 'chunking = {strategy = "none"}\nbucket = "example-handbook'
+        )
+    )
+    with (
+        Gateway(changed, principal="operator", session=account.world.become("operator"), observers=[]) as gateway,
+        pytest.raises(ConfigError, match="another chunking of handbook-0: AWS never changes that"),
+    ):
+        knowledge.resume(gateway, "handbook", folder=account.folder, patience=QUICK)
+
+
+def test_removing_what_was_never_begun(account):
+    with pytest.raises(ConfigError, match="nothing is known of knowledge base 'handbook'"):
+        account.delete()
+
+
+def test_going_on_with_another_name_in_the_configuration(account):
+    account.create(ingest=False)
+    config = account.config
+    base = replace_base(config, role="bedrock-gateway/another-role")
+    with (
+        Gateway(base, principal="operator", session=account.world.become("operator"), observers=[]) as gateway,
+        pytest.raises(ConfigError, match="put the name back"),
+    ):
+        knowledge.delete(gateway, "handbook", folder=account.folder, patience=QUICK)
+
+
+def replace_base(config, **values):
+    bases = {name: base.model_copy(update=values) for name, base in config.knowledge_bases.items()}
+    return config.model_copy(update={"knowledge_bases": bases})
+
+
+def test_a_folder_with_nothing_to_read(account, tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"x")
+    with pytest.raises(ConfigError, match=r"holds no document that a data source reads \(1 other files\)"):
+        knowledge.upload(account.gateway, "handbook", documents_folder=tmp_path)
+    with pytest.raises(ConfigError, match="is no folder"):
+        knowledge.upload(account.gateway, "handbook", documents_folder=tmp_path / "none")
+    with pytest.raises(ConfigError, match="no source number 3"):
+        knowledge.upload(account.gateway, "handbook", documents_folder=tmp_path, source=3)
