@@ -80,10 +80,16 @@ def _parts(found: Found) -> list[Found]:
     return [*first, found, _dict(found, "delta"), _dict(found, "messageStop"), _dict(found, "response")]
 
 
+# Where to look at all: most chunks of a stream have none of these, and that is quickly seen.
+_REASONED = frozenset({*_LISTED, *_REASONS, "delta", "messageStop", "response"})
+
+
 def stop_reason_of(body: Any) -> str | None:
     """Return why the answer ended, in the vendor's word."""
-    for part in _parts(_dict(body)):
-        for name in _REASONS:
+    if not isinstance(body, dict) or body.keys().isdisjoint(_REASONED):
+        return None
+    for part in _parts(body):
+        for name in _REASONS if not part.keys().isdisjoint(_REASONS) else ():
             value = part.get(name)
             value = value.get("reason") if isinstance(value, dict) else value
             if isinstance(value, str) and value:
@@ -112,6 +118,7 @@ _READ = ("cacheReadInputTokens", "cache_read_input_tokens", "cacheReadInputToken
 _WRITE = ("cacheWriteInputTokens", "cache_creation_input_tokens", "cacheWriteInputTokenCount")
 _OWN = ("inputTextTokenCount", "prompt_token_count", "generation_token_count")
 """Members of a body itself that count, where it has no usage."""
+_COUNTED = frozenset({METRICS, "usage", "message", "metadata", *_OWN})
 
 
 def _number(found: Found, names: tuple[str, ...]) -> int | None:
@@ -121,13 +128,15 @@ def _number(found: Found, names: tuple[str, ...]) -> int | None:
 
 def usage_of(body: Any) -> Usage | None:
     """Return the usage a body or a chunk reports; None where it reports none."""
+    if not isinstance(body, dict) or body.keys().isdisjoint(_COUNTED):
+        return None
     found = (
         _dict(body, METRICS)
         or _dict(body, "usage")
         or _dict(body, "message", "usage")
         or _dict(body, "metadata", "usage")
     )
-    if not found and isinstance(body, dict) and any(name in body for name in _OWN):
+    if not found and any(name in body for name in _OWN):
         results = _list(body.get("results"))
         found = {**body, **(_dict(results[0]) if results else {})}
     sent, made = _number(found, _INPUT), _number(found, _OUTPUT)
@@ -147,8 +156,10 @@ def chunk_text(chunk: Any) -> str:
     if not isinstance(chunk, dict):
         return ""
     delta = _dict(chunk, "delta") or _dict(chunk, "contentBlockDelta", "delta")
+    text = delta.get("text")
+    if isinstance(text, str):
+        return text
     values = (
-        delta.get("text"),
         chunk.get("outputText"),
         chunk.get("completion"),
         chunk.get("generation"),
@@ -162,6 +173,7 @@ def chunk_text(chunk: Any) -> str:
 
 
 _ENDINGS = (*_REASONS, "is_finished")
+_ENDED = frozenset({*_ENDINGS, "choices", "outputs", "generations"})
 
 
 def chunk_ends(chunk: Any) -> bool:
@@ -169,5 +181,7 @@ def chunk_ends(chunk: Any) -> bool:
     found = _dict(chunk)
     if METRICS in found or found.get("type") == "message_stop" or "messageStop" in found:
         return True
+    if found.keys().isdisjoint(_ENDED):
+        return False
     parts = [found, *(_choice(found, name) for name in ("choices", "outputs", "generations"))]
     return any(part.get(name) for part in parts for name in _ENDINGS)
