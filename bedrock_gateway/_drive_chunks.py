@@ -25,8 +25,7 @@ class Chunks:
     def __init__(self, response: Any, sock: Any) -> None:
         self._inner = getattr(response, "_fp", None)
         self._socket = sock
-        encoded = bool(getattr(response, "headers", {}).get("content-encoding"))
-        self._usable = sock is not None and getattr(response, "chunked", False) is True and not encoded
+        self._usable = sock is not None and getattr(response, "chunked", False) is True
 
     def at_hand(self) -> list[bytes]:
         """Return the data of each, without waiting; the socket's timeout is the caller's to set before its next read."""

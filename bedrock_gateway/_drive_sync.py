@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway import _drive_clients as clients
 from bedrock_gateway import _drive_http
 from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Send, Sleep, Timeouts
+from bedrock_gateway._drive_chunks import Chunks
 from bedrock_gateway._drive_clients import CallState, DeadlineError
 from bedrock_gateway._drive_watchdog import Watchdog, shut_down
 from bedrock_gateway._responses import BODY
@@ -36,6 +37,7 @@ class Body:
         self._watchdog = watchdog
         self._watch = watch or watchdog.watch(getattr(raw, "_raw_stream", raw), until)
         self._socket = _socket_of(getattr(raw, "_raw_stream", raw))
+        self._chunks = Chunks(raw, self._socket)
         self._reading = False
         self._closed = False
 
@@ -66,6 +68,8 @@ class Body:
                 self._socket.settimeout(seconds)
         if self._events is None:
             found = self._raw.read1(READ_SIZE) or None
+            if found and until is not None and (more := self._chunks.at_hand()):
+                found = b"".join((found, *more))
         else:
             event = next(self._events, None)
             found = None if event is None else [event]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -159,6 +159,7 @@ def _from_arn(text: str) -> ModelId:
     return ModelId(text, form.kind, name, geography, resource_type, partition, region, account or None)
 
 
+@lru_cache(maxsize=512)  # each call of a gateway asks several times, for one of a few
 def parse_model_id(text: str) -> ModelId:
     """Parse a model id, a profile id or an ARN.
 
