@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Acquire", "Command", "Deliver", "Flow", "Receive", "Record", "Rule", "Send", "Sleep", "Timeouts"]
+__all__ = ["Acquire", "Command", "Deliver", "Flow", "Receive", "Record", "Renew", "Rule", "Send", "Sleep", "Timeouts"]
 
 T = TypeVar("T")
 
@@ -72,6 +72,14 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Renew the credentials, as AWS says that they have expired; answered with whether that is worth another try."""
+
+    since: float
+    """When the request that was refused was made, on the driver's monotonic clock: what was renewed later is new."""
+
+
+@dataclass(frozen=True, slots=True)
 class Acquire:
     """Wait for a permit: an object with ``acquire(timeout)`` and ``acquire_async(timeout)``."""
 
@@ -86,7 +94,7 @@ class Record:
     entry: Callable[[], Any]
 
 
-Command = Send | Receive | Deliver | Sleep | Acquire | Record
+Command = Send | Receive | Deliver | Sleep | Renew | Acquire | Record
 Flow = Generator[Any, Any, T]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _drive_aiohttp
 from bedrock_gateway import _drive_clients as clients
-from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Send, Sleep, Timeouts
+from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts
 from bedrock_gateway._drive_aiohttp import AsyncBody
 from bedrock_gateway._drive_clients import CallState, DeadlineError
 from bedrock_gateway._responses import BODY
@@ -45,6 +45,7 @@ class AsyncPerform:
         self._building: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
+        self._renewed = 0.0
 
     async def __call__(self, command: Any) -> Any:
         """Do *command* and return what happened."""
@@ -214,6 +215,22 @@ class AsyncPerform:
     async def _sleep(self, command: Sleep) -> None:
         await asyncio.sleep(command.seconds)
 
+    async def _renew(self, command: Renew) -> bool:
+        """Renew the session's credentials, once for all tasks that found them expired."""
+        self._belongs()
+        assert self._building is not None
+        async with self._building:
+            if self._renewed > command.since:
+                return True
+            found = self._known_session().get_credentials()
+            found = await found if hasattr(found, "__await__") else found
+            if not clients.expire(found):
+                return False
+            with contextlib.suppress(Exception):  # what is wrong with the source, the next request says
+                await found.get_frozen_credentials()
+            self._renewed = time.monotonic()
+        return True
+
     async def _deliver(self, command: Deliver) -> None:
         """Nobody listens."""
 
@@ -246,6 +263,7 @@ _ACTS: dict[type, Callable[[AsyncPerform, Any], Awaitable[Any]]] = {
     Send: AsyncPerform.send,
     Receive: AsyncPerform._receive,  # noqa: SLF001
     Sleep: AsyncPerform._sleep,  # noqa: SLF001
+    Renew: AsyncPerform._renew,  # noqa: SLF001
     Deliver: AsyncPerform._deliver,  # noqa: SLF001
     Acquire: AsyncPerform._acquire,  # noqa: SLF001
     Record: AsyncPerform._record,  # noqa: SLF001

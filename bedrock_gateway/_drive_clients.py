@@ -7,6 +7,7 @@ import contextvars
 import logging
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "body_member",
     "client_arguments",
     "core_of",
+    "expire",
     "hook",
     "inside",
     "method_name",
@@ -180,6 +182,17 @@ def _chosen_region(session: Any) -> str | None:
         return None
     chosen = core.instance_variables().get("region")
     return str(chosen) if chosen else None
+
+
+def expire(credentials: Any) -> bool:
+    """Let *credentials* be fetched anew when they are used next; False: they cannot be.
+
+    botocore trusts the expiry it was given; AWS has just said otherwise. The attribute is private, and contract-tested.
+    """
+    if not hasattr(credentials, "refresh_needed") or not hasattr(credentials, "_expiry_time"):
+        return False
+    credentials._expiry_time = datetime.now(UTC) - timedelta(seconds=1)  # noqa: SLF001
+    return True
 
 
 def client_arguments(config: GatewayConfig, service: str, region: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _drive_clients as clients
 from bedrock_gateway import _drive_http
-from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Send, Sleep, Timeouts
+from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts
 from bedrock_gateway._drive_chunks import Chunks
 from bedrock_gateway._drive_clients import CallState, DeadlineError
 from bedrock_gateway._drive_watchdog import Watchdog, shut_down
@@ -126,6 +126,7 @@ class Perform:
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._watchdog = Watchdog()
+        self._renewed = 0.0
         self._pid = os.getpid()
 
     def __call__(self, command: Any) -> Any:
@@ -225,6 +226,19 @@ class Perform:
     def _sleep(self, command: Sleep) -> None:
         time.sleep(command.seconds)
 
+    def _renew(self, command: Renew) -> bool:
+        """Renew the session's credentials, once for all threads that found them expired."""
+        with self._lock:
+            if self._renewed > command.since:
+                return True
+            found: Any = self._session.get_credentials() if self._session is not None else None
+            if not clients.expire(found):
+                return False
+            with contextlib.suppress(Exception):  # what is wrong with the source, the next request says
+                found.get_frozen_credentials()
+            self._renewed = time.monotonic()
+        return True
+
     def _deliver(self, command: Deliver) -> None:
         """Nobody listens."""
 
@@ -259,6 +273,7 @@ _ACTS: dict[type, Callable[[Perform, Any], Any]] = {
     Send: Perform.send,
     Receive: Perform._receive,  # noqa: SLF001
     Sleep: Perform._sleep,  # noqa: SLF001
+    Renew: Perform._renew,  # noqa: SLF001
     Deliver: Perform._deliver,  # noqa: SLF001
     Acquire: Perform._acquire,  # noqa: SLF001
     Record: Perform._record,  # noqa: SLF001

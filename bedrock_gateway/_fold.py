@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway._commands import Send
 
-__all__ = ["Fold", "InvokeFold", "dict_of", "parsed", "str_of", "tool_calls", "usage_from", "whole"]
+__all__ = ["Fold", "InvokeFold", "dict_of", "parsed", "seconds", "shown", "str_of", "usage_from", "whole"]
 
 
 def parsed(data: str | bytes) -> Any:
@@ -140,6 +140,10 @@ class Fold:
         """Return what has arrived, as the stream's result type."""
         raise NotImplementedError
 
+    def finished(self, request_id: str | None, *, local: bool = False) -> Any:
+        """Return the whole."""
+        return self.result(request_id, local=local)
+
 
 class InvokeFold(Fold):
     """InvokeModelWithResponseStream: chunks of the vendor's own JSON."""
@@ -199,6 +203,33 @@ class InvokeFold(Fold):
             guardrail_action=self._guardrail,
             chunks=tuple(self._chunks),
         )
+
+
+def block_text(block: Any) -> str:
+    """Return the text of a content block, that of a cited one included."""
+    found = dict_of(block)
+    cited = dict_of(found.get("citationsContent")).get("content")
+    return str_of(found.get("text")) + "".join(
+        str_of(dict_of(one).get("text")) for one in (cited if isinstance(cited, list) else ())
+    )
+
+
+def shown(blocks: list[Any]) -> dict[str, Any]:
+    """What the blocks of a message say, as members of a result."""
+    cited = [dict_of(dict_of(one).get("citationsContent")).get("citations") for one in blocks]
+    thought = [dict_of(dict_of(dict_of(one).get("reasoningContent")).get("reasoningText")) for one in blocks]
+    return {
+        "text": "".join(block_text(one) for one in blocks),
+        "tool_calls": tool_calls(blocks),
+        "reasoning": "".join(str_of(one.get("text")) for one in thought),
+        "citations": tuple(one for some in cited if isinstance(some, list) for one in some if isinstance(one, dict)),
+    }
+
+
+def seconds(metrics: Any) -> float | None:
+    """Return the latency that AWS measured."""
+    found = dict_of(metrics).get("latencyMs")
+    return found / 1000 if isinstance(found, (int, float)) and not isinstance(found, bool) else None
 
 
 def tool_calls(blocks: Any) -> tuple[ToolCall, ...]:

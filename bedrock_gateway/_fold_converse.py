@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._fold import Fold, dict_of, parsed, str_of, tool_calls, usage_from, whole
+from bedrock_gateway._fold import Fold, dict_of, parsed, seconds, shown, str_of, usage_from, whole
+from bedrock_gateway._responses import shaped
 from bedrock_gateway.results import (
     BlockStopped,
     ConverseResult,
@@ -29,8 +30,10 @@ __all__ = ["ConverseFold"]
 class ConverseFold(Fold):
     """ConverseStream: blocks by index, which need not come in order."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, output: Any = None) -> None:
         super().__init__(send)
+        self._output = output
+        self._latency: float | None = None
         self._role = "assistant"
         self._blocks: dict[int, dict[str, Any]] = {}
         self._pieces: dict[tuple[int, str], list[str]] = {}
@@ -102,6 +105,7 @@ class ConverseFold(Fold):
     def metadata(self, raw: Any, payload: dict[str, Any]) -> MetadataReceived:
         """Take metadata: nothing follows it."""
         self.usage = usage_from(payload.get("usage"))
+        self._latency = seconds(payload.get("metrics"))
         self.done = self.complete
         return MetadataReceived(raw, self.usage)
 
@@ -109,7 +113,6 @@ class ConverseFold(Fold):
         """Return the whole, or what there is of it."""
         blocks = [self._block(index) for index in sorted(self._blocks)]
         return ConverseResult(
-            text="".join(one["text"] for one in blocks if isinstance(one.get("text"), str)),
             stop_reason=self._stop_reason,
             usage=self.usage,
             model_id=self._send.model_id,
@@ -117,14 +120,22 @@ class ConverseFold(Fold):
             raw=list(self._raw),
             local=local,
             message={"role": self._role, "content": blocks},
-            tool_calls=tool_calls(blocks),
+            latency_seconds=self._latency,
             guardrail_action="INTERVENED" if self._stop_reason == "guardrail_intervened" else None,
+            **shown(blocks),
         )
+
+    def finished(self, request_id: str | None, *, local: bool = False) -> ConverseResult:
+        """Return the whole, and what ``output`` makes of it."""
+        return shaped(self.result(request_id, local=local), self._output, self._send)
 
     def _block(self, index: int) -> dict[str, Any]:
         block = dict(self._blocks[index])
         if "text" in block:
             block["text"] = str_of(block["text"]) + "".join(self._pieces.get((index, "text"), ()))
+        if "citation" in block:
+            cited = {"content": [{"text": str_of(block.pop("text", ""))}], "citations": block.pop("citation")}
+            block["citationsContent"] = cited
         if "toolUse" in block:
             text = "".join(self._pieces.get((index, "toolUse"), ()))
             try:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from bedrock_gateway import _arguments as arguments
+from bedrock_gateway._content import check_message, ready
 from bedrock_gateway._requests_base import members_of, model_of, send_of
+from bedrock_gateway._structured import output_config
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.families import FAMILIES, TextRequest, family_named, family_of
@@ -38,6 +40,8 @@ def converse(
     stop_sequences: Any = None,
     tools: Any = None,
     tool_choice: Any = None,
+    output: Any = None,
+    guardrail_trace: Any = None,
     **members: Any,
 ) -> Send:
     """Build Converse or ConverseStream; *members* are further members by AWS's names."""
@@ -52,7 +56,24 @@ def converse(
     if tools is not None or tool_choice is not None:
         before = arguments.mapping(name, "toolConfig", params.get("toolConfig", {}))
         params["toolConfig"] = {**before, **_tools(name, tools, tool_choice)}
+    if output is not None:
+        before = arguments.mapping(name, "outputConfig", params.get("outputConfig", {}))
+        params["outputConfig"] = {**before, **output_config(name, output)}
+    if guardrail_trace is not None:
+        params["guardrailConfig"] = _trace(config, name, guardrail_trace)
     return send_of(config, name, params, model_id=model)
+
+
+_TRACES = ("enabled", "disabled", "enabled_full")
+
+
+def _trace(config: GatewayConfig, name: str, trace: Any) -> dict[str, str]:
+    """How much the guardrail tells; which one it is, a rule adds."""
+    if config.guardrail is None:
+        raise ConfigError("guardrail_trace: no guardrail is configured; add [guardrail] with id and version")
+    if trace not in _TRACES:
+        arguments.refuse(name, f"guardrail_trace is one of {', '.join(_TRACES)}")
+    return {"trace": str(trace)}
 
 
 def _inference(name: str, max_tokens: Any, temperature: Any, top_p: Any, stop_sequences: Any) -> dict[str, Any]:
@@ -214,7 +235,11 @@ def _blocks(name: str, where: str, content: Any) -> list[Any]:
         return [{"text": arguments.text(name, where, content)}]
     if not isinstance(content, Sequence) or isinstance(content, (bytes, bytearray)):
         arguments.refuse(name, f"{where} is a str or a sequence of content blocks, not {type(content).__name__}")
-    return [arguments.mapping(name, f"{where}[{at}]", one) for at, one in enumerate(content)]
+    made = [
+        ready(name, f"{where}[{at}]", arguments.mapping(name, f"{where}[{at}]", one)) for at, one in enumerate(content)
+    ]
+    check_message(name, where, made)
+    return made
 
 
 def _messages(name: str, prompt: Any) -> list[Any]:

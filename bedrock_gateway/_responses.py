@@ -6,9 +6,11 @@ takes an empty or cut body for a success.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._fold import dict_of, parsed, str_of, tool_calls, usage_from, whole
+from bedrock_gateway._fold import dict_of, parsed, seconds, shown, str_of, usage_from, whole
+from bedrock_gateway._structured import NotFittingError, fitted
 from bedrock_gateway.errors import MalformedResponseError
 from bedrock_gateway.families import bodies
 from bedrock_gateway.families.embedding import embedder_of
@@ -49,6 +51,7 @@ __all__ = [
     "knowledge_base",
     "reranked",
     "retrieved",
+    "shaped",
     "token_count",
 ]
 
@@ -104,16 +107,38 @@ def converse(reply: Mapping[str, Any], send: Send) -> ConverseResult:
     if not isinstance(raw["output"], dict) or not isinstance(raw["stopReason"], str):
         raise _malformed(send, reply, "the answer's output or stopReason is of another type")
     message = dict_of(dict_of(raw["output"]).get("message"))
-    blocks, stop_reason = _list(message.get("content")), str_of(raw["stopReason"]) or None
+    stop_reason = str_of(raw["stopReason"]) or None
     return ConverseResult(
-        text="".join(str_of(dict_of(one).get("text")) for one in blocks),
         stop_reason=stop_reason,
         usage=usage_from(raw.get("usage")),
         message=message,
-        tool_calls=tool_calls(blocks),
+        latency_seconds=seconds(raw.get("metrics")),
         guardrail_action="INTERVENED" if stop_reason == "guardrail_intervened" else None,
+        **shown(_list(message.get("content"))),
         **_common(send, reply, raw),
     )
+
+
+def shaped(result: ConverseResult, shape: Any, send: Send) -> ConverseResult:
+    """Return *result* with what *shape* makes of its text; a tool call and an intervention have none.
+
+    Raises:
+        MalformedResponseError: the text does not fit; ``partial`` is the result. It was billed.
+    """
+    if shape is None or result.tool_calls or result.guardrail_action:
+        return result
+    try:
+        return replace(result, parsed=fitted(shape, result.text))
+    except NotFittingError:
+        pass
+    error = MalformedResponseError(
+        f"{send.operation}: the answer does not fit the output that was asked for (stop reason {result.stop_reason}); it was billed",
+        operation=send.operation,
+        maybe_billed=True,
+        request_id=result.request_id,
+    )
+    error.partial = result
+    raise error
 
 
 _COUNTS = {

@@ -258,6 +258,8 @@ class MalformedResponseError(GatewayError):
         self.operation = operation
         self.maybe_billed = maybe_billed
         self.request_id = request_id
+        self.partial: Any = None
+        """The answer, where it came whole and only did not fit the ``output`` asked for; never part of the message or repr."""
 
 
 class StreamInterruptedError(GatewayError):

@@ -97,6 +97,14 @@ class ConverseResult(_Result):
     message: dict[str, Any] = field(default_factory=dict, repr=False)
     """The message's blocks as AWS sent them; append it to the next request's messages as it is."""
     tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = field(default="", repr=False)
+    """What the model thought before it answered; empty where it shows none."""
+    citations: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    """AWS's citations of the documents that were sent along, in order."""
+    parsed: Any = field(default=None, repr=False)
+    """The answer as ``output`` makes it; None where none was asked for."""
+    latency_seconds: float | None = None
+    """What AWS measured."""
     guardrail_action: str | None = None
     """``INTERVENED`` where the guardrail stopped the call."""
 

@@ -239,6 +239,7 @@ _OWN_WORDS = "amazon.nova anthropic.claude arn:aws:bedrock: application/json "
 
 _EXPIRED = "; the credentials have expired: sign in again, or renew them"
 _UNKNOWN_KEY = "; AWS does not know these credentials: check the profile, the account and the partition"
+_CLOCK = "; the signature is too old or too new: check this machine's clock"
 _BAD_SIGNATURE = "; the signature does not hold: check the secret access key and this machine's clock"
 
 # Code of a refusal that is about the credentials, not about a right → what to do.
@@ -250,6 +251,9 @@ _REFUSED = {
     "InvalidAccessKeyId": _UNKNOWN_KEY,
     "InvalidSignatureException": _BAD_SIGNATURE,
     "SignatureDoesNotMatch": _BAD_SIGNATURE,
+    "RequestExpired": _CLOCK,
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestInTheFuture": _CLOCK,
 }
 
 
@@ -351,6 +355,8 @@ def _unknown(cause: BaseException, send: Send, attempts: int, names: list[str]) 
             attempts=attempts,
         )
     sentence = getattr(cause, "bedrockgw_what", None) or (row[1] if row else "it could not be sent or read")
+    if sent is False and row and row[0] is not False and not hasattr(cause, "bedrockgw_what"):
+        sentence = "it could not be made ready; nothing was sent"
     return TransportError(
         f"{send.operation}: {sentence} ({names[0]})", operation=send.operation, sent=sent, attempts=attempts
     )

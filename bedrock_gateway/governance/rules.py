@@ -193,6 +193,14 @@ def _guardrail(config: GatewayConfig) -> Callable[[Send], Send]:
 
     def declared_guardrail(send: Send) -> Send:
         given = next((name for name in _MEMBERS if name in send.params), None)
+        told = send.params.get("guardrailConfig")
+        if (
+            given == "guardrailConfig"
+            and guardrail is not None
+            and isinstance(told, Mapping)
+            and set(told) == {"trace"}
+        ):
+            given = None  # how much it tells is the call's business
         if given or any(key == "guardrailConfiguration" for key, _ in _configured(send)):
             raise GovernanceError(
                 f"{given or 'guardrailConfiguration'} comes from the configuration alone", rule="declared-guardrail"
@@ -209,7 +217,8 @@ _MEMBERS = ("guardrailConfig", "guardrailIdentifier", "guardrailVersion", "guard
 
 
 def _converse(send: Send, identifier: str, version: str) -> dict[str, Any]:
-    return {**send.params, "guardrailConfig": {"guardrailIdentifier": identifier, "guardrailVersion": version}}
+    named = {"guardrailIdentifier": identifier, "guardrailVersion": version}
+    return {**send.params, "guardrailConfig": {**send.params.get("guardrailConfig", {}), **named}}
 
 
 def _invoke(send: Send, identifier: str, version: str) -> dict[str, Any]:
