@@ -18,6 +18,7 @@ from bedrock_gateway.local.authorization import knows
 from bedrock_gateway.local.aws import InProcessAws
 from bedrock_gateway.local.call import Call, Fault, Handler
 from bedrock_gateway.local.documents import refuse_unreadable
+from bedrock_gateway.local.identity.managed import bring_managed
 from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.signature import SignatureFault
@@ -133,6 +134,7 @@ class App:
         identified = identify(known.request, sender.service, sender.region)
         if identified is not None:
             service, operation = identified.service, identified.operation
+            bring_managed(service, operation, identified.params, self.gate.directory)
             if (service, operation) in handlers():
                 return self._handled(known, Match(service, operation, {}, identified.params))
             self._check(service, operation, identified.params, sender)

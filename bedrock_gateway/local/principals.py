@@ -87,7 +87,8 @@ class Directory:
         return get_backend(service)[self.account]
 
     @property
-    def _iam(self) -> Any:
+    def iam(self) -> Any:
+        """The account's IAM, as moto keeps it."""
         return self._backend("iam")[self.partition]
 
     @property
@@ -112,7 +113,7 @@ class Directory:
         session = self._sts.get_assumed_role_from_access_key(key_id)
         if session is not None:
             return self._session(session)
-        key = self._iam.access_keys.get(key_id)
+        key = self.iam.access_keys.get(key_id)
         if key is None or key.status != "Active":
             return None
         principal = self.user_principal(key.user_name)
@@ -121,12 +122,12 @@ class Directory:
     def _issued_to(self, key_id: str) -> Credentials | None:
         """Return credentials that `issue` made; None where their user is gone."""
         made = self._issued[key_id]
-        gone = made.principal.kind == "user" and made.principal.name not in self._iam.users
+        gone = made.principal.kind == "user" and made.principal.name not in self.iam.users
         return None if gone else made
 
     def user_principal(self, name: str) -> Principal | None:
         """Return the user of that name as a caller, or None."""
-        user = self._iam.users.get(name)
+        user = self.iam.users.get(name)
         return Principal("user", user.arn, self.account, user.id, user.name, tags=_tags(user)) if user else None
 
     def issue(self, principal: Principal, *, seconds: int, mfa: bool) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class Directory:
 
     def has_policy(self, arn: str) -> bool:
         """Whether there is a managed policy of that ARN."""
-        return arn in self._iam.managed_policies
+        return arn in self.iam.managed_policies
 
     def set_user_boundary(self, name: str, arn: str | None) -> None:
         """Set the permissions boundary of a user; None takes it away."""
@@ -199,7 +200,7 @@ class Directory:
         """Return moto's role of that ARN or name, or None."""
         found = _ROLE_NAME.match(arn_or_name)
         name = found[1] if found else arn_or_name
-        role = next((one for one in self._iam.roles.values() if one.name == name), None)
+        role = next((one for one in self.iam.roles.values() if one.name == name), None)
         return None if role is None or (found and role.arn != arn_or_name) else role
 
     def role_principal(self, arn: str, session: str) -> Principal | None:
@@ -214,10 +215,10 @@ class Directory:
     def entity(self, kind: str, name: str) -> Entity | None:
         """Return the ``role``, ``user``, ``group`` or ``instance-profile`` of that name, or None."""
         held = {
-            "role": self._iam.roles,
-            "user": self._iam.users,
-            "group": self._iam.groups,
-            "instance-profile": self._iam.instance_profiles,
+            "role": self.iam.roles,
+            "user": self.iam.users,
+            "group": self.iam.groups,
+            "instance-profile": self.iam.instance_profiles,
         }[kind]
         found = next((one for one in held.values() if one.name == name), None)
         if found is None:
@@ -275,7 +276,7 @@ class Directory:
         return _compact([principal.session_policy, *map(self._managed, principal.session_policy_arns)])
 
     def _managed(self, arn: str) -> str | None:
-        policy = self._iam.managed_policies.get(arn)
+        policy = self.iam.managed_policies.get(arn)
         return _default_version(policy) if policy else None
 
     def _attached_to(self, *owners: Any) -> tuple[Policy, ...]:
@@ -288,8 +289,8 @@ class Directory:
         )
 
     def _of_user(self, name: str) -> tuple[Policy, ...]:
-        user = self._iam.users.get(name)
-        return () if user is None else self._attached_to(user, *self._iam.get_groups_for_user(name))
+        user = self.iam.users.get(name)
+        return () if user is None else self._attached_to(user, *self.iam.get_groups_for_user(name))
 
     def _boundary(self, arn: str | None) -> tuple[Policy, ...] | None:
         """A boundary that is set but cannot be read allows nothing."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Fault
-from bedrock_gateway.local.moto_bridge import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,15 +27,6 @@ def refuse_unfounded(service: str, params: Mapping[str, Any], directory: Directo
     if service == "s3" and params.get("ExpectedBucketOwner") not in {None, directory.account}:
         raise Fault("AccessDenied", "Access Denied", 403)
     boundary = params.get("PermissionsBoundary") if service == "iam" else None
-    # AWS's own policies are there for everybody; moto does not have them.
-    if boundary is not None and ":iam::aws:policy/" not in str(boundary) and not _is_policy(str(boundary), directory):
+    if boundary is not None and not directory.has_policy(str(boundary)):
         text = f"Scope ARN: {boundary} does not exist or is not attachable."
         raise Fault("NoSuchEntity", text, 404)
-
-
-def _is_policy(arn: str, directory: Directory) -> bool:
-    from moto.backends import get_backend
-
-    with LOCK:
-        backend: Any = get_backend("iam")[directory.account][directory.partition]
-        return arn in backend.managed_policies
