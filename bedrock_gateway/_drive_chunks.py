@@ -31,7 +31,7 @@ class Chunks:
         """Return the data of each, without waiting; the socket's timeout is the caller's to set before its next read."""
         if not self._usable or getattr(self._inner, "chunk_left", None) != 0:
             return []
-        buffered = getattr(self._inner, "fp", None)
+        buffered: Any = getattr(self._inner, "fp", None)
         if not hasattr(buffered, "peek"):
             return []
         found: list[bytes] = []

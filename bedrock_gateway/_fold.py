@@ -76,6 +76,9 @@ def usage_from(found: Any) -> Usage | None:
     return Usage(*(whole(found.get(name)) for name in names))
 
 
+_FAILURES = frozenset({"error", "exception"})
+
+
 class Fold:
     """What every stream has."""
 
@@ -98,35 +101,38 @@ class Fold:
     def feed(self, arrived: Iterable[Any]) -> list[Any]:
         """Return the typed events of frames or event dicts, up to an error, which is kept in `failed` or `corrupt`."""
         events: list[Any] = []
-        named: tuple[str, Any] | None
+        take = self.take
         try:
             for one in arrived:
-                named = self._opened(one) if isinstance(one, Frame) else next(iter(one.items()), ("", {}))
-                if named is None:
+                if not isinstance(one, Frame):
+                    event = take(*next(iter(one.items()), ("", {})))
+                elif one.headers.get(":message-type") in _FAILURES:
+                    self._fail(one)
                     break
-                event = self.take(*named)
+                else:
+                    event = take(str(one.headers.get(":event-type", "")), self._payload(one.payload))
                 if event is not None:
                     events.append(event)
         except CorruptFrameError as error:
             self.corrupt = error
         return events
 
-    def _opened(self, frame: Frame) -> tuple[str, Any] | None:
-        """Return (name, payload); None for an error, which is kept."""
+    def _fail(self, frame: Frame) -> None:
+        """Keep the error that *frame* reports."""
         headers = frame.headers
-        kind = headers.get(":message-type")
-        if kind == "error":
+        if headers[":message-type"] == "error":
             self.failed = (str(headers.get(":error-code", "Unknown")), str(headers.get(":error-message", "")))
-            return None
-        if kind == "exception":
+        else:
             self.failed = (str(headers.get(":exception-type", "Unknown")), _message(frame.payload))
-            return None
-        return str(headers.get(":event-type", "")), self._payload(frame.payload)
 
     @staticmethod
     def _payload(payload: bytes) -> Any:
         if not payload:
             return {}
+        try:
+            return orjson.loads(payload)  # what `parsed` begins with: this is the hot path
+        except orjson.JSONDecodeError:
+            pass
         try:
             return parsed(payload)
         except ValueError:

@@ -39,6 +39,8 @@ class ConverseFold(Fold):
         self._pieces: dict[tuple[int, str], list[str]] = {}
         self._stop_reason: str | None = None
         self._raw: list[dict[str, Any]] = []
+        self._growing: tuple[int, list[str]] = (-1, [])
+        """Index and pieces of the text that came last: most deltas are more of it."""
 
     def take(self, name: str, payload: Any) -> Any:
         """Return the typed event; one that no row knows is an `UnknownEvent`."""
@@ -56,6 +58,7 @@ class ConverseFold(Fold):
     def block_started(self, raw: Any, payload: dict[str, Any]) -> Any:
         """Take contentBlockStart."""
         index, start = _index(payload), dict_of(payload.get("start"))
+        self._growing = (-1, [])
         for kind, value in start.items():
             self._blocks[index] = {kind: dict(value) if isinstance(value, dict) else value}
         tool = start.get("toolUse")
@@ -65,12 +68,23 @@ class ConverseFold(Fold):
 
     def delta(self, raw: Any, payload: dict[str, Any]) -> Any:
         """Take contentBlockDelta."""
-        index, delta = _index(payload), dict_of(payload.get("delta"))
+        index, delta = payload.get("contentBlockIndex"), payload.get("delta")
+        growing, pieces = self._growing
+        if index == growing and type(index) is int and isinstance(delta, dict) and len(delta) == 1:
+            text = delta.get("text")
+            if isinstance(text, str):
+                pieces.append(text)
+                return TextDelta(raw, text, index)
+        return self._delta(raw, _index(payload), dict_of(delta))
+
+    def _delta(self, raw: Any, index: int, delta: dict[str, Any]) -> Any:
         kind, value = next(iter(delta.items()), ("", None))
         block = self._blocks.setdefault(index, {})
         if kind == "text" and isinstance(value, str):
-            self._pieces.setdefault((index, "text"), []).append(value)
+            pieces = self._pieces.setdefault((index, "text"), [])
+            pieces.append(value)
             block.setdefault("text", "")
+            self._growing = (index, pieces)
             return TextDelta(raw, value, index)
         if kind == "toolUse" and isinstance(value, dict):
             piece = str_of(value.get("input"))
