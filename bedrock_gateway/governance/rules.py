@@ -131,7 +131,12 @@ def _ids_of(send: Send) -> Iterator[str]:
     yield from dict.fromkeys(str(one) for one in named if one is not None)
 
 
-def _configured(send: Send) -> Iterator[tuple[str, Any]]:
+def _configured(send: Send) -> Iterable[tuple[str, Any]]:
+    """Every member of the configurations that *send* has, at any depth."""
+    return () if send.params.keys().isdisjoint(_CONFIGURATIONS) else _walked(send)
+
+
+def _walked(send: Send) -> Iterator[tuple[str, Any]]:
     stack: list[Any] = [send.params.get(name) for name in _CONFIGURATIONS]
     while stack:
         one = stack.pop()
