@@ -21,7 +21,7 @@ SELECTING = ("BEDROCKGW_CONFIG", "BEDROCKGW_DEBUG_TRACEBACKS", "BEDROCKGW_ENV", 
 # Belong to the local Bedrock and to our tests; they configure no client.
 IGNORED_PREFIXES = ("BEDROCKGW_LOCAL_", "BEDROCKGW_TEST_")
 ENVIRONMENT_KEYS = (
-    "account", "region", "local", "endpoint", "endpoints", "auth", "destinations", "enforced_guardrails",
+    "account", "region", "local", "endpoint", "endpoints", "auth", "destinations", "enforced_guardrails", "residency",
 )  # fmt: skip
 MERGED_TABLES = ("principals", "logging", "guardrail", "batch", "wraps", "knowledge_base")
 

@@ -110,6 +110,9 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
+_CHAT = frozenset({"invoke", "invoke-stream", "converse", "converse-stream", "rag", "rag-stream"})
+
+
 class PrincipalConfig(Table):
     """What one principal may do."""
 
@@ -117,6 +120,8 @@ class PrincipalConfig(Table):
     models: Models = ()
     rerankers: Models = ()
     """Models that put passages in order, for ``rerank`` and inside ``rag``."""
+    fallback: Models = ()
+    """Which of ``models`` stand in, in this order, where the model of a call cannot answer."""
     knowledge_bases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     """Configured names, not ids."""
     require_guardrail: bool = False
@@ -136,6 +141,21 @@ class PrincipalConfig(Table):
                 f"{kinds['runtime']!r} and {kinds['administration']!r} in one principal: an application that can "
                 "administer can switch off its own audit; make two principals"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _stands_in(self) -> PrincipalConfig:
+        for model in self.fallback:
+            if model not in self.models:
+                raise ValueError(f"`fallback` names {model}: declare it in `models` too, so that the policy permits it")
+            if any(word in model for word in ("embed", "rerank")):
+                raise ValueError(
+                    f"`fallback` names {model}: no model stands in for another one's embeddings or ranking"
+                )
+        if len(set(self.fallback)) != len(self.fallback):
+            raise ValueError("`fallback` names a model twice")
+        if self.fallback and not _CHAT & set(self.capabilities):
+            raise ValueError(f"`fallback` is for {', '.join(sorted(_CHAT))}, and none of them is declared")
         return self
 
     @model_validator(mode="after")

@@ -52,6 +52,8 @@ _STREAMS: dict[str, tuple[Callable[..., Send], Any]] = {
     "RetrieveAndGenerateStream": (_requests.retrieve_and_generate, AnswerFold),
 }
 _NEED_A_MODEL = frozenset({"Converse", "InvokeModel", "RetrieveAndGenerate", "CountTokens", "Rerank", *_STREAMS})
+_BODIED = frozenset({"InvokeModel", "InvokeModelWithResponseStream"})
+_FALL_BACK = frozenset({"Converse", "RetrieveAndGenerate", *_BODIED, *_STREAMS})
 _KINDS = {"Rerank": "reranking model", "InvokeModel of texts": "embedding model"}
 
 
@@ -87,14 +89,13 @@ class Facade:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(principal={self.principal!r}, region={self.config.region!r})"
 
-    def _view(self, timeouts: Timeouts | None, *, resend_ambiguous: bool | None) -> Any:
-        given: dict[str, Any] = {}
+    def _view(self, timeouts: Timeouts | None, **switches: bool | None) -> Any:
+        given: dict[str, Any] = {name: value for name, value in switches.items() if value is not None}
+        for name, value in given.items():
+            if not isinstance(value, bool):
+                raise ConfigError(f"{name} is a bool, not {type(value).__name__}")
         if timeouts is not None:
             given["timeouts"] = _deadlines(timeouts)
-        if resend_ambiguous is not None:
-            if not isinstance(resend_ambiguous, bool):
-                raise ConfigError(f"resend_ambiguous is a bool, not {type(resend_ambiguous).__name__}")
-            given["resend_ambiguous"] = resend_ambiguous
         view = copy.copy(self)
         view.__dict__["_context"] = replace(self._context, **given)
         return view
@@ -103,8 +104,8 @@ class Facade:
         """Return *model*, or the only model of that kind that is declared."""
         if model is not None:
             return model
-        declared = self.config.principals[self.principal].models
-        found = [one for one in declared if _kind(one) == kind]
+        declared = self.config.principals[self.principal]
+        found = [one for one in declared.models if _kind(one) == kind and one not in declared.fallback]
         if len(found) != 1:
             raise ConfigError(f"give model=: principal {self.principal!r} has {len(found)} {kind}s")
         return str(found[0])
@@ -134,24 +135,42 @@ class Facade:
             wanted["family"] = _family_name(under)
         return build(self.config, *given, **wanted)
 
+    def _routes(
+        self, operation: str, build: Callable[..., Send], given: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> tuple[_flow.Make, ...]:
+        """What makes the request for each model that is declared to stand in; a vendor's own body is for one vendor."""
+        declared = self.config.principals[self.principal].fallback
+        bodied = operation in _BODIED and not (given and _requests.is_text_request(given[0]))
+        if not declared or not self._context.fallback or operation not in _FALL_BACK or bodied:
+            return ()
+        kept = {name: value for name, value in options.items() if name not in {"model", "family"}}
+        models = [one for one in declared if one != options.get("model")]
+        return tuple(partial(self._make, operation, build, given, kept | {"model": one}) for one in models)
+
     def _call(self, operation: str, *given: Any, **options: Any) -> Flow[Any]:
         build, parse = _CALLS[operation]
+        if (shape := options.get("output")) is not None:
+            parse = partial(_shaped, parse, shape)
         return _flow.call(
             operation,
             partial(self._make, operation, build, given, options),
             self._context,
             partial(_marked, parse, self._context),
             capability=_requests.CAPABILITY_OF[operation],
+            routes=self._routes(operation, build, given, options),
         )
 
     def _stream(self, operation: str, *given: Any, **options: Any) -> Flow[Any]:
         build, fold = _STREAMS[operation]
+        if (shape := options.get("output")) is not None:
+            fold = partial(fold, output=shape)
         return _flow.stream(
             operation,
             partial(self._make, operation, build, given, options | {"streamed": True}),
             self._context,
             fold,
             capability=_requests.CAPABILITY_OF[operation],
+            routes=self._routes(operation, build, given, options | {"streamed": True}),
         )
 
     def _embed(
@@ -263,6 +282,10 @@ def _deadlines(timeouts: Any) -> Timeouts:
         if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
             raise ConfigError(f"timeouts.{one.name} is a number of seconds above 0")
     return timeouts
+
+
+def _shaped(parse: Callable[[Any, Send], Any], shape: Any, reply: Any, send: Send) -> Any:
+    return _responses.shaped(parse(reply, send), shape, send)
 
 
 def _marked(parse: Callable[[Any, Send], Any], ctx: _flow.Context, reply: Any, send: Send) -> Any:

@@ -1,19 +1,20 @@
 """The call as a generator: what is sent, when it is sent again, what is reported.
 
-A flow yields commands and is sent what happened; it performs nothing. Nesting: `governed` (rules, and exactly one
-terminal event) holds `attempted` (when to send again, in `_flow_attempts`), which holds the one request. A flow never
-blocks. While it is being closed (the caller left, the task was cancelled) it can neither yield nor wait: it only reports.
+A flow yields commands and is sent what happened; it performs nothing. Nesting: `governed` (exactly one terminal event)
+holds `routed` (models and rules, in `_flow_routes`), which holds `attempted` (when to send again, in `_flow_attempts`),
+which holds the one request. A flow never blocks. While it is being closed (the caller left, the task was cancelled) it
+can neither yield nor wait: it only reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._commands import Deliver, Flow, Receive, Send
 from bedrock_gateway._eventstream import CorruptFrameError, Decoder
-from bedrock_gateway._flow_attempts import Context, Once, Tally, answered, attempted, error_code, retried
+from bedrock_gateway._flow_attempts import Context, Once, Tally, answered, error_code, retried
+from bedrock_gateway._flow_routes import Make, routed
 from bedrock_gateway.errors import (
     AccessDeniedError,
     GatewayError,
@@ -25,19 +26,28 @@ from bedrock_gateway.events import CallEnded, DecoderFellBack, Outcome
 from bedrock_gateway.governance.classify import from_frame, translate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bedrock_gateway._fold import Fold
 
 __all__ = ["Context", "Make", "call", "retried", "stream"]
 
 T = TypeVar("T")
-Make = Callable[[], Send | Flow[Send]]
-"""Makes the request; as a flow where it must ask AWS something first."""
 
 
 def call(
-    operation: str, make: Make, ctx: Context, parse: Callable[[Any, Send], T], *, capability: str | None = None
+    operation: str,
+    make: Make,
+    ctx: Context,
+    parse: Callable[[Any, Send], T],
+    *,
+    capability: str | None = None,
+    routes: tuple[Make, ...] = (),
 ) -> Flow[T]:
-    """Make the request, send it once or more, and return what *parse* makes of the reply."""
+    """Make the request, send it once or more, and return what *parse* makes of the reply.
+
+    *routes* make it for the models that may stand in.
+    """
 
     def once(send: Send, _ctx: Context, tally: Tally) -> Flow[T]:
         reply = yield send
@@ -46,28 +56,30 @@ def call(
         tally.usage = getattr(result, "usage", None)
         return result
 
-    return (yield from governed(Tally(operation, ctx.now(), capability), make, ctx, once))
+    return (yield from governed(Tally(operation, ctx.now(), capability), make, routes, ctx, once))
 
 
 def stream(
-    operation: str, make: Make, ctx: Context, fold: Callable[[Send], Fold], *, capability: str | None = None
+    operation: str,
+    make: Make,
+    ctx: Context,
+    fold: Callable[[Send], Fold],
+    *,
+    capability: str | None = None,
+    routes: tuple[Make, ...] = (),
 ) -> Flow[Any]:
     """Make the request, send it, deliver typed events as they come, and return the whole."""
 
     def once(send: Send, ctx: Context, tally: Tally) -> Flow[Any]:
         return (yield from _received(send, ctx, tally, fold(send)))
 
-    return (yield from governed(Tally(operation, ctx.now(), capability), make, ctx, once))
+    return (yield from governed(Tally(operation, ctx.now(), capability), make, routes, ctx, once))
 
 
-def governed(tally: Tally, make: Make, ctx: Context, once: Once[T]) -> Flow[T]:
+def governed(tally: Tally, make: Make, routes: tuple[Make, ...], ctx: Context, once: Once[T]) -> Flow[T]:
     """Make the request, apply the rules, then send; report exactly once, whatever happens."""
     try:
-        made = make()
-        send = tally.send = (yield from made) if isinstance(made, Generator) else made
-        for rule in ctx.rules:
-            send = tally.send = rule(send)
-        result = yield from attempted(send, ctx, once, tally)
+        result = yield from routed(tally, make, routes, ctx, once)
     except BaseException as error:
         _report(ctx, tally, _outcome(error), error)
         raise
@@ -93,7 +105,7 @@ def _received(send: Send, ctx: Context, tally: Tally, fold: Fold) -> Flow[Any]:
     # After the terminal event the answer is whole, whatever becomes of the bytes behind it, unless AWS itself says no.
     if not fold.complete:
         raise _cut("truncated", send, ctx, tally, fold, delivered=shown.any)
-    return fold.result(tally.request_id, local=ctx.local)
+    return fold.finished(tally.request_id, local=ctx.local)
 
 
 _TAIL_SECONDS = 0.05

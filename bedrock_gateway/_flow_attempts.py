@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bedrock_gateway._commands import Flow, Send, Sleep, Timeouts
-from bedrock_gateway.errors import GatewayError, ServiceError
+from bedrock_gateway._commands import Flow, Renew, Send, Sleep, Timeouts
+from bedrock_gateway.errors import AccessDeniedError, GatewayError, ServiceError
 from bedrock_gateway.events import CircuitChanged, RetryScheduled
 from bedrock_gateway.governance.classify import never_sent, translate
 from bedrock_gateway.governance.protection import MOST_REQUESTS, Guard, Lease, Protection
@@ -40,8 +40,10 @@ class Context:
     region: str | None = None
     local: bool = False
     now: Callable[[], float] = time.monotonic
-    protection: Protection | None = field(default_factory=Protection)
-    """Breakers and retry budgets, shared by all views of a gateway; None: every request goes out."""
+    protection: Protection = field(default_factory=Protection)
+    """Breakers and retry budgets, shared by all views of a gateway."""
+    fallback: bool = True
+    """Whether models that are declared to stand in do."""
 
 
 @dataclass(slots=True)
@@ -68,10 +70,12 @@ def attempted(send: Send, ctx: Context, once: Once[T], tally: Tally) -> Flow[T]:
     """Send until it succeeds, or must not or cannot be sent again."""
     end = tally.started + ctx.timeouts.total
     send = replace(send, until=end, first_byte=ctx.timeouts.first_byte)
-    guard = ctx.protection.of(send) if ctx.protection is not None else None
+    guard = ctx.protection.of(send)
     attempts = cost = 0
     failure: GatewayError | None = None
+    renewed = False
     while True:
+        since = ctx.now()
         lease = tally.lease = _leave_to_send(guard, send, ctx, failure)
         attempts += 1
         tally.attempts += 1
@@ -80,40 +84,50 @@ def attempted(send: Send, ctx: Context, once: Once[T], tally: Tally) -> Flow[T]:
         except Exception as cause:  # noqa: BLE001 - the one place where every failure becomes an error of ours
             failure = translate(cause, send, tally.attempts)
         except BaseException:
-            if lease is not None:
-                lease.left()
+            lease.left()
             raise
         else:
-            if lease is not None:
-                _tell(send, ctx, lease.succeeded(ctx.now(), cost))
+            _tell(send, ctx, lease.succeeded(ctx.now(), cost))
             return result
-        if lease is not None:
-            _tell(send, ctx, lease.failed(ctx.now(), failure), failure)
+        _tell(send, ctx, lease.failed(ctx.now(), failure), failure)
         if never_sent(failure):
             tally.attempts -= 1
             raise failure
-        wait = ctx.retry.wait_seconds(failure, send, attempts, end - ctx.now(), opted_in=ctx.resend_ambiguous)
-        if wait is None or tally.attempts >= MOST_REQUESTS or (guard is not None and guard.is_open):
-            raise failure
+        if not renewed and _has_expired(failure) and tally.attempts < MOST_REQUESTS:
+            renewed = True
+            if (yield Renew(since)):
+                ctx.emit(_retry_scheduled(send, ctx, tally, 0.0, failure))
+                continue
+        wait = _wait(guard, failure, ctx, end - ctx.now(), send, attempts, tally.attempts)
         cost = _paid(guard, failure)
         ctx.emit(_retry_scheduled(send, ctx, tally, wait, failure))
         yield Sleep(wait)
 
 
-def _leave_to_send(guard: Guard | None, send: Send, ctx: Context, failure: GatewayError | None) -> Lease | None:
+def _wait(
+    guard: Guard, failure: GatewayError, ctx: Context, remaining: float, send: Send, attempts: int, requests: int
+) -> float:
+    """Return how long to wait before sending again; where that must not be, the failure is the call's."""
+    wait = ctx.retry.wait_seconds(failure, send, attempts, remaining, opted_in=ctx.resend_ambiguous)
+    if wait is None or requests >= MOST_REQUESTS or guard.is_open:
+        raise failure
+    return wait
+
+
+def _has_expired(error: GatewayError) -> bool:
+    return isinstance(error, AccessDeniedError) and error.code in {"ExpiredToken", "ExpiredTokenException"}
+
+
+def _leave_to_send(guard: Guard, send: Send, ctx: Context, failure: GatewayError | None) -> Lease:
     """Return leave to send; the call that has sent before fails with what it then met, not with the refusal."""
-    if guard is None:
-        return None
     lease = guard.admit(ctx.now())
     if lease is None:
         raise failure or guard.refusal(send, ctx.now())
     return lease
 
 
-def _paid(guard: Guard | None, failure: GatewayError) -> int:
+def _paid(guard: Guard, failure: GatewayError) -> int:
     """Pay for a retry; where the budget is used up, the failure is the call's."""
-    if guard is None:
-        return 0
     cost = guard.spend(failure)
     if cost is None:
         failure.add_note("not sent again: too many requests to this model were, of late; successes earn retries back")
@@ -167,9 +181,9 @@ def _retry_scheduled(send: Send, ctx: Context, tally: Tally, wait: float, error:
 def retried(flow: Flow[T], ctx: Context) -> Flow[T]:
     """Run a flow of probes: each `Send` is sent again as a call's is, and fails with an error of ours; no event.
 
-    Probes find out how things are: no breaker keeps them back, and they trip none.
+    Probes find out how things are: no breaker of the calls keeps them back, and they trip none.
     """
-    ctx = replace(ctx, protection=None)
+    ctx = replace(ctx, protection=Protection())
     step, value = flow.send, None
     while True:
         try:

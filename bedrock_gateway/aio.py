@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bedrock_gateway._drive import AsyncPerform, arun
 from bedrock_gateway._facade import Facade
+from bedrock_gateway._govern import govern
 from bedrock_gateway._sealed import sealed_async
 from bedrock_gateway._stream import AsyncStream
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pydantic import BaseModel
 
     from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
@@ -81,16 +84,22 @@ class AsyncGateway(Facade):
 
         return cls(GatewayConfig.from_file(path, env=env), principal=principal, session=session)
 
-    def with_options(self, *, timeouts: Timeouts | None = None, resend_ambiguous: bool | None = None) -> AsyncGateway:
+    def with_options(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        resend_ambiguous: bool | None = None,
+        fallback: bool | None = None,
+    ) -> AsyncGateway:
         """Return a view with other deadlines (seconds), or one that sends again what may have been billed.
 
-        None keeps what there is. The clients and their connections are shared, so a view costs nothing. The deadline
-        for connecting is that of the first gateway.
+        None keeps what there is. *fallback* False: no declared model stands in for another. The clients and their
+        connections are shared, so a view costs nothing. The deadline for connecting is that of the first gateway.
 
         Raises:
-            ConfigError: *timeouts* is no `Timeouts`, or *resend_ambiguous* no bool.
+            ConfigError: *timeouts* is no `Timeouts`, or another one no bool.
         """
-        view: AsyncGateway = self._view(timeouts, resend_ambiguous=resend_ambiguous)
+        view: AsyncGateway = self._view(timeouts, resend_ambiguous=resend_ambiguous, fallback=fallback)
         return view
 
     @sealed_async
@@ -106,6 +115,8 @@ class AsyncGateway(Facade):
         stop_sequences: Sequence[str] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
+        output: type[BaseModel] | Mapping[str, Any] | None = None,
+        guardrail_trace: str | None = None,
         **members: Any,
     ) -> ConverseResult:
         """Chat with a model; billed by AWS.
@@ -120,6 +131,10 @@ class AsyncGateway(Facade):
             stop_sequences: Texts at which the model stops.
             tools: Tools the model may call, as the Converse API has them.
             tool_choice: ``auto``, ``any``, the name of a tool, or AWS's own structure; None: AWS's default.
+            output: A pydantic class, or a JSON Schema, that the answer must fit; it is in ``parsed``. No second try is
+                made: an answer that does not fit is a `MalformedResponseError`, with the answer in ``partial``.
+            guardrail_trace: ``enabled``, ``disabled`` or ``enabled_full``: how much the configured guardrail tells in
+                ``raw``; None: AWS's default.
             **members: Further members of the operation by AWS's names: ``additionalModelRequestFields``,
                 ``additionalModelResponseFieldPaths``, ``inferenceConfig``, ``outputConfig``, ``performanceConfig``,
                 ``promptVariables``, ``requestMetadata``, ``serviceTier``, ``toolConfig``.
@@ -151,6 +166,8 @@ class AsyncGateway(Facade):
                 stop_sequences=stop_sequences,
                 tools=tools,
                 tool_choice=tool_choice,
+                output=output,
+                guardrail_trace=guardrail_trace,
                 **members,
             ),
             self._perform,
@@ -169,6 +186,8 @@ class AsyncGateway(Facade):
         stop_sequences: Sequence[str] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
+        output: type[BaseModel] | Mapping[str, Any] | None = None,
+        guardrail_trace: str | None = None,
         **members: Any,
     ) -> AsyncStream[ConverseResult]:
         """Chat with a model and read its answer as it is made; billed by AWS.
@@ -191,6 +210,8 @@ class AsyncGateway(Facade):
                 stop_sequences=stop_sequences,
                 tools=tools,
                 tool_choice=tool_choice,
+                output=output,
+                guardrail_trace=guardrail_trace,
                 **members,
             ),
             self._perform,
@@ -617,6 +638,21 @@ class AsyncGateway(Facade):
         session, regions = await self._perform.identity(), await self._perform.regions()
         report: Report = await arun(self._preflight(level, session, regions), self._perform)
         return report
+
+    def govern(self, client: Any) -> Any:
+        """Put the rules and the ended event of this gateway on a client that other code uses, and return the client.
+
+        LangChain, Strands, Haystack and others take a client: they then run governed, unchanged. The client keeps its own
+        retries, timeouts and exceptions; only what is refused raises `GovernanceError`, out of the call. One event a call,
+        as for the gateway's own; of a stream, when it ends.
+
+        Args:
+            client: A client of boto3, or of aiobotocore in an async program, for the configured Region.
+
+        Raises:
+            ConfigError: it is no such client, or it sends to an endpoint that is not declared.
+        """
+        return govern(client, self.config, self.principal, self._context)
 
     async def close(self) -> None:
         """Close the connections; may be called again. Streams that are open end."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bedrock_gateway._config_file import located, nearest, not_toml, refuse_widening, resolve
+from bedrock_gateway._config_residency import check_residency
 from bedrock_gateway._config_scope import scope_of
 from bedrock_gateway._config_tables import (
     Account,
@@ -88,6 +89,8 @@ class GatewayConfig(Table):
     guardrail: GuardrailConfig | None = None
     destinations: Annotated[tuple[Region, ...], Field(strict=False)] = ()
     """Where profiles may run that our data lacks, as those of AWS GovCloud."""
+    residency: Annotated[tuple[Region, ...], Field(strict=False)] = ()
+    """The only Regions in which what is declared may run; empty: wherever its ids let it."""
     enforced_guardrails: Annotated[tuple[EnforcedGuardrail, ...], Field(strict=False)] = ()
     """Ids or ARNs of guardrails that the account or the organisation enforces on every call."""
     batch: BatchConfig = BatchConfig()
@@ -111,6 +114,7 @@ class GatewayConfig(Table):
         # A ConfigError passes through pydantic as it is, and keeps its key path.
         self._check_endpoints()
         check_wraps(self.wraps)
+        check_residency(self)
         if self.guardrail and self.guardrail.profile:
             guardrail_destinations(self.guardrail.profile, self.region)
         for name, principal in self.principals.items():

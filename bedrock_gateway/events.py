@@ -21,6 +21,7 @@ __all__ = [
     "CircuitChanged",
     "DecoderFellBack",
     "Event",
+    "FellBack",
     "IngestionPolled",
     "Observer",
     "Outcome",
@@ -74,6 +75,26 @@ class RetryScheduled:
     attempts: int
     """Requests sent so far."""
     wait_seconds: float
+    error_code: str
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack:
+    """The model could not answer, and another one that is declared for this will be asked."""
+
+    name: ClassVar[str] = "gateway.fell_back"
+
+    operation: str
+    capability: str | None
+    principal: str | None
+    model_id: str | None
+    """The model that could not."""
+    fallback_model_id: str | None
+    """The model that is asked next."""
+    region: str | None
+    attempts: int
+    """Requests sent so far, to every model."""
     error_code: str
     local: bool = False
 
@@ -185,6 +206,7 @@ class PreflightEnded:
 Event = (
     CallEnded
     | RetryScheduled
+    | FellBack
     | CircuitChanged
     | DecoderFellBack
     | IngestionPolled
@@ -213,6 +235,7 @@ _LEVELS = {
     "ingestion.polled": "debug",
     "preflight.check_ended": "debug",
     "gateway.retry_scheduled": "warning",
+    "gateway.fell_back": "warning",
     "gateway.circuit_changed": "warning",
     "gateway.decoder_fell_back": "warning",
 }

@@ -24,6 +24,7 @@ from bedrock_gateway.errors import (
     StreamInterruptedError,
     ThrottledError,
     TransportError,
+    UnavailableError,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway._commands import Send
 
-__all__ = ["RetryPolicy", "may_resend"]
+__all__ = ["RetryPolicy", "may_hop", "may_resend"]
 
 HINT_LIMIT_SECONDS = 60.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -63,6 +64,24 @@ def may_resend(error: GatewayError, send: Send, *, opted_in: bool = False) -> bo
     ambiguous = send.resend in {"free", "token"} or opted_in
     judge = next((judge for kind, judge in _JUDGES if isinstance(error, kind)), None)
     return judge is not None and judge(error, ambiguous=ambiguous, opted_in=opted_in)
+
+
+_HOPS = (UnavailableError, ModelNotReadyError, ThrottledError)
+_MAYBE_BILLED = (TransportError, ModelTimeoutError, MalformedResponseError, StreamInterruptedError)
+
+
+def may_hop(error: GatewayError, send: Send, *, opted_in: bool = False) -> bool:
+    """Whether another model may be asked after *error*: the first could not answer, and nothing is billed for it.
+
+    Or the caller accepts a second bill (*opted_in*). Never once the caller has seen something.
+    """
+    if isinstance(error, ModelFailedError):
+        return error.original_status in _PASSING
+    if isinstance(error, _MAYBE_BILLED):
+        # Not sent at all: every model of the Region is behind the same endpoint.
+        unsent = isinstance(error, TransportError) and error.sent is False
+        return not unsent and opted_in and may_resend(error, send, opted_in=True)
+    return isinstance(error, _HOPS)
 
 
 @dataclass(frozen=True, slots=True)

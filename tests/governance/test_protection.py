@@ -238,6 +238,19 @@ def test_the_child_of_a_fork_starts_anew(monkeypatch):
     assert world.ends({}) == ({}, 1)
 
 
+@pytest.mark.parametrize(("at", "expected"), [(599.0, "other"), (600.0, None)])
+def test_no_other_model_is_asked_once_the_total_deadline_has_passed(at, expected):
+    world, other = World(), replace(SEND, model_id="other")
+    flow = call("Converse", lambda: SEND, world.ctx, lambda reply, _: reply, routes=(lambda: other,))
+    next(flow)
+    world.at = at
+    if expected is None:
+        with pytest.raises(UnavailableError):
+            flow.throw(DOWN)
+    else:
+        assert flow.throw(DOWN).model_id == expected
+
+
 @pytest.mark.parametrize("outcome", [DOWN, SLOW, AwsError(429, "ModelNotReadyException")])
 def test_no_schedule_sends_more_than_the_ceiling(outcome):
     world = World(retry=EVER, breaker=BreakerPolicy(minimum_requests=10**6))
