@@ -20,7 +20,7 @@ LAYERS = (
     {"_flow"},
     {"_drive"},
     {"preflight"},
-    {"_stream", "_facade", "client", "aio"},
+    {"_stream", "_facade", "_govern", "client", "aio"},
     {"setup"},
     {"cli", "__main__"},
 )
