@@ -65,7 +65,6 @@ def session_with(drive: Driver, source: Source):
     return boto3.Session(botocore_session=core)
 
 
-@pytest.mark.xfail(strict=True, reason="no refresh after ExpiredToken: the error says to sign in again")
 def test_f23_a_token_that_expired_on_the_way_is_refreshed_once_and_the_call_sent_again(server, drive):
     async def body():
         source = Source()
@@ -130,7 +129,6 @@ def test_f24_without_living_credentials_nothing_is_sent_and_the_error_says_what_
     drive.run(body)
 
 
-@pytest.mark.xfail(strict=True, reason="classify takes the sentence of the class, though the driver showed: not sent")
 def test_f24_a_source_of_the_applications_own_that_fails_is_no_lost_answer(server, drive):
     async def body():
         source = Source(lives_seconds=1.0, fails_from=2, error=ConnectionError("no"))
@@ -153,9 +151,7 @@ def test_f24_a_source_of_the_applications_own_that_fails_is_no_lost_answer(serve
             "InvalidSignatureException",
             "Signature not yet current: 20261126T040000Z is still later than 20261126T033500Z",
         ),
-        pytest.param(
-            "RequestExpired", "Request has expired", marks=pytest.mark.xfail(strict=True, reason="not told apart")
-        ),
+        ("RequestExpired", "Request has expired"),
     ],
 )
 def test_f25_a_clock_that_is_wrong_is_named(server, drive, code, message):
