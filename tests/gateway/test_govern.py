@@ -186,6 +186,7 @@ def test_a_stream_that_fails_or_is_left_is_reported_as_such(both, governed, faul
             reply = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
             with pytest.raises(Exception, match="throttling"):
                 await events_of(both, reply["stream"])
+            reply["stream"].close()  # botocore leaves it open
             faults.answer(server.streamed(server.conversation("a")))
             reply = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
             reply["stream"].close()
