@@ -23,7 +23,7 @@ __all__ = ["FailedDocument", "failed_documents", "first_ingestion", "ingest_agai
 
 _INGESTION = "ingestion"
 _CAPABILITY = "kb-ingest"
-_FILES = re.compile(r"\[Files?: (?P<files>[^\]]*)\]")
+_FILES = re.compile(r"\s*\[Files?: (?P<files>[^\]]*)\]\.?")
 
 
 @dataclass(frozen=True, slots=True)
