@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Generator
 from typing import Any
 
 from bedrock_gateway._commands import Send
+from bedrock_gateway.preflight.fixes import (
+    MODALITIES,
+    create_log_group,
+    declared_destination,
+    put_logging,
+    retain,
+)
 from bedrock_gateway.preflight.flow import Check, Finding, Probe
 
-__all__ = ["CHECKS", "logging_configuration"]
+__all__ = ["CHECKS", "destination"]
 
 Checking = Generator[Send, Any, Finding]
-
-MODALITIES = ("text", "image", "embedding", "video", "audio")
 
 
 def logging_configuration(probe: Probe) -> Generator[Send, Any, dict[str, Any]]:
@@ -23,23 +26,20 @@ def logging_configuration(probe: Probe) -> Generator[Send, Any, dict[str, Any]]:
     return reply.get("loggingConfig") or {}
 
 
-def _put(probe: Probe, current: dict[str, Any] | None = None) -> str:
-    """The complete command that sets what was declared; Put replaces everything, so it starts from what is there."""
-    config, wanted = probe.config, probe.config.logging
-    body = dict(current or {})
-    if wanted and wanted.log_group:
-        role = f"arn:{config.partition}:iam::{config.account}:role/{wanted.role}"
-        body["cloudWatchConfig"] = {"logGroupName": wanted.log_group, "roleArn": role} | (
-            {"largeDataDeliveryS3Config": {"bucketName": wanted.large_data_bucket}} if wanted.large_data_bucket else {}
-        )
-    if wanted and wanted.bucket:
-        body["s3Config"] = {"bucketName": wanted.bucket} | ({"keyPrefix": wanted.prefix} if wanted.prefix else {})
-    used = wanted.modalities if wanted else ("text",)
-    body |= {f"{name}DataDeliveryEnabled": name in used for name in MODALITIES}
-    return (
-        f"aws bedrock put-model-invocation-logging-configuration --region {config.region}"
-        f" --logging-config {shlex.quote(json.dumps(body))}"
-    )
+def destination(probe: Probe) -> Generator[Send, Any, dict[str, Any]]:
+    """Return where logs go or, while logging is off, where they are declared to go: what must be there first."""
+    found = yield from logging_configuration(probe)
+    return found or declared_destination(probe.config)
+
+
+def _put(probe: Probe, current: dict[str, Any] | None = None) -> str | None:
+    return put_logging(probe.config, probe.scope, current)
+
+
+_FIRST = {
+    "minimal": "Put a logging configuration. AWS takes it once role and log group are there: --level standard looks.",
+    "standard": "Put a logging configuration, once LOG-05 to LOG-08 pass: AWS looks at the same before it takes it.",
+}
 
 
 def _log_01(probe: Probe) -> Checking:
@@ -48,7 +48,10 @@ def _log_01(probe: Probe) -> Checking:
     if found:
         return Finding("pass", f"invocation logging is on in {region}")
     summary = f"invocation logging is off in {region}: nothing said to models is recorded"
-    return Finding("fail", summary, command=_put(probe))
+    command = _put(probe)
+    if command is None:
+        return Finding("fail", summary, advice="Declare [logging] with a log group or a bucket; then run it again.")
+    return Finding("fail", summary, command=command, advice=_FIRST[probe.level])
 
 
 def _log_02(probe: Probe) -> Checking:
@@ -93,23 +96,34 @@ def _log_04(probe: Probe) -> Checking:
     large = (found.get("cloudWatchConfig") or {}).get("largeDataDeliveryS3Config") or {}
     if large.get("bucketName") or found.get("s3Config"):
         return Finding("pass", "bodies above 100 KB go to S3")
-    return Finding("warn", "bodies above 100 KB are lost: no bucket for large data")
+    wanted = probe.config.logging
+    declared = wanted is not None and (wanted.large_data_bucket or wanted.bucket)
+    return Finding(
+        "warn",
+        "bodies above 100 KB are lost: no bucket for large data",
+        command=_put(probe, found) if declared else None,
+        advice=None if declared else "Declare `large_data_bucket` or `bucket` in [logging]; then run it again.",
+    )
 
 
 def _log_05(probe: Probe) -> Checking:
-    found = yield from logging_configuration(probe)
+    found = yield from destination(probe)
     name, region = (found.get("cloudWatchConfig") or {}).get("logGroupName"), probe.config.region
     if not name:
         return Finding("not_applicable", "logs do not go to CloudWatch Logs")
     group = yield from _group(probe, name)
     if group is None:
-        command = f"aws logs create-log-group --log-group-name {shlex.quote(name)} --region {region}"
-        return Finding("fail", f"log group {name} does not exist in {region}", {"log_group": name}, command)
+        summary = f"log group {name} does not exist in {region}"
+        return Finding("fail", summary, {"log_group": name}, create_log_group(name, region))
     if group.get("logGroupClass") == "INFREQUENT_ACCESS":
-        return Finding("warn", f"log group {name} has class INFREQUENT_ACCESS: no filters on metrics or subscriptions")
+        return Finding(
+            "warn",
+            f"log group {name} has class INFREQUENT_ACCESS: no filters on metrics or subscriptions",
+            advice="Log to another group: the class of a log group cannot be changed.",
+        )
     if not group.get("retentionInDays"):
-        command = f"aws logs put-retention-policy --log-group-name {shlex.quote(name)} --retention-in-days 365 --region {region}"
-        return Finding("warn", f"log group {name} keeps everything for ever", {"log_group": name}, command)
+        summary = f"log group {name} keeps everything for ever"
+        return Finding("warn", summary, {"log_group": name}, retain(name, region), advice="Give it a retention.")
     return Finding("pass", f"log group {name} exists, retention {group['retentionInDays']} days")
 
 

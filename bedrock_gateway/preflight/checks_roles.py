@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bedrock_gateway._commands import Send
-from bedrock_gateway.capabilities import Scope
 from bedrock_gateway.errors import NotFoundError
-from bedrock_gateway.iam.document import Policy, PolicyError, Statement
-from bedrock_gateway.iam.trust import service_trust
-from bedrock_gateway.preflight.checks_logging import logging_configuration
+from bedrock_gateway.iam.document import Policy, PolicyError
+from bedrock_gateway.iam.roles import logging_role
+from bedrock_gateway.preflight.checks_logging import destination
+from bedrock_gateway.preflight.fixes import (
+    INLINE_POLICY,
+    create_logging_role,
+    extend_boundary,
+    put_role_policy,
+    without,
+)
 from bedrock_gateway.preflight.flow import Check, Finding, Probe
-from bedrock_gateway.preflight.trust import judge_delivery, judge_trust, quoted, stream_arn
+from bedrock_gateway.preflight.trust import Delivery, judge_trust, quoted
 
 __all__ = ["CHECKS"]
 
 Checking = Generator[Send, Any, Finding]
 
 
-def _scope(probe: Probe) -> Scope:
-    return Scope(region=probe.config.region, account=probe.config.account, partition=probe.config.partition)
-
-
 def _destination(probe: Probe) -> Generator[Send, Any, tuple[str, str]]:
     """(log group, role ARN); empty where logs do not go to CloudWatch Logs."""
-    found = yield from logging_configuration(probe)
+    found = yield from destination(probe)
     cloudwatch = found.get("cloudWatchConfig") or {}
     return str(cloudwatch.get("logGroupName") or ""), str(cloudwatch.get("roleArn") or "")
 
@@ -41,7 +44,7 @@ def _role(probe: Probe, arn: str) -> Generator[Send, Any, dict[str, Any]]:
 
 
 def _log_06(probe: Probe) -> Checking:
-    _, arn = yield from _destination(probe)
+    group, arn = yield from _destination(probe)
     if not arn:
         return Finding("not_applicable", "logs do not go to CloudWatch Logs: no role delivers them")
     account = arn.split(":")[4]
@@ -52,18 +55,18 @@ def _log_06(probe: Probe) -> Checking:
     try:
         role = yield from _role(probe, arn)
     except NotFoundError:
-        trust = quoted(service_trust(_scope(probe)))
-        command = f"aws iam create-role --role-name {_bare(arn)} --assume-role-policy-document {trust}"
+        command = create_logging_role(probe.scope, arn, group)
         return Finding("fail", f"the logging role {_bare(arn)} does not exist", {"role": arn}, command)
     if role["Arn"] != arn:
-        return Finding("fail", f"logging names {arn}, the role is {role['Arn']}", {"role": arn})
+        advice = "Correct `role` of [logging], path included, and put the logging configuration again."
+        return Finding("fail", f"logging names {arn}, the role is {role['Arn']}", {"role": arn}, advice=advice)
     return Finding("pass", f"role {_bare(arn)} exists", {"role": arn})
 
 
 def _log_07(probe: Probe) -> Checking:
     _, arn = yield from _destination(probe)
     role = yield from _role(probe, arn)
-    verdict = judge_trust(role.get("AssumeRolePolicyDocument") or "{}", _scope(probe))
+    verdict = judge_trust(role.get("AssumeRolePolicyDocument") or "{}", probe.scope)
     if verdict.corrected is None:
         return Finding(verdict.status, verdict.summary, {"role": arn})
     command = (
@@ -76,41 +79,53 @@ def _log_08(probe: Probe) -> Checking:
     group, arn = yield from _destination(probe)
     role = yield from _role(probe, arn)
     try:
-        identity = yield from _identity(probe, _bare(arn))
-        limit = (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
-        boundary = [(yield from _managed(probe, limit))] if limit else None
+        held = yield from _held(probe, _bare(arn))
+        limit = str((role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn") or "")
+        boundary = (yield from _managed(probe, limit)) if limit else None
     except PolicyError as error:
         return Finding("unknown", f"a policy of the role could not be parsed: {error}")
-    scope = _scope(probe)
-    verdict = judge_delivery(identity, boundary, scope, group, arn)
+    scope = replace(probe.scope, log_group=group)
+    delivery = Delivery(scope, arn)
+    verdict = delivery.judge([one.policy for one in held], boundary)
     if verdict.status == "pass":
         return Finding("pass", verdict.summary)
-    wanted = Policy(
-        (
-            Statement(
-                "Allow",
-                sid="WriteInvocationLogs",
-                actions=("logs:CreateLogStream", "logs:PutLogEvents"),
-                resources=(stream_arn(scope, group),),
+    wanted = logging_role(scope).permissions
+    if boundary is not None and (refused := delivery.refused_by(boundary)):
+        command = None if refused == "deny" else extend_boundary(limit, boundary, wanted)
+        advice = f"Let the permissions boundary {limit} allow it, or give the role another."
+        return Finding(verdict.status, verdict.summary, {"role": arn, "boundary": limit}, command, advice=advice)
+    wrong = [one for one in held if one.name != INLINE_POLICY and delivery.spoilt_by(one.policy)]
+    command = " && ".join(
+        [
+            put_role_policy(_bare(arn), wanted),
+            *without(
+                _bare(arn),
+                inline=[one.name for one in wrong if not one.managed],
+                attached=[one.name for one in wrong if one.managed],
             ),
-        )
-    )
-    command = (
-        f"aws iam put-role-policy --role-name {_bare(arn)} --policy-name bedrock-invocation-logs"
-        f" --policy-document {quoted(wanted)}"
+        ]
     )
     return Finding(verdict.status, verdict.summary, {"role": arn}, command, wanted.to_json())
 
 
-def _identity(probe: Probe, role: str) -> Generator[Send, Any, list[Policy]]:
-    policies: list[Policy] = []
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A policy of a role: inline, by its name, or managed, by its ARN."""
+
+    name: str
+    managed: bool
+    policy: Policy
+
+
+def _held(probe: Probe, role: str) -> Generator[Send, Any, list[_Held]]:
+    found: list[_Held] = []
     for name in (yield from _pages(probe, "ListRolePolicies", "PolicyNames", role)):
         reply = yield from probe.read("iam", "GetRolePolicy", RoleName=role, PolicyName=name)
-        policies.append(Policy.parse(reply["PolicyDocument"]))
+        found.append(_Held(name, managed=False, policy=Policy.parse(reply["PolicyDocument"])))
     for one in (yield from _pages(probe, "ListAttachedRolePolicies", "AttachedPolicies", role)):
         managed = yield from _managed(probe, one["PolicyArn"])
-        policies.append(managed)
-    return policies
+        found.append(_Held(one["PolicyArn"], managed=True, policy=managed))
+    return found
 
 
 def _pages(probe: Probe, operation: str, member: str, role: str) -> Generator[Send, Any, list[Any]]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Send
-from bedrock_gateway.errors import AccessDeniedError, GatewayError, ServiceError
+from bedrock_gateway.capabilities import Scope
+from bedrock_gateway.errors import AccessDeniedError, ConfigError, GatewayError, ServiceError
 from bedrock_gateway.events import CheckEnded, PreflightEnded
 from bedrock_gateway.preflight.catalogue import IAM_ACTIONS, Level, Row, rows
+from bedrock_gateway.preflight.fixes import grant
 from bedrock_gateway.preflight.report import CheckResult, Fix, Report, Status
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Finding:
     command: str | None = None
     document: str | None = None
     iam_action: str | None = None
+    advice: str | None = None
+    """What to do, where the row of the catalogue does not say it of this finding."""
 
 
 @dataclass(slots=True)
@@ -48,6 +52,15 @@ class Probe:
     replies: dict[str, dict[str, Any] | GatewayError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     last: dict[str, Any] | GatewayError | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """The account and Region and, as far as it is known yet, all that the principal's capabilities apply to."""
+        config = self.config
+        try:
+            return config.scope(self.name)
+        except ConfigError:  # a knowledge base has no id yet: nothing that is looked at here depends on it
+            return Scope(region=config.region, account=config.account, partition=config.partition)
 
     def read(self, service: str, operation: str, **params: Any) -> Generator[Send, Any, dict[str, Any]]:
         """Ask AWS, or give the answer an earlier check had.
@@ -181,15 +194,14 @@ def _unread(error: GatewayError, probe: Probe) -> Finding:
 
 def _fix(row: Row, finding: Finding, probe: Probe) -> Fix | None:
     if finding.iam_action:
-        config = probe.config
-        command = f"bedrock-gateway policy generate preflight-{probe.level} --region {config.region} --account {config.account}"
+        command = grant(probe.config, probe.name, probe.level)
         return Fix(f"Grant {finding.iam_action} to this principal.", command, finding.iam_action)
     if finding.status == "unknown":
         return Fix(
             (finding.command and row.fix) or "Run it again; see the summary for what was in the way.", finding.command
         )
     if finding.status in {"fail", "warn"}:
-        return Fix(row.fix, finding.command, None, finding.document)
+        return Fix(finding.advice or row.fix, finding.command, None, finding.document)
     return None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway.iam.document import Policy, PolicyError, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, enforce, evaluate
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.preflight.report import Status
 
-__all__ = ["Verdict", "judge_delivery", "judge_trust", "stream_arn"]
+__all__ = ["Delivery", "Verdict", "judge_trust", "quoted", "stream_arn"]
 
 _RESOURCES = ("model-invocation-logging", "knowledge-base/KB12345678", "x", "provisioned-model/a/b", "Z-9_.:q", "*")
 _FOREIGN = "000000000000"
+_EVERYTHING = Policy((Statement("Allow", actions=("*",), resources=("*",)),))
 _PARTS = ("prefix", "partition", "service", "Region", "account", "resource")
 
 
@@ -71,7 +72,8 @@ def _remarks(policy: Policy, scope: Scope, corrected: Policy) -> Verdict:
     """What works, but should not stay."""
     extra = sorted({value for one in _allows(policy) for _, value in one.principals} - {BEDROCK})
     if extra:
-        return Verdict("warn", f"Bedrock may assume it, and so may {', '.join(extra)}", corrected)
+        # The corrected policy keeps what concerns others; here they are what is wrong.
+        return Verdict("warn", f"Bedrock may assume it, and so may {', '.join(extra)}", service_trust(scope))
     for statement in _allows(policy):
         if wrong := list(_statement_reasons(statement, scope)):
             return Verdict("warn", f"Bedrock may assume it, but {_name(statement)} does nothing: {wrong[0]}", corrected)
@@ -91,7 +93,15 @@ def _names_bedrock(statement: Statement) -> bool:
 
 
 def _reasons(policy: Policy, scope: Scope) -> Iterator[str]:
-    """Why Bedrock may not assume it, most telling first."""
+    """Why Bedrock may not assume it, most telling first; in general words only where nothing tells."""
+    said = tuple(_telling(policy, scope))
+    yield from said
+    if not said:
+        several = len(policy.statements) > 1
+        yield "the policy does not let Bedrock assume the role" if several else "a condition does not hold"
+
+
+def _telling(policy: Policy, scope: Scope) -> Iterator[str]:
     for statement in policy.statements:
         applies = _names_bedrock(statement) or statement.not_principals
         if statement.effect == "Deny" and applies and not _assumes_without(policy, statement, scope):
@@ -102,9 +112,6 @@ def _reasons(policy: Policy, scope: Scope) -> Iterator[str]:
     if not named:
         others = sorted({value for one in _allows(policy) for _, value in one.principals})
         yield f"no statement names Service {BEDROCK}; it names {', '.join(others) or 'nobody'}"
-    yield (
-        "the policy does not let Bedrock assume the role" if len(policy.statements) > 1 else "a condition does not hold"
-    )
 
 
 def _assumes_without(policy: Policy, statement: Statement, scope: Scope) -> bool:
@@ -176,36 +183,66 @@ def stream_arn(scope: Scope, group: str) -> str:
     )
 
 
-def judge_delivery(
-    identity: Sequence[Policy], boundary: Sequence[Policy] | None, scope: Scope, group: str, role_arn: str
-) -> Verdict:
-    """Judge whether a role with these policies may write to the stream of *group*."""
-    layers, stream = Layers(identity=identity, boundary=boundary), stream_arn(scope, group)
-    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        decision = enforce(_as_role(action, stream, scope, role_arn), layers)
-        if not decision.allowed:
-            malformed = [text for one in identity for text in _resources(one) if ":*:log-stream:" in text]
-            hint = f'; "{malformed[0]}" is malformed: no ":*" before ":log-stream:"' if malformed else ""
-            return Verdict("fail", f"{action} on {stream} is not allowed: {decision.reason}{hint}")
-    beside = stream.removesuffix("/modelinvocations") + "/another"
-    for other in (stream_arn(scope, f"{group}-another"), beside):
-        try:
-            broader = evaluate(_as_role("logs:PutLogEvents", other, scope, role_arn), layers).allowed
-        except UndecidableError as error:
-            return Verdict("unknown", f"the role may write to {stream}; whether to {other} too: {error}")
-        if broader:
-            return Verdict("warn", f"the role may also write to {other}: broader than its one stream")
-    return Verdict("pass", f"the role may write to {stream}, and to no other")
+_WRITES = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
-def _as_role(action: str, resource: str, scope: Scope, role_arn: str) -> AccessRequest:
-    context = {
-        "aws:PrincipalArn": role_arn,
-        "aws:PrincipalAccount": scope.account,
-        "aws:RequestedRegion": scope.region,
-        "aws:ResourceAccount": scope.account,
-    }
-    return AccessRequest(action, resource, context, PrincipalRef(role_arn, scope.account, role_arn=role_arn))
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a logging role must be allowed: to write to the one stream of the scope's log group."""
+
+    scope: Scope
+    role_arn: str
+
+    def judge(self, identity: Sequence[Policy], boundary: Policy | None) -> Verdict:
+        """Judge whether a role with these policies may write to the stream, and to no other."""
+        layers = Layers(identity=identity, boundary=None if boundary is None else [boundary])
+        stream = stream_arn(self.scope, self.scope.log_group)
+        for action in _WRITES:
+            decision = enforce(self._request(action, stream), layers)
+            if not decision.allowed:
+                malformed = [text for one in identity for text in _resources(one) if ":*:log-stream:" in text]
+                hint = f'; "{malformed[0]}" is malformed: no ":*" before ":log-stream:"' if malformed else ""
+                return Verdict("fail", f"{action} on {stream} is not allowed: {decision.reason}{hint}")
+        for other in self._others():
+            try:
+                broader = evaluate(self._request("logs:PutLogEvents", other), layers).allowed
+            except UndecidableError as error:
+                return Verdict("unknown", f"the role may write to {stream}; whether to {other} too: {error}")
+            if broader:
+                return Verdict("warn", f"the role may also write to {other}: broader than its one stream")
+        return Verdict("pass", f"the role may write to {stream}, and to no other")
+
+    def refused_by(self, boundary: Policy) -> Literal["deny", "silence"] | None:
+        """Why *boundary* lets no writing pass: it denies it, or does not allow it; None where it allows it."""
+        if self._allowed([boundary]):
+            return None
+        return "silence" if self._allowed([_EVERYTHING, boundary]) else "deny"
+
+    def spoilt_by(self, policy: Policy) -> bool:
+        """Whether *policy* alone denies the writing, or allows more than it."""
+        if not self._allowed([_EVERYTHING, policy]):
+            return True
+        layers = Layers(identity=[policy])
+        return any(enforce(self._request("logs:PutLogEvents", other), layers).allowed for other in self._others())
+
+    def _allowed(self, identity: Sequence[Policy]) -> bool:
+        stream, layers = stream_arn(self.scope, self.scope.log_group), Layers(identity=identity)
+        return all(enforce(self._request(action, stream), layers).allowed for action in _WRITES)
+
+    def _others(self) -> tuple[str, str]:
+        """A stream of another group, and another stream of this one."""
+        beside = stream_arn(self.scope, self.scope.log_group).removesuffix("/modelinvocations") + "/another"
+        return stream_arn(self.scope, f"{self.scope.log_group}-another"), beside
+
+    def _request(self, action: str, resource: str) -> AccessRequest:
+        context = {
+            "aws:PrincipalArn": self.role_arn,
+            "aws:PrincipalAccount": self.scope.account,
+            "aws:RequestedRegion": self.scope.region,
+            "aws:ResourceAccount": self.scope.account,
+        }
+        who = PrincipalRef(self.role_arn, self.scope.account, role_arn=self.role_arn)
+        return AccessRequest(action, resource, context, who)
 
 
 def _resources(policy: Policy) -> list[str]:

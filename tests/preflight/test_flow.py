@@ -316,3 +316,46 @@ def test_each_check_is_reported_once_and_then_the_end():
 
 def test_the_request_id_of_the_answer_is_kept():
     assert next(one for one in drive(golden())[0].results if one.id == "LOG-01").request_id == "r-1"
+
+
+def test_while_logging_is_off_its_parts_are_looked_at_where_they_are_declared():
+    off = {"GetModelInvocationLoggingConfiguration": {}}
+    report, _ = drive(golden() | off)
+    assert {one.id for one in report.results if one.status == "fail"} == {"LOG-01"}
+    assert status(report, "LOG-08") == "pass"
+    report, _ = drive(golden() | off | {"GetRole": missing("GetRole"), "DescribeLogGroups": {}})
+    assert {one.id for one in report.results if one.status == "fail"} == {"LOG-01", "LOG-05", "LOG-06"}
+
+
+def test_a_command_is_printed_only_where_it_can_work():
+    off = golden() | {"GetModelInvocationLoggingConfiguration": {}}
+    nothing = next(one for one in drive(off, declared=config(logging=None))[0].failed if one.id == "LOG-01")
+    assert nothing.fix.command is None
+    assert "Declare [logging]" in nothing.fix.text
+
+
+def test_what_is_denied_is_granted_by_the_principals_own_policy_or_by_one_for_the_checks_alone():
+    refused = golden() | {"GetRole": denied("GetRole")}
+    own = next(one for one in drive(refused)[0].unknown if one.id == "LOG-06")
+    assert own.fix.command == "bedrock-gateway policy --principal operator"
+    flow_config = config(principals={"app": {"capabilities": ["converse"], "models": [MODEL]}})
+    flow = run(flow_config, "app", "standard", FACTS)
+    sent, reply = next(flow), None
+    try:
+        while True:
+            reply = refused[sent.operation]
+            sent = flow.throw(reply) if isinstance(reply, GatewayError) else flow.send(reply)
+    except StopIteration as stop:
+        beside = next(one for one in stop.value.unknown if one.id == "LOG-06")
+    assert beside.fix.command == (
+        f"bedrock-gateway policy generate preflight-standard --region {REGION} --account {ACCOUNT}"
+        f" --logging-role {ROLE} --log-group {GROUP}"
+    )
+
+
+def test_the_role_is_made_under_its_path_and_within_its_boundary():
+    role = f"bedrock-gateway/{ROLE}"
+    declared = config(logging={"log_group": GROUP, "role": role})
+    replies = golden() | {"GetModelInvocationLoggingConfiguration": {}, "GetRole": missing("GetRole")}
+    command = next(one for one in drive(replies, declared=declared)[0].failed if one.id == "LOG-06").fix.command
+    assert f"create-role --role-name {ROLE} --path /bedrock-gateway/ --permissions-boundary " in command

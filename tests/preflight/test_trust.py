@@ -11,7 +11,7 @@ import pytest
 
 from bedrock_gateway.capabilities import Scope
 from bedrock_gateway.iam.document import Policy
-from bedrock_gateway.preflight.trust import judge_delivery, judge_trust, stream_arn
+from bedrock_gateway.preflight.trust import Delivery, judge_trust, stream_arn
 
 SCOPE = Scope(region="us-east-1", account="111122223333")
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "trust" / "logging_role.json").read_text())
@@ -71,10 +71,35 @@ def grant(resource: str, actions: list[str] = WRITE, effect: str = "Allow") -> P
         ([], None, "fail", "logs:CreateLogStream"),
         ([grant(STREAM, WRITE[:1])], None, "fail", "logs:PutLogEvents"),
         ([grant(STREAM), grant("*", WRITE, "Deny")], None, "fail", "explicit deny"),
-        ([grant(STREAM)], [grant("*", ["s3:*"])], "fail", "boundary"),
+        ([grant(STREAM)], grant("*", ["s3:*"]), "fail", "boundary"),
         ([grant(STREAM.replace(":log-stream:", ":*:log-stream:"))], None, "fail", "malformed"),
     ],
 )
 def test_delivery_is_judged_over_every_layer(identity, boundary, status, says):
-    verdict = judge_delivery(identity, boundary, SCOPE, "/bedrock/invocations", ROLE)
+    verdict = Delivery(SCOPE, ROLE).judge(identity, boundary)
     assert (verdict.status, says in verdict.summary) == (status, True), verdict.summary
+
+
+def test_what_stands_in_the_way_is_told_from_what_does_not():
+    delivery = Delivery(SCOPE, ROLE)
+    assert [delivery.refused_by(one) for one in (grant("*"), grant("*", ["s3:*"]), grant("*", WRITE, "Deny"))] == [
+        None,
+        "silence",
+        "deny",
+    ]
+    assert [delivery.spoilt_by(one) for one in (grant(STREAM), grant("*"), grant("*", WRITE, "Deny"))] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_a_correction_of_too_many_principals_leaves_one_and_of_one_reason_says_it_once():
+    also = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    right = judge_trust("{}", SCOPE).corrected
+    both = {**right.dump(), "Statement": [*right.dump()["Statement"], also]}
+    verdict = judge_trust(both, SCOPE)
+    assert verdict.status == "warn"
+    assert judge_trust(verdict.corrected.to_json(), SCOPE).status == "pass"
+    only = judge_trust({**both, "Statement": [also]}, SCOPE)
+    assert only.summary == "no statement names Service bedrock.amazonaws.com; it names lambda.amazonaws.com"
