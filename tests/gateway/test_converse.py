@@ -8,7 +8,13 @@ import sys
 import pytest
 from pydantic import BaseModel
 
-from bedrock_gateway import ConfigError, GovernanceError, InvalidRequestError, MalformedResponseError
+from bedrock_gateway import (
+    ConfigError,
+    GovernanceError,
+    InvalidRequestError,
+    MalformedResponseError,
+    UnsupportedByBotocoreError,
+)
 
 server = sys.modules["faultserver"]
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 64
@@ -149,9 +155,31 @@ def test_a_stream_folds_reasoning_and_citations_as_the_unary_answer_has_them(bot
     both.run(body)
 
 
+def outputs_are_known() -> bool:
+    import botocore.session
+
+    model = botocore.session.get_session().get_service_model("bedrock-runtime")
+    return "outputConfig" in model.operation_model("Converse").input_shape.members
+
+
+structured = pytest.mark.skipif(not outputs_are_known(), reason="this botocore does not know Converse.outputConfig")
+
+
+@pytest.mark.skipif(outputs_are_known(), reason="this botocore knows Converse.outputConfig")
+def test_an_old_botocore_is_named_before_anything_is_sent(both, against, faults):
+    async def body():
+        async with against() as (gateway, _):
+            with pytest.raises(UnsupportedByBotocoreError, match=r"Converse\.outputConfig"):
+                await gateway.converse("Hello", output=Leave)
+            assert faults.connections == 0
+
+    both.run(body)
+
+
 FITS = '{"days": 25, "reasons": ["law"]}'
 
 
+@structured
 def test_an_answer_that_must_fit_comes_as_the_class(both, against, faults):
     async def body():
         faults.answer(answered({"text": FITS}))
@@ -174,6 +202,7 @@ def test_an_answer_that_must_fit_comes_as_the_class(both, against, faults):
     both.run(body)
 
 
+@structured
 def test_an_answer_that_does_not_fit_is_an_error_that_keeps_it_and_no_second_bill(both, against, faults):
     async def body():
         faults.answer(answered({"text": "about 25 days"}))
@@ -193,6 +222,7 @@ def test_an_answer_that_does_not_fit_is_an_error_that_keeps_it_and_no_second_bil
     both.run(body)
 
 
+@structured
 def test_a_tool_call_need_not_fit(both, against, faults):
     async def body():
         faults.answer(answered({"toolUse": {"toolUseId": "t", "name": "n", "input": {}}}, stop_reason="tool_use"))
@@ -231,6 +261,7 @@ def test_how_much_the_guardrail_tells_is_the_calls_business_and_which_one_is_not
     both.run(body)
 
 
+@structured
 def test_an_intervention_is_an_answer(both, against, faults):
     async def body():
         faults.answer(answered({"text": "I cannot say that."}, stop_reason="guardrail_intervened"))
