@@ -214,19 +214,27 @@ class InvokeFold(Fold):
 def block_text(block: Any) -> str:
     """Return the text of a content block, that of a cited one included."""
     found = dict_of(block)
-    cited = dict_of(found.get("citationsContent")).get("content")
+    if "citationsContent" not in found:
+        return str_of(found.get("text"))
+    cited = dict_of(found["citationsContent"]).get("content")
     return str_of(found.get("text")) + "".join(
         str_of(dict_of(one).get("text")) for one in (cited if isinstance(cited, list) else ())
     )
 
 
+_PLAIN = frozenset({"text"})
+"""Members of a block that says nothing but its text, as most do."""
+
+
 def shown(blocks: list[Any]) -> dict[str, Any]:
     """What the blocks of a message say, as members of a result."""
-    cited = [dict_of(dict_of(one).get("citationsContent")).get("citations") for one in blocks]
-    thought = [dict_of(dict_of(dict_of(one).get("reasoningContent")).get("reasoningText")) for one in blocks]
+    text = "".join([block_text(one) for one in blocks])
+    others = [one for one in blocks if isinstance(one, dict) and not one.keys() <= _PLAIN]
+    cited = [dict_of(one.get("citationsContent")).get("citations") for one in others]
+    thought = [dict_of(dict_of(one.get("reasoningContent")).get("reasoningText")) for one in others]
     return {
-        "text": "".join(block_text(one) for one in blocks),
-        "tool_calls": tool_calls(blocks),
+        "text": text,
+        "tool_calls": tool_calls(others),
         "reasoning": "".join(str_of(one.get("text")) for one in thought),
         "citations": tuple(one for some in cited if isinstance(some, list) for one in some if isinstance(one, dict)),
     }

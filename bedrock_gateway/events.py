@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -242,16 +241,19 @@ _LEVELS = {
 
 
 class _StandardError:
-    """Whatever standard error is now: pytest and daemons replace it. A closed one drops the line."""
+    """Whatever standard error is now: pytest and daemons replace it. A closed one drops the line.
+
+    A line is one write, and there is no lock of ours: a child that was forked while another thread wrote would wait for it
+    for ever.
+    """
 
     def write(self, line: bytes) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream = sys.stderr
-            stream.write(line.decode())
+            stream.write(f"{line.decode()}\n")
+            stream.flush()
 
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stderr.flush()
+    debug = info = warning = error = write
 
 
 class StructlogObserver:
@@ -260,13 +262,15 @@ class StructlogObserver:
     def __init__(self, level: str = "info") -> None:
         self._level = level
         self._logger: Any = None
-        self._lock = threading.Lock()
 
     def __call__(self, event: Any) -> None:
         """Write *event*, its fields without those that are None."""
         logger = self._logger or self._build()
         level = _LEVELS.get(getattr(event, "outcome", event.name), _LEVELS.get(event.name, "info"))
-        values = {one.name: value for one in fields(event) if (value := getattr(event, one.name)) is not None}
+        names = self._names.get(event.name)
+        if names is None:
+            names = self._names[event.name] = tuple(one.name for one in fields(event))
+        values = {name: value for name in names if (value := getattr(event, name)) is not None}
         getattr(logger, level)(event.name, **values)
 
     def _build(self) -> Any:
@@ -276,20 +280,19 @@ class StructlogObserver:
         import orjson
         import structlog
 
-        with self._lock:
-            if self._logger is None:
-                self._logger = structlog.wrap_logger(
-                    structlog.BytesLogger(_StandardError()),  # type: ignore[arg-type]
-                    processors=[
-                        structlog.contextvars.merge_contextvars,
-                        structlog.processors.add_log_level,
-                        structlog.processors.TimeStamper(fmt="iso", utc=True),
-                        structlog.processors.JSONRenderer(serializer=orjson.dumps),
-                    ],
-                    wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, self._level.upper())),
-                    cache_logger_on_first_use=True,
-                ).bind()
-            return self._logger
+        # Two threads may both build one; either will do.
+        self._logger = structlog.wrap_logger(
+            _StandardError(),
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(serializer=orjson.dumps),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, self._level.upper())),
+            cache_logger_on_first_use=True,
+        ).bind()
+        return self._logger
 
 
 def emitter(observers: Sequence[Observer]) -> Callable[[Any], None]:
