@@ -16,7 +16,17 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 LAYERS = (
     {"errors"},
     {"_toml_lines", "_commands", "capabilities", "events", "results", "_config_file", "config"},
-    {"governance", "families", "_arguments", "_content", "_structured", "_requests", "_responses", "_fold", "_eventstream"},
+    {
+        "governance",
+        "families",
+        "_arguments",
+        "_content",
+        "_structured",
+        "_requests",
+        "_responses",
+        "_fold",
+        "_eventstream",
+    },
     {"_flow"},
     {"_drive"},
     {"preflight"},
