@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.errors import ConflictError, NotFoundError, NotOursError, ServiceError
+from bedrock_gateway.errors import ConflictError, NotOursError, ServiceError
 from bedrock_gateway.setup.knowledge.account import was_refused
 from bedrock_gateway.setup.knowledge.blueprint import MARK
 
@@ -20,25 +20,29 @@ if TYPE_CHECKING:
     from bedrock_gateway.setup.knowledge.blueprint import SourceBlueprint
 
 __all__ = [
+    "FAILED",
     "KNOWLEDGE_BASE",
+    "SOURCE",
     "all_rows",
+    "ended_badly",
     "ensure_knowledge_base",
     "ensure_source",
     "find_knowledge_base",
+    "find_source",
+    "get_knowledge_base",
     "knowledge_base_id",
-    "remove_knowledge_base",
-    "remove_source",
+    "look_at_source",
     "source_step",
 ]
 
 KNOWLEDGE_BASE = "knowledge base"
 _SERVICE, _CAPABILITY = "bedrock-agent", "kb-create"
-_SOURCE = "data source"
+SOURCE = "data source"
 
 
 def source_step(name: str) -> str:
     """Return the manifest's name of the step that makes a data source."""
-    return f"{_SOURCE} {name}"
+    return f"{SOURCE} {name}"
 
 
 def knowledge_base_id(setup: Setup) -> str | None:
@@ -73,7 +77,8 @@ def all_rows(setup: Setup, operation: str, member: str, capability: str, **param
         more = {"nextToken": reply["nextToken"]}
 
 
-def _get(setup: Setup, identifier: str) -> Flow[dict[str, Any] | None]:
+def get_knowledge_base(setup: Setup, identifier: str) -> Flow[dict[str, Any] | None]:
+    """Return how AWS describes a knowledge base; None: there is none."""
     found = yield from setup.look(_SERVICE, "GetKnowledgeBase", _CAPABILITY, knowledgeBaseId=identifier)
     return None if found is None else found["knowledgeBase"]
 
@@ -89,7 +94,7 @@ def find_knowledge_base(setup: Setup) -> Flow[str | None]:
         if row["name"] != name:
             continue
         # A knowledge base that the configuration does not name cannot be asked for under rules that know another id.
-        found = yield from _get(setup, row["knowledgeBaseId"])
+        found = yield from get_knowledge_base(setup, row["knowledgeBaseId"])
         if found is None:
             continue
         if not _is_ours(setup, found):
@@ -108,7 +113,7 @@ def ensure_knowledge_base(setup: Setup) -> Flow[str]:
     blueprint, manifest, started = setup.blueprint, setup.manifest, setup.context.now()
     record = manifest.records.get(KNOWLEDGE_BASE)
     identifier, progress = (record.id if record else None), "found"
-    if identifier is not None and (yield from _get(setup, identifier)) is None:
+    if identifier is not None and (yield from get_knowledge_base(setup, identifier)) is None:
         yield from setup.write(manifest.renew, KNOWLEDGE_BASE)  # somebody removed it: its token would only find that
         identifier = None
     if identifier is None:
@@ -158,7 +163,8 @@ def _make_knowledge_base(setup: Setup) -> Flow[tuple[str, str]]:
     return str(reply["knowledgeBase"]["knowledgeBaseId"]), "created"
 
 
-_FAILED = frozenset({"FAILED", "DELETE_UNSUCCESSFUL"})
+FAILED = frozenset({"FAILED", "DELETE_UNSUCCESSFUL"})
+"""Statuses that nothing but us will change."""
 
 
 def _settled(setup: Setup, identifier: str) -> Flow[None]:
@@ -166,17 +172,18 @@ def _settled(setup: Setup, identifier: str) -> Flow[None]:
     last: dict[str, Any] = {}
 
     def look() -> Flow[str]:
-        last.update((yield from _get(setup, identifier)) or {"status": "absent"})
+        last.update((yield from get_knowledge_base(setup, identifier)) or {"status": "absent"})
         return str(last["status"])
 
     status = yield from setup.until(
-        KNOWLEDGE_BASE, identifier, look, lambda one: one in {"ACTIVE", "absent"} or one in _FAILED
+        KNOWLEDGE_BASE, identifier, look, lambda one: one in {"ACTIVE", "absent"} or one in FAILED
     )
     if status != "ACTIVE":
-        raise _failed("CreateKnowledgeBase", f"knowledge base {identifier}", status, last)
+        raise ended_badly("CreateKnowledgeBase", f"knowledge base {identifier}", status, last)
 
 
-def _failed(operation: str, what: str, status: str, found: Mapping[str, Any]) -> ServiceError:
+def ended_badly(operation: str, what: str, status: str, found: Mapping[str, Any]) -> ServiceError:
+    """Return what is raised where AWS accepted a request and then failed at it."""
     reasons = "; ".join(str(one) for one in found.get("failureReasons") or ())[:500]
     why = f": {reasons}" if reasons else ""
     return ServiceError(f"{what} ended as {status}{why}", operation=operation, code=status)
@@ -190,17 +197,18 @@ def ensure_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[str]
     manifest, step, started = setup.manifest, source_step(source.name), setup.context.now()
     record = manifest.records.get(step)
     identifier, progress = (record.id if record else None), "found"
-    if identifier is not None and (yield from _look_at_source(setup, base, identifier)) is None:
+    if identifier is not None and (yield from look_at_source(setup, base, identifier)) is None:
         yield from setup.write(manifest.renew, step)
         identifier = None
     if identifier is None:
         identifier, progress = yield from _make_source(setup, base, source)
-        yield from setup.write(manifest.exists, step, _SOURCE, source.name, identifier=identifier)
-    setup.tell(_SOURCE, progress, f"{source.name} {identifier}", since=started)
+        yield from setup.write(manifest.exists, step, SOURCE, source.name, identifier=identifier)
+    setup.tell(SOURCE, progress, f"{source.name} {identifier}", since=started)
     return identifier
 
 
-def _look_at_source(setup: Setup, base: str, identifier: str) -> Flow[dict[str, Any] | None]:
+def look_at_source(setup: Setup, base: str, identifier: str) -> Flow[dict[str, Any] | None]:
+    """Return how AWS describes a data source; None: there is none."""
     found = yield from setup.look(_SERVICE, "GetDataSource", _CAPABILITY, knowledgeBaseId=base, dataSourceId=identifier)
     return None if found is None else found["dataSource"]
 
@@ -208,7 +216,7 @@ def _look_at_source(setup: Setup, base: str, identifier: str) -> Flow[dict[str, 
 def _make_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[tuple[str, str]]:
     step = source_step(source.name)
     token = yield from setup.write(setup.manifest.token, step)
-    yield from setup.write(setup.manifest.begin, step, _SOURCE, source.name)
+    yield from setup.write(setup.manifest.begin, step, SOURCE, source.name)
     cut = {"vectorIngestionConfiguration": dict(source.ingestion)} if source.ingestion else {}
     try:
         reply = yield from setup.ask(
@@ -223,7 +231,7 @@ def _make_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[tuple
             **cut,
         )
     except ConflictError:
-        found = yield from _find_source(setup, base, source.name)
+        found = yield from find_source(setup, base, source.name)
         if found is None:
             raise
         return found, "adopted"
@@ -234,7 +242,12 @@ def _make_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[tuple
     return str(reply["dataSource"]["dataSourceId"]), "created"
 
 
-def _find_source(setup: Setup, base: str, name: str) -> Flow[str | None]:
+def find_source(setup: Setup, base: str, name: str) -> Flow[str | None]:
+    """Return the id of the data source of that name, where it is ours; None: there is none.
+
+    Raises:
+        NotOursError: there is one, and it is not ours.
+    """
     rows = yield from all_rows(setup, "ListDataSources", "dataSourceSummaries", _CAPABILITY, knowledgeBaseId=base)
     for row in rows:
         if row["name"] != name:
@@ -242,99 +255,8 @@ def _find_source(setup: Setup, base: str, name: str) -> Flow[str | None]:
         if not str(row.get("description") or "").startswith(f"{MARK} {setup.blueprint.mark} "):
             raise NotOursError(
                 f"data source {name} ({row['dataSourceId']}) exists and was not made by this set-up: it was not touched",
-                kind=_SOURCE,
+                kind=SOURCE,
                 name=row["dataSourceId"],
             )
         return str(row["dataSourceId"])
     return None
-
-
-# -- removal -----------------------------------------------------------------------------------------------------------
-
-
-def _id_for_removal(setup: Setup) -> Flow[str | None]:
-    """The id of ours, also where the answer that had it was lost."""
-    record = setup.manifest.records.get(KNOWLEDGE_BASE)
-    if record is None:
-        return None
-    if record.id is not None:
-        return record.id
-    try:
-        return (yield from find_knowledge_base(setup))
-    except NotOursError:
-        return None
-
-
-def remove_source(setup: Setup, name: str) -> Flow[None]:
-    """Remove a data source with its vectors, and wait until it is gone."""
-    manifest, step, started = setup.manifest, source_step(name), setup.context.now()
-    record = manifest.records.get(step)
-    if record is None:
-        return
-    base = yield from _id_for_removal(setup)
-    identifier = record.id
-    if base is not None and identifier is None:
-        try:
-            identifier = yield from _find_source(setup, base, name)
-        except (NotFoundError, NotOursError):
-            identifier = None
-    progress = "gone"
-    if base is not None and identifier is not None:
-        progress = yield from _delete_source(setup, base, identifier)
-    yield from setup.write(manifest.gone, step)
-    setup.tell(_SOURCE, progress, f"{name} {identifier or ''}".strip(), since=started)
-
-
-def _delete_source(setup: Setup, base: str, identifier: str) -> Flow[str]:
-    names = {"knowledgeBaseId": base, "dataSourceId": identifier}
-
-    def delete() -> Flow[dict[str, Any]]:
-        return (yield from setup.ask(_SERVICE, "DeleteDataSource", _CAPABILITY, **names))
-
-    try:
-        yield from setup.insist(_SOURCE, identifier, setup.patience.queue, "DeleteDataSource", delete)
-    except NotFoundError:
-        return "gone"
-    last: dict[str, Any] = {}
-
-    def look() -> Flow[str]:
-        last.update((yield from _look_at_source(setup, base, identifier)) or {"status": "absent"})
-        return str(last["status"])
-
-    status = yield from setup.until(_SOURCE, identifier, look, lambda one: one == "absent" or one in _FAILED)
-    if status != "absent":
-        raise _failed("DeleteDataSource", f"data source {identifier}", status, last)
-    return "deleted"
-
-
-def remove_knowledge_base(setup: Setup) -> Flow[None]:
-    """Remove the knowledge base, and wait until it is gone."""
-    if KNOWLEDGE_BASE not in setup.manifest.records:
-        return
-    started = setup.context.now()
-    identifier = yield from _id_for_removal(setup)
-    progress = "gone"
-    if identifier is not None and (yield from _get(setup, identifier)) is not None:
-        progress = yield from _delete_knowledge_base(setup, identifier)
-    yield from setup.write(setup.manifest.gone, KNOWLEDGE_BASE)
-    setup.tell(KNOWLEDGE_BASE, progress, f"{setup.blueprint.name} {identifier or ''}".strip(), since=started)
-
-
-def _delete_knowledge_base(setup: Setup, identifier: str) -> Flow[str]:
-    def delete() -> Flow[dict[str, Any]]:
-        return (yield from setup.ask(_SERVICE, "DeleteKnowledgeBase", _CAPABILITY, knowledgeBaseId=identifier))
-
-    try:
-        yield from setup.insist(KNOWLEDGE_BASE, identifier, setup.patience.queue, "DeleteKnowledgeBase", delete)
-    except NotFoundError:
-        return "gone"
-    last: dict[str, Any] = {}
-
-    def look() -> Flow[str]:
-        last.update((yield from _get(setup, identifier)) or {"status": "absent"})
-        return str(last["status"])
-
-    status = yield from setup.until(KNOWLEDGE_BASE, identifier, look, lambda one: one == "absent" or one in _FAILED)
-    if status != "absent":
-        raise _failed("DeleteKnowledgeBase", f"knowledge base {identifier}", status, last)
-    return "deleted"

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.errors import ConfigError, GatewayError, SetupIncompleteError
-from bedrock_gateway.setup.knowledge import bedrock, provisioning
+from bedrock_gateway.setup.knowledge import bedrock, provisioning, removing
 from bedrock_gateway.setup.knowledge.checks import check_before, check_caller
 from bedrock_gateway.setup.knowledge.ingestion import first_ingestion
 
@@ -128,8 +128,8 @@ def _removals(setup: Setup) -> Iterator[tuple[str, Callable[[], Flow[str | None]
     for step in [step for step, one in records.items() if one.kind == "ingestion"]:
         records.pop(step)  # a job is nothing that stays
     for step in [step for step, one in records.items() if one.kind == "data source"][::-1]:
-        yield step, partial(bedrock.remove_source, setup, records[step].name)
-    yield bedrock.KNOWLEDGE_BASE, partial(bedrock.remove_knowledge_base, setup)
+        yield step, partial(removing.remove_source, setup, records[step].name)
+    yield bedrock.KNOWLEDGE_BASE, partial(removing.remove_knowledge_base, setup)
     yield "vector index", partial(provisioning.remove_index, setup)
     yield "vector bucket", partial(provisioning.remove_bucket, setup)
     yield "role", partial(provisioning.remove_role, setup)
