@@ -152,6 +152,27 @@ def test_a_preflight_passes_and_reports_each_check(both, opened):
     both.run(body)
 
 
+def test_a_preflight_is_told_the_regions_of_the_clients_that_call(both, opened, monkeypatch):
+    from bedrock_gateway.preflight import readers
+
+    told = {}
+    read = readers.read_facts
+
+    def listen(*given, **options):
+        told.update(options["client_regions"])
+        return read(*given, **options)
+
+    monkeypatch.setattr(readers, "read_facts", listen)
+
+    async def body():
+        async with opened("app") as (gateway, _):
+            await gateway.retrieve("leave", knowledge_base="handbook")
+            await gateway.preflight()
+            assert told == {"bedrock-runtime": "us-east-1", "bedrock-agent-runtime": "us-east-1"}
+
+    both.run(body)
+
+
 UNDECLARED = {
     "capability": lambda g: g.start_ingestion("handbook", data_source_id="DS12345678"),
     "model": lambda g: g.converse("Hello", model="anthropic.claude-3-haiku-20240307-v1:0"),
