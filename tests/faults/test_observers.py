@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 import time
@@ -172,3 +173,16 @@ def test_f49_an_observer_that_calls_the_gateway_does_not_deadlock(server):
         asyncio.run(in_time())
     assert inner
     gateway.close()
+
+
+def test_the_default_observer_writes_one_line_of_json_a_call(server, drive, capfd):
+    async def body():
+        server.answer([wire.CONVERSE])
+        gateway = gateway_of(drive, server.port)
+        await finished(drive, gateway.converse("Hello"))
+        await finished(drive, gateway.converse("Hello"))
+        await finished(drive, gateway.close())
+
+    drive.run(body)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(one["event"], one["outcome"], one["attempts"]) for one in lines] == [("gateway.call_ended", "ok", 1)] * 2
