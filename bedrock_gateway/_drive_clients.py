@@ -15,6 +15,7 @@ import orjson
 
 from bedrock_gateway._responses import BODY
 from bedrock_gateway.errors import ConfigError
+from bedrock_gateway.governance.versions import unknown_operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -304,12 +305,19 @@ def _readable_error(body: Any) -> bytes:
 
 
 def method_name(client: Any, operation: str) -> str:
-    """Return boto3's name of *operation*."""
+    """Return boto3's name of *operation*.
+
+    Raises:
+        UnsupportedByBotocoreError: the installed botocore does not have it.
+    """
     names: Mapping[str, str] | None = getattr(client, "_bedrockgw_names", None)
     if names is None:
         names = {api: python for python, api in client.meta.method_to_api_mapping.items()}
         client._bedrockgw_names = names  # noqa: SLF001 - ours, kept where it belongs
-    return names[operation]
+    found = names.get(operation)
+    if found is None:
+        raise unknown_operation(operation)
+    return found
 
 
 def body_member(send: Send, reply: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@
     ├─ MissingExtraError               .extra                        nothing was sent
     ├─ TransportError                  .operation .sent (None = unknown) .attempts
     ├─ ServiceError                    .operation .code .status .request_id .attempts .retryable
-    │  ├─ AccessDeniedError            .missing .resource
+    │  ├─ AccessDeniedError            .missing .resource .reason
     │  ├─ NotFoundError
     │  ├─ InvalidRequestError
     │  │  └─ InferenceProfileRequiredError  .suggested_model_id
@@ -191,6 +191,9 @@ class AccessDeniedError(ServiceError):
     """The IAM action that was denied, or None where AWS did not name one."""
     resource: str | None = None
     """The ARN it was denied on, or None where AWS did not name one."""
+    reason: str | None = None
+    """``permission`` (IAM), ``credentials``, ``marketplace`` (no subscription, and the caller may not subscribe),
+    ``payment``, ``use-case-form``, ``model-access`` or ``legacy``; None where AWS's words do not tell."""
 
 
 class NotFoundError(ServiceError):

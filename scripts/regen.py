@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-OUTSIDE = ("actions.py", "local_catalogue.py", "models.py")
+OUTSIDE = ("actions.py", "botocore_members.py", "local_catalogue.py", "models.py")
 
 
 def main(argv: list[str]) -> int:

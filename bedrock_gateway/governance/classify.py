@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.models import parse_model_id, profiles_for
@@ -22,12 +21,15 @@ from bedrock_gateway.errors import (
     InvalidRequestError,
     MalformedResponseError,
     MissingExtraError,
+    NotFoundError,
     ServiceError,
     TransportError,
     UnsupportedByBotocoreError,
     error_class,
     normalise_code,
 )
+from bedrock_gateway.governance.denials import denial_of
+from bedrock_gateway.governance.versions import unknown_member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -153,9 +155,14 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -
     kind = error_class(code, status, text)
     advice = ""
     facts: dict[str, Any] = {}
-    if kind is AccessDeniedError:
+    denial = denial_of(code, text) if kind in _MAY_BE_DENIALS else None
+    if denial is not None:
+        kind, advice = AccessDeniedError, f"; {denial.advice}"
+        facts = {"reason": denial.reason, "missing": denial.missing}
+    elif kind is AccessDeniedError:
         advice, facts = _access_denied(send, text)
-        advice = _REFUSED.get(code, advice)
+        if code in _REFUSED:
+            advice, facts = _REFUSED[code], {"reason": "credentials"}
     if kind is InferenceProfileRequiredError or (kind is InvalidRequestError and _NEEDS_PROFILE.search(text)):
         kind = InferenceProfileRequiredError
         advice, facts = _needs_profile(send)
@@ -172,6 +179,7 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -
     return made
 
 
+_MAY_BE_DENIALS = frozenset({AccessDeniedError, NotFoundError, InvalidRequestError})
 _TEXT_LIMIT = 500
 _CODE_LIMIT = 200
 _DEPTH = 110  # arguments are not deeper
@@ -265,7 +273,7 @@ def _access_denied(send: Send, text: str) -> tuple[str, dict[str, Any]]:
     advice = f"; missing: {action} on {resource or '*'}"
     if send.capability:
         advice += f"; grant it: {_grant(send)}"
-    return advice, {"missing": action, "resource": resource}
+    return advice, {"missing": action, "resource": resource, "reason": "permission"}
 
 
 def _grant(send: Send) -> str:
@@ -365,19 +373,11 @@ def _unknown(cause: BaseException, send: Send, attempts: int, names: list[str]) 
 _MEMBER = re.compile(r"(?:parameter|in input): (?:\"(\w+)\"|([\w.\[\]]+))|parameter ([\w.\[\]]+)")
 
 
-_UNKNOWN = re.compile(r"Unknown parameter in input: \"(\w+)\"")
-
-
 def _invalid(send: Send, text: str) -> GatewayError:
-    """Botocore's message quotes the value; only the names of the members are kept.
-
-    A member of the top level that botocore does not know is one of AWS's: `_requests` lets no other through.
-    """
-    unknown = _UNKNOWN.search(text)
-    if unknown:
-        return UnsupportedByBotocoreError(
-            member=f"{send.operation}.{unknown[1]}", installed=version("botocore"), known_in=None
-        )
+    """Botocore's message quotes the value; only the names of the members are kept."""
+    unknown = unknown_member(send, text)
+    if unknown is not None:
+        return unknown
     members = sorted({one for found in _MEMBER.finditer(text) for one in found.groups() if one})
     return InvalidRequestError(
         f"{send.operation}: the request is not valid: check {', '.join(members[:5]) or 'its members'}; nothing was sent",
