@@ -22,7 +22,7 @@ from bedrock_gateway.local.identity.managed import bring_managed
 from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.signature import SignatureFault
-from bedrock_gateway.local.strictness import refuse_unfounded
+from bedrock_gateway.local.strictness import refuse_overlong, refuse_unfounded
 from bedrock_gateway.local.wire.digests import check_digests
 from bedrock_gateway.local.wire.errors import error_response, protocol_of, signature_error
 from bedrock_gateway.local.wire.message import Request, Response
@@ -140,12 +140,13 @@ class App:
             self._check(service, operation, identified.params, sender)
             refuse_unreadable(service, identified.params)
             refuse_unfounded(service, identified.params, self.gate.directory)
+            refuse_overlong(operation, identified.params, sender.principal, self.gate.directory)
         else:
             self.gate.check(sender.service, "UnknownOperation", {}, sender.principal, sender.region)
-        response = forward(known.request, sender.service, sender.region, self.gate.directory.account)
-        if identified is not None and response.status == _OK and identified.service in _FORGETFUL:
-            with LOCK:
-                self.gate.directory.note(identified.operation, identified.params)
+        with LOCK:  # what is noted is of this session, not of one that somebody else makes meanwhile
+            response = forward(known.request, sender.service, sender.region, self.gate.directory.account)
+            if identified is not None and response.status == _OK and identified.service in _FORGETFUL:
+                self.gate.directory.note(identified.operation, identified.params, sender.principal)
         response.headers.setdefault("x-amzn-RequestId", known.request_id)
         return response
 

@@ -47,6 +47,7 @@ __all__ = [
 
 _CODES = {"s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied", "cloudwatch": "AccessDenied"}
 _PRINCIPAL_TYPES = {"root": "Account", "user": "User", "role": "AssumedRole"}
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _LAYERS = {
     "identity": "an identity-based policy",
     "resource": "a resource-based policy",
@@ -215,6 +216,8 @@ def _resource_policy(service: str, resource: str, directory: Directory) -> Polic
         return directory.trust_policy(resource)
     if service == "kms" and ":key/" in resource:
         return directory.key_policy(resource)
+    if service == "s3vectors" and ":bucket/" in resource:
+        return directory.vector_bucket_policy(resource)
     return None
 
 
@@ -222,7 +225,7 @@ def _request_context(principal: Principal, directory: Directory, region: str) ->
     """Return the condition keys that every request has."""
     now = directory.now()
     return {
-        "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:CurrentTime": now.strftime(_TIME),
         "aws:EpochTime": str(int(now.timestamp())),
         # The local endpoint stands in for one that speaks TLS only.
         "aws:SecureTransport": "true",
@@ -248,6 +251,8 @@ def _principal_context(principal: Principal) -> Context:
         "aws:PrincipalIsAWSService": "false",
         "aws:userid": principal.user_id,
         **({"aws:username": principal.name} if principal.kind == "user" else {}),
+        **({"aws:SourceIdentity": principal.source_identity} if principal.source_identity else {}),
+        **({"aws:TokenIssueTime": principal.issued.strftime(_TIME)} if principal.issued else {}),
         **({} if principal.mfa is None else {"aws:MultiFactorAuthPresent": str(principal.mfa).lower()}),
         **{f"aws:PrincipalTag/{key}": value for key, value in principal.tags.items()},
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,9 @@ class _SessionNote:
     tags: Mapping[str, str]
     policy_arns: tuple[str, ...]
     mfa: bool
+    source_identity: str | None = None
+    transitive_tags: Mapping[str, str] = field(default_factory=dict)
+    issued: datetime | None = None
 
 
 @lru_cache(maxsize=2048)
@@ -135,7 +138,7 @@ class Directory:
         key = "ASIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16))
         made = Credentials(
             secrets.token_urlsafe(30),
-            replace(principal, mfa=mfa),
+            replace(principal, mfa=mfa, issued=self.now()),
             secrets.token_urlsafe(96),
             self.now() + timedelta(seconds=seconds),
         )
@@ -169,31 +172,39 @@ class Directory:
             role.name if role else session.role_arn.rpartition("/")[2],
             role.arn if role else session.role_arn,
             session.policy or None,
-            {**_tags(role), **note.tags},
+            {**_tags(role), **note.transitive_tags, **note.tags},
             note.policy_arns,
             note.mfa,
+            note.source_identity,
+            note.transitive_tags,
+            note.issued,
         )
         expires = session.expiration
         expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
         return Credentials(session.secret_access_key, principal, session.session_token, expires)
 
-    def note(self, operation: str, params: Mapping[str, Any]) -> None:
-        """Keep what moto forgets of an IAM or STS request that it has just served."""
+    def note(self, operation: str, params: Mapping[str, Any], caller: Principal | None = None) -> None:
+        """Keep what moto forgets of an IAM or STS request of *caller* that it has just served."""
         if operation == "AssumeRole":
-            self._note_session(params)
+            self._note_session(params, caller or self.root)
         elif operation == "CreateUser" and params.get("PermissionsBoundary"):
             self._user_boundaries[params["UserName"]] = params["PermissionsBoundary"]
         elif operation in {"DeleteUser", "CreateUser"}:
             self._user_boundaries.pop(params["UserName"], None)
 
-    def _note_session(self, params: Mapping[str, Any]) -> None:
+    def _note_session(self, params: Mapping[str, Any], caller: Principal) -> None:
         wanted = params.get("RoleArn"), params.get("RoleSessionName")
         made = [one for one in self._sts.assumed_roles if (one.role_arn, one.session_name) == wanted]
         if made:
+            tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags") or ()}
+            passed_on = {key: tags[key] for key in params.get("TransitiveTagKeys") or () if key in tags}
             self._sessions[made[-1].access_key_id] = _SessionNote(
-                {tag["Key"]: tag["Value"] for tag in params.get("Tags") or ()},
+                tags,
                 tuple(one["arn"] for one in params.get("PolicyArns") or ()),
                 bool(params.get("SerialNumber") and params.get("TokenCode")),
+                caller.source_identity or params.get("SourceIdentity"),
+                {**caller.transitive_tags, **passed_on},
+                self.now(),
             )
 
     def role(self, arn_or_name: str) -> Any | None:
@@ -235,6 +246,11 @@ class Directory:
         """Return the policy of an S3 bucket, or None."""
         found = self._backend("s3")[self.partition].buckets.get(bucket)
         return parsed(found.policy) if found is not None and found.account_id == self.account else None
+
+    def vector_bucket_policy(self, arn: str) -> Policy | None:
+        """Return the policy of the S3 Vectors bucket that *arn* names, or that the index of that ARN is in; or None."""
+        found = self._backend("s3vectors")[self.partition].vector_buckets.get(arn.partition("/index/")[0])
+        return parsed(found.policy) if found is not None else None
 
     def _key(self, identifier: str, region: str) -> Any | None:
         """Return moto's key of that id, ARN, alias or alias ARN, or None."""

@@ -1,6 +1,6 @@
 """What AWS refuses for what there is, or is not, and moto lets pass: tests that rely on the refusal would not see it.
 
-Sources: S3 User Guide, bucket-owner-condition; IAM API Reference, CreateRole and PutRolePermissionsBoundary. The texts are
+Sources: S3 User Guide, bucket-owner-condition; IAM API Reference, CreateRole and PutRolePermissionsBoundary; STS API Reference, AssumeRole. The texts are
 not AWS's in every word. Not verified against AWS.
 """
 
@@ -13,9 +13,12 @@ from bedrock_gateway.local.call import Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bedrock_gateway.local.identity.facts import Principal
     from bedrock_gateway.local.principals import Directory
 
-__all__ = ["refuse_unfounded"]
+__all__ = ["refuse_overlong", "refuse_unfounded"]
+
+_CHAINED_SECONDS = 3600
 
 
 def refuse_unfounded(service: str, params: Mapping[str, Any], directory: Directory) -> None:
@@ -30,3 +33,21 @@ def refuse_unfounded(service: str, params: Mapping[str, Any], directory: Directo
     if boundary is not None and not directory.has_policy(str(boundary)):
         text = f"Scope ARN: {boundary} does not exist or is not attachable."
         raise Fault("NoSuchEntity", text, 404)
+
+
+def refuse_overlong(operation: str, params: Mapping[str, Any], caller: Principal, directory: Directory) -> None:
+    """Pass a request that asks for no longer session than the role has, or a role assumed by a session may have.
+
+    Raises:
+        Fault: it asks for more.
+    """
+    seconds = params.get("DurationSeconds") if operation == "AssumeRole" else None
+    if not seconds:
+        return
+    if caller.kind == "role" and seconds > _CHAINED_SECONDS:
+        text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+        raise Fault("ValidationError", text, 400)
+    role = directory.role(str(params.get("RoleArn")))
+    if role is not None and seconds > (role.max_session_duration or _CHAINED_SECONDS):
+        text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+        raise Fault("ValidationError", text, 400)

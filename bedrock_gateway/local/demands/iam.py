@@ -222,6 +222,7 @@ IAM: Rows = {
 
 def _assumed(request: ApiRequest) -> Context:
     external, name = request.params.get("ExternalId"), request.params.get("RoleSessionName")
+    identity, transitive = request.params.get("SourceIdentity"), request.params.get("TransitiveTagKeys")
     # IAM User Guide, id_credentials_mfa_configure-api-require: the code is checked with this very request.
     with_code = request.params.get("SerialNumber") and request.params.get("TokenCode")
     return {
@@ -229,8 +230,12 @@ def _assumed(request: ApiRequest) -> Context:
         **tag_context(request.params.get("Tags")),
         **({"sts:ExternalId": str(external)} if external else {}),
         **({"sts:RoleSessionName": str(name)} if name else {}),
+        **({"sts:SourceIdentity": str(identity)} if identity else {}),
+        **({"sts:TransitiveTagKeys": list(transitive)} if transitive else {}),
     }
 
+
+_SOURCE_IDENTITY = "IAM User Guide: id_credentials_temp_control-access_monitor"
 
 STS: Rows = {
     # Nobody needs a right to ask who they are, and no policy can take it away.
@@ -239,6 +244,7 @@ STS: Rows = {
     ("sts", "AssumeRole"): (
         Row("sts:AssumeRole", "{RoleArn}", context=_assumed),
         Row("sts:TagSession", "{RoleArn}", when="Tags", context=_assumed),
+        Row("sts:SetSourceIdentity", "{RoleArn}", _SOURCE_IDENTITY, when="SourceIdentity", context=_assumed),
     ),
     ("sts", "GetFederationToken"): (Row("sts:GetFederationToken", "arn:{P}:sts::{A}:federated-user/{Name}"),),
     **same_named("sts", "*", "GetAccessKeyInfo DecodeAuthorizationMessage"),

@@ -34,6 +34,12 @@ class Principal:
     session_policy_arns: tuple[str, ...] = ()
     mfa: bool | None = None
     """Whether the session was made with MFA; None for long-term keys, which carry no such fact."""
+    source_identity: str | None = None
+    """Who is behind a session; it stays, and cannot change, when the session assumes a further role."""
+    transitive_tags: Mapping[str, str] = field(default_factory=dict)
+    """Session tags that pass on to the sessions of further roles."""
+    issued: datetime | None = None
+    """When temporary credentials were made; None for long-term keys."""
 
     @property
     def ref(self) -> PrincipalRef:
