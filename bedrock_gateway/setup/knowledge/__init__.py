@@ -11,30 +11,23 @@ Every function takes a `Gateway` or an `AsyncGateway`; with the latter, await wh
 from __future__ import annotations
 
 import os
-import uuid
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from bedrock_gateway._commands import Record
 from bedrock_gateway._drive import arun, run
 from bedrock_gateway._sealed import sealed, sealed_async
-from bedrock_gateway.errors import ConfigError, GatewayError
-from bedrock_gateway.setup.knowledge import documents, ingestion, looking, saga
-from bedrock_gateway.setup.knowledge.account import Patience, Setup
-from bedrock_gateway.setup.knowledge.bedrock import knowledge_base_id
-from bedrock_gateway.setup.knowledge.blueprint import Blueprint, blueprint_of
+from bedrock_gateway.setup.knowledge import flows
+from bedrock_gateway.setup.knowledge.account import Patience
 from bedrock_gateway.setup.knowledge.documents import Uploaded
 from bedrock_gateway.setup.knowledge.ingestion import FailedDocument, failed_documents
 from bedrock_gateway.setup.knowledge.looking import SourceStatus, Status
-from bedrock_gateway.setup.knowledge.manifest import Manifest, manifest_path
 from bedrock_gateway.setup.knowledge.plan import Plan, Planned, plan
 from bedrock_gateway.setup.knowledge.saga import Created, Removed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from bedrock_gateway._commands import Flow
     from bedrock_gateway.aio import AsyncGateway
     from bedrock_gateway.client import Gateway
     from bedrock_gateway.results import IngestionJob
@@ -113,7 +106,7 @@ def create(
         SetupIncompleteError: it stopped half-way: ``exists`` lists what is there, `resume` goes on.
         GatewayError: as the calls of a gateway do, before anything was made.
     """
-    return _run(gateway, partial(_create, gateway, name, folder, create_role, ingest, patience, resumed=False))
+    return _run(gateway, partial(flows.creation, gateway, name, folder, create_role, ingest, patience, resumed=False))
 
 
 @overload
@@ -149,7 +142,7 @@ def resume(
 
     The arguments and the errors are those of `create`; whether the role is ours is the manifest's to say, if there is one.
     """
-    return _run(gateway, partial(_create, gateway, name, folder, create_role, ingest, patience, resumed=True))
+    return _run(gateway, partial(flows.creation, gateway, name, folder, create_role, ingest, patience, resumed=True))
 
 
 @overload
@@ -168,7 +161,7 @@ def delete(gateway: Any, name: str, *, folder: Folder, patience: Patience | None
         SetupIncompleteError: it stopped half-way: ``exists`` lists what is left, `delete` again goes on.
         GatewayError: as the calls of a gateway do.
     """
-    return _run(gateway, partial(_delete, gateway, name, folder, patience))
+    return _run(gateway, partial(flows.removal, gateway, name, folder, patience))
 
 
 @overload
@@ -182,7 +175,7 @@ def status(gateway: Any, name: str, *, folder: Folder) -> Any:
         ConfigError: the principal may not look, or the manifest is not one of ours.
         GatewayError: as the calls of a gateway do.
     """
-    return _run(gateway, partial(_status, gateway, name, folder))
+    return _run(gateway, partial(flows.state, gateway, name, folder))
 
 
 @overload
@@ -204,7 +197,7 @@ def ingest(gateway: Any, name: str, *, folder: Folder, patience: Patience | None
         ConflictError: another job of the knowledge base did not end in the time of ``patience.queue``.
         GatewayError: as the calls of a gateway do.
     """
-    return _run(gateway, partial(_ingest, gateway, name, folder, patience))
+    return _run(gateway, partial(flows.filling, gateway, name, folder, patience))
 
 
 @overload
@@ -224,10 +217,7 @@ def upload(gateway: Any, name: str, *, documents_folder: Folder, source: int = 0
         ConfigError: there is no such source, or no document in the folder.
         GatewayError: as the calls of a gateway do.
     """
-    return _run(gateway, partial(_upload, gateway, name, Path(documents_folder), source))
-
-
-# -- flows -------------------------------------------------------------------------------------------------------------
+    return _run(gateway, partial(flows.uploading, gateway, name, Path(documents_folder), source))
 
 
 def _run(gateway: Any, flow: Any) -> Any:
@@ -236,91 +226,3 @@ def _run(gateway: Any, flow: Any) -> Any:
     if hasattr(perform, "identity"):
         return sealed_async(lambda: arun(flow(), perform))()
     return sealed(lambda: run(flow(), perform))()
-
-
-def _declared(gateway: Any) -> tuple[str, ...]:
-    return tuple(gateway.config.principals[gateway.principal].capabilities)
-
-
-def _setup(gateway: Any, blueprint: Blueprint, manifest: Manifest, patience: Patience | None) -> Setup:
-    context = gateway._context  # noqa: SLF001 - one package
-    return Setup(gateway.config, blueprint, context, manifest, patience or Patience(), manifest.create_role)
-
-
-def _create(
-    gateway: Any, name: str, folder: Folder, create_role: bool, fill: bool, patience: Patience | None, *, resumed: bool
-) -> Flow[Created]:
-    blueprint = blueprint_of(gateway.config, name)
-    path = manifest_path(folder, blueprint)
-    manifest: Manifest | None = (yield Record(partial(Manifest.open, path, blueprint))) if resumed else None
-    if manifest is None:
-        _planned(gateway, name, create_role=create_role)  # what is wrong with it, before there is a file
-        manifest = yield Record(partial(Manifest.new, path, blueprint, create_role=create_role))
-    try:
-        manifest.check_unchanged(blueprint)
-        planned = _planned(gateway, name, create_role=manifest.create_role)
-        setup = _setup(gateway, blueprint, manifest, patience)
-        return (yield from saga.create(setup, planned, _declared(gateway), ingest=fill))
-    except GatewayError:
-        if not manifest.records:
-            yield Record(manifest.remove)
-        raise
-    finally:
-        manifest.close()
-
-
-def _planned(gateway: Any, name: str, *, create_role: bool) -> Plan:
-    planned = plan(gateway.config, name, principal=gateway.principal, create_role=create_role)
-    if planned.missing:
-        raise ConfigError(
-            f"principal {gateway.principal!r} lacks {', '.join(planned.missing)}: add them to its capabilities, and "
-            "attach the policy that `bedrock-gateway policy` prints",
-            key_path=f"principals.{gateway.principal}.capabilities",
-        )
-    return planned
-
-
-def _delete(gateway: Any, name: str, folder: Folder, patience: Patience | None) -> Flow[Removed]:
-    blueprint = blueprint_of(gateway.config, name)
-    manifest: Manifest | None = yield Record(partial(Manifest.open, manifest_path(folder, blueprint), blueprint))
-    if manifest is None:
-        raise saga.begun(name)
-    try:
-        return (yield from saga.remove(_setup(gateway, blueprint, manifest, patience)))
-    finally:
-        manifest.close()
-
-
-def _looking(gateway: Any, name: str, folder: Folder, patience: Patience | None = None) -> Flow[tuple[Setup, bool]]:
-    """A set-up that changes nothing, and whether there is a manifest."""
-    blueprint = blueprint_of(gateway.config, name)
-    path = manifest_path(folder, blueprint)
-    found: Manifest | None = yield Record(partial(Manifest.peek, path, blueprint))
-    empty = Manifest(path, blueprint.account, blueprint.region, blueprint.application, name, "")
-    return _setup(gateway, blueprint, found or empty, patience), found is not None
-
-
-def _status(gateway: Any, name: str, folder: Folder) -> Flow[Status]:
-    setup, known = yield from _looking(gateway, name, folder)
-    return (yield from looking.status(setup, _declared(gateway), known=known))
-
-
-def _ingest(gateway: Any, name: str, folder: Folder, patience: Patience | None) -> Flow[tuple[IngestionJob, ...]]:
-    setup, _ = yield from _looking(gateway, name, folder, patience)
-    base = knowledge_base_id(setup)
-    if base is None:
-        raise ConfigError(f"knowledge base {name!r} has no id yet: `kb create {name}` makes it")
-    ids = yield from ingestion.source_ids(setup, base, _declared(gateway))
-    jobs = []
-    for source, identifier in ids.items():
-        token = str(uuid.uuid4())
-        jobs.append((yield from ingestion.ingest_again(setup, base, source, identifier, token)))
-    return tuple(jobs)
-
-
-def _upload(gateway: Any, name: str, folder: Path, source: int) -> Flow[Uploaded]:
-    setup, _ = yield from _looking(gateway, name, folder)
-    sources = setup.blueprint.sources
-    if not 0 <= source < len(sources):
-        raise ConfigError(f"knowledge base {name!r} has no source number {source} in the configuration")
-    return (yield from documents.upload(setup, sources[source], folder))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway._commands import Record, Send
 from bedrock_gateway._flow import retried
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError, UnsupportedByBotocoreError
-from bedrock_gateway.setup.knowledge import provisioning
+from bedrock_gateway.setup.knowledge import role, vectors
 from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...
         else:
             unseen.append(f"{source.uri} was not looked at: the principal has no kb-documents")
     yield from _check_role(setup, declared)
-    if setup.blueprint.store.made_by_us and (yield from provisioning.look_at_bucket(setup)):
-        yield from provisioning.look_at_index(setup)
+    if setup.blueprint.store.made_by_us and (yield from vectors.look_at_bucket(setup)):
+        yield from vectors.look_at_index(setup)
     if KNOWLEDGE_BASE not in setup.manifest.records:
         yield from find_knowledge_base(setup)
     return tuple(unseen)
@@ -83,11 +83,11 @@ def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...
 
 def _check_role(setup: Setup, declared: tuple[str, ...]) -> Flow[None]:
     if setup.create_role:
-        yield from provisioning.look_at_role(setup)
+        yield from role.look_at_role(setup)
         return
     if "kb-provision" not in declared:
         return  # whether it is there, CreateKnowledgeBase will say
-    if (yield from provisioning.get_role(setup)) is None:
+    if (yield from role.get_role(setup)) is None:
         raise ConfigError(
             f"the service role {setup.blueprint.role_arn} does not exist: make it from what `kb plan "
             f"{setup.blueprint.name}` prints, or let --create-role make it"

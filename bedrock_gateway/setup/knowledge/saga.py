@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.errors import ConfigError, GatewayError, SetupIncompleteError
-from bedrock_gateway.setup.knowledge import bedrock, provisioning, removing
+from bedrock_gateway.setup.knowledge import bedrock, marked, removing, role, vectors
 from bedrock_gateway.setup.knowledge.checks import check_before, check_caller
 from bedrock_gateway.setup.knowledge.ingestion import first_ingestion
 
@@ -58,7 +58,7 @@ def create(setup: Setup, planned: Plan, declared: tuple[str, ...], *, ingest: bo
         SetupIncompleteError: it stopped; what exists is listed, the cause says why.
         GatewayError: it stopped before anything existed.
     """
-    provisioning.check_names(setup)
+    marked.check_names(setup)
     unseen = yield from check_before(setup, declared)
     step = "role"
     try:
@@ -85,10 +85,10 @@ def create(setup: Setup, planned: Plan, declared: tuple[str, ...], *, ingest: bo
 def _provisioned(setup: Setup, planned: Plan) -> Iterator[tuple[str, Callable[[], Flow[None]]]]:
     """What set-up makes below the knowledge base, in order."""
     if setup.create_role:
-        yield "role", partial(provisioning.ensure_role, setup, planned.role, planned.boundary)
+        yield "role", partial(role.ensure_role, setup, planned.role, planned.boundary)
     if setup.blueprint.store.made_by_us:
-        yield "vector bucket", partial(provisioning.ensure_bucket, setup)
-        yield "vector index", partial(provisioning.ensure_index, setup)
+        yield "vector bucket", partial(vectors.ensure_bucket, setup)
+        yield "vector index", partial(vectors.ensure_index, setup)
 
 
 def _incomplete(setup: Setup, step: str, error: GatewayError, then: str) -> SetupIncompleteError:
@@ -108,7 +108,7 @@ def remove(setup: Setup) -> Flow[Removed]:
     Raises:
         SetupIncompleteError: it stopped; what is left is listed, the cause says why.
     """
-    provisioning.check_names(setup)
+    marked.check_names(setup)
     yield from check_caller(setup)
     kept: list[str] = []
     step = "data source"
@@ -130,9 +130,9 @@ def _removals(setup: Setup) -> Iterator[tuple[str, Callable[[], Flow[str | None]
     for step in [step for step, one in records.items() if one.kind == "data source"][::-1]:
         yield step, partial(removing.remove_source, setup, records[step].name)
     yield bedrock.KNOWLEDGE_BASE, partial(removing.remove_knowledge_base, setup)
-    yield "vector index", partial(provisioning.remove_index, setup)
-    yield "vector bucket", partial(provisioning.remove_bucket, setup)
-    yield "role", partial(provisioning.remove_role, setup)
+    yield "vector index", partial(vectors.remove_index, setup)
+    yield "vector bucket", partial(vectors.remove_bucket, setup)
+    yield "role", partial(role.remove_role, setup)
 
 
 def begun(name: str) -> ConfigError:
