@@ -219,7 +219,7 @@ def _warnings(grants: Sequence[Grant], scope: Scope) -> Iterable[str]:
     actions = {grant.leg.action for grant in grants}
     if resources & {"model", "batch-source"}:
         for model in unknown_models(scope):
-            yield f"{model} is not in our data of {data_date()}: check that {scope.region} offers it"
+            yield f"{model} is not in our data of {data_date()} for {scope.region}: check that it is offered there"
     if "model" in resources:
         for wrapper, inner in copied_profiles(scope):
             yield (

@@ -69,10 +69,10 @@ def _regions(scope: Scope, model: ModelId) -> list[str]:
         ConfigError: the model cannot be called like this from the scope's Region, or nobody knows where it runs.
     """
     if model.kind == "on-demand":
-        if on_demand_in(model.name, scope.region) is False:
-            usable = ", ".join(profiles_for(model.name, scope.region)) or "none that is known"
+        usable = profiles_for(model.name, scope.region)
+        if usable and on_demand_in(model.name, scope.region) is False:
             raise ConfigError(
-                f"{model.name} cannot be called by its bare id in {scope.region}; use a profile: {usable}"
+                f"{model.name} cannot be called by its bare id in {scope.region}; use a profile: {', '.join(usable)}"
             )
         return [scope.region]
     reach = destinations(model.name, scope.region) or scope.extra_destinations
@@ -195,9 +195,18 @@ def uncounted_models(scope: Scope) -> list[str]:
 
 
 def unknown_models(scope: Scope) -> list[str]:
-    """Declared models that the data file lacks: they get the regional ARN, on the caller's word."""
+    """Declared models that the data file lacks, here or at all: they get the regional ARN, on the caller's word.
+
+    AWS takes models out of its lists while accounts that use them still may call them.
+    """
     found = (inner for text in scope.models for inner in _foundations(scope, parse_model_id(text)))
-    return list(dict.fromkeys(inner.text for inner in found if not known(inner.model or "")))
+    return list(dict.fromkeys(inner.text for inner in found if not _offered(inner, scope.region)))
+
+
+def _offered(model: ModelId, region: str) -> bool:
+    if not known(model.model or ""):
+        return False
+    return model.kind != "on-demand" or on_demand_in(model.name, region) is not False
 
 
 def copied_profiles(scope: Scope) -> list[tuple[str, str]]:

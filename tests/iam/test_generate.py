@@ -74,6 +74,14 @@ def test_an_unknown_model_is_a_warning():
     assert "example.model-v1:0" in made.warnings[0]
 
 
+def test_a_model_that_the_data_has_elsewhere_only_and_under_no_profile_is_a_warning():
+    # AWS takes an older model out of its lists while accounts that use it may still call it; the client lets it pass.
+    old = "anthropic.claude-3-haiku-20240307-v1:0"
+    made = generate(["invoke"], scope(models=(old,)))
+    assert made.policy.statements[0].resources == (f"arn:aws:bedrock:us-east-1::foundation-model/{old}",)
+    assert any(f"{old} is not in our data of" in warning for warning in made.warnings)
+
+
 def test_a_guardrail_is_granted_only_where_there_is_one():
     assert "ApplyGuardrail" not in json.dumps(statements("converse", guardrail=None))
     assert "guardrail/abcdefghij12" in json.dumps(statements("converse"))

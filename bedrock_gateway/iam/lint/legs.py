@@ -278,11 +278,12 @@ def needs_profile(document: Document) -> Iterator[Hit]:
                 for one, sources in profile_sources().items()
                 if one.endswith(f".{arn.name}") and arn.region in sources
             ]
-            yield Hit(
-                f"{arn.name} cannot be called by its bare id in {arn.region}, and no profile of it is allowed",
-                (*path, "Resource", number),
-                f"allow a profile and its legs: {', '.join(usable)}" if usable else "name a Region that offers it",
-            )
+            if usable:  # else the data only says that AWS lists the model there no longer, or not yet
+                yield Hit(
+                    f"{arn.name} cannot be called by its bare id in {arn.region}, and no profile of it is allowed",
+                    (*path, "Resource", number),
+                    f"allow a profile and its legs: {', '.join(usable)}",
+                )
 
 
 def _serves(profile: Arn, model: str) -> bool:
