@@ -96,7 +96,7 @@ class _Directory:
     def bucket_policy(self, _: str) -> None:
         return None
 
-    trust_policy = bucket_policy
+    trust_policy = vector_bucket_policy = bucket_policy
 
     def key_policy(self, _: str) -> Policy:
         """Every key here has the policy that KMS gives a key by default: the account's identity policies decide."""
