@@ -145,7 +145,7 @@ def make_knowledge_base(story: Story, world: accounts.World, documents: Path) ->
     keys = world.upload(operator, documents)
     story.require(keys, f"{len(keys)} documents uploaded")
     with world.gateway("operator", observers=[]) as gateway:
-        source = world.create_knowledge_base(gateway)
+        source = world.create_knowledge_base(gateway, operator)
     story.say(f"knowledge base {world.knowledge_base_id}, data source {source}; its id now stands in gateway.toml")
     with world.gateway("operator", observers=[]) as gateway:
         job = gateway.start_ingestion("handbook", data_source_id=source)

@@ -150,11 +150,21 @@ class Account:
         self.events.clear()
 
 
+def botocore_can_tag() -> bool:
+    """The oldest botocore of our environments cannot send the tags by which set-up knows its own again."""
+    from botocore.session import Session
+
+    operation = Session().get_service_model("s3vectors").operation_model("CreateVectorBucket")
+    return "tags" in operation.input_shape.members
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The account, with an operator who may create, and one document to index."""
     from bedrock_gateway.local import LocalBedrock
 
+    if not botocore_can_tag():
+        pytest.skip("this botocore cannot tag S3 Vectors: set-up says so before anything is made")
     folder = tmp_path_factory.mktemp("account")
     with pytest.MonkeyPatch.context() as patch, LocalBedrock() as local, local.serve() as server:
         for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):

@@ -12,9 +12,11 @@ from bedrock_gateway import ConfigError, Gateway, GatewayConfig
 from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.cli.init import TEMPLATE
 from bedrock_gateway.cli.kb.planning import as_text
+from bedrock_gateway.errors import UnsupportedByBotocoreError
 from bedrock_gateway.setup import knowledge
+from bedrock_gateway.setup.knowledge import checks
 
-from .conftest import QUICK
+from .conftest import QUICK, botocore_can_tag
 
 HERE = "us-east-2:111122223333"
 SECRET = f"arn:aws:secretsmanager:{HERE}:secret:store-AbCdEf"
@@ -180,6 +182,15 @@ def test_chunking_is_what_aws_takes(chunking, expected):
     assert source.ingestion == {"chunkingConfiguration": expected}
     shape = Session().get_service_model("bedrock-agent").shape_for("VectorIngestionConfiguration")
     assert not ParamValidator().validate(source.ingestion, shape).has_errors()
+
+
+def test_what_the_installed_botocore_cannot_tag_is_refused_and_nothing_else():
+    if botocore_can_tag():
+        checks._check_botocore()
+        return
+    with pytest.raises(UnsupportedByBotocoreError) as caught:
+        checks._check_botocore()
+    assert (caught.value.member, caught.value.known_in) == ("CreateVectorBucket.tags", "1.43.117")
 
 
 # -- against the local Bedrock -----------------------------------------------------------------------------------------

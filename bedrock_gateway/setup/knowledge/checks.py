@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Record, Send
 from bedrock_gateway._flow import retried
+from bedrock_gateway.capabilities import operation as table_row
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError, UnsupportedByBotocoreError
 from bedrock_gateway.setup.knowledge import role, vectors
 from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base
@@ -108,8 +109,9 @@ def _check_botocore() -> None:
         except Exception:  # noqa: BLE001 - an older botocore has no such service
             shape = None
         if shape is None or "tags" not in shape.members:
+            known_in = table_row("s3vectors", "ListTagsForResource").known_in
             raise UnsupportedByBotocoreError(
-                member=f"{operation}.tags", installed=version("botocore"), known_in="1.43.117"
+                member=f"{operation}.tags", installed=version("botocore"), known_in=known_in
             )
 
 
