@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "init": "write a commented gateway.toml",
     "policy": "print the least-privilege IAM policy of a principal, or of capabilities",
     "preflight": "check identity, Region, models and the invocation-logging chain",
+    "doctor": "say what is installed, what it lacks, and where every setting comes from",
     "kb": "plan, create, fill, ask and remove a knowledge base",
     "local": "serve a local Bedrock with IAM enforced",
 }
