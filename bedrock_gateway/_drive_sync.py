@@ -179,6 +179,7 @@ class Perform:
             self._clients.clear()
         for client in closing:
             client.close()
+        self._watchdog.close()
         return None
 
     def send(self, send: Send) -> dict[str, Any]:

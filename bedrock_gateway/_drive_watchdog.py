@@ -41,12 +41,14 @@ class Watchdog:
         self._watched: set[Watch] = set()
         self._wakes = float("inf")
         self._thread: threading.Thread | None = None
+        self._closing = False
 
     def watch(self, response: Any, until: float) -> Watch:
         """Shut *response* down at *until*, on the monotonic clock."""
         made = Watch(response, until)
         with self._changed:
             self._watched.add(made)
+            self._closing = False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="bedrock-gateway-deadlines", daemon=True)
                 self._thread.start()
@@ -59,6 +61,12 @@ class Watchdog:
         if watch is not None:
             self._watched.discard(watch)
 
+    def close(self) -> None:
+        """Let the thread end as soon as nothing is watched; what is watched later starts another one."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -67,9 +75,10 @@ class Watchdog:
                 due = [one for one in watched if one.until <= now]
                 self._watched.difference_update(due)
                 if not due:
-                    self._wakes = min((one.until for one in watched), default=now + _IDLE_SECONDS)
+                    # It looks now and then, too: a deadline is far off, and the call that had it may long be over.
+                    self._wakes = min([now + _IDLE_SECONDS, *(one.until for one in watched)])
                     woken = self._changed.wait(self._wakes - now)
-                    if not woken and not self._watched:
+                    if not self._watched and (self._closing or not woken):
                         self._thread = None
                         return
                     continue

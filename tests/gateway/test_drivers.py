@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC251 - a body is run by a sync driver too, and waits for sockets
+
 """What the drivers promise beside answering: threads, forks, loops, pools, and whose connection it is."""
 
 from __future__ import annotations
@@ -280,21 +280,26 @@ def test_the_deadline_thread_starts_with_the_first_call_and_ends_by_itself(both,
 
     monkeypatch.setattr(_drive_watchdog, "_IDLE_SECONDS", 0.05)
 
-    def watching() -> list[str]:
-        return [one.name for one in threading.enumerate() if one.name == "bedrock-gateway-deadlines"]
+    def ended(thread) -> bool:
+        thread.join(3)
+        return not thread.is_alive()
 
     async def body():
         faults.answer(echo)
-        before = len(watching())
-        async with against(timeouts=Timeouts(total=0.4)) as (gateway, _):
-            assert len(watching()) == before
+        async with against() as (gateway, _):
+            watchdog = gateway.inner._perform._watchdog
+            assert watchdog._thread is None
             await gateway.converse("Hello")
-            assert len(watching()) == before + 1
-            until = time.monotonic() + 3
-            while len(watching()) > before and time.monotonic() < until:
-                time.sleep(0.02)
-            assert len(watching()) == before
-            assert (await gateway.converse("again")).text == "again"
+            first = watchdog._thread
+            assert first.is_alive()
+            # Its deadline is ten minutes off; the call is over.
+            assert ended(first)
+            await gateway.converse("again")
+            second = watchdog._thread
+            assert second.is_alive()
+            monkeypatch.setattr(_drive_watchdog, "_IDLE_SECONDS", 60)
+            await gateway.converse("and again")
+        assert ended(second)
 
     both.run(body)
 
