@@ -1,4 +1,3 @@
-
 """What the drivers promise beside answering: threads, forks, loops, pools, and whose connection it is."""
 
 from __future__ import annotations
