@@ -54,7 +54,7 @@ _STREAMS: dict[str, tuple[Callable[..., Send], Any]] = {
 _NEED_A_MODEL = frozenset({"Converse", "InvokeModel", "RetrieveAndGenerate", "CountTokens", "Rerank", *_STREAMS})
 _BODIED = frozenset({"InvokeModel", "InvokeModelWithResponseStream"})
 _FALL_BACK = frozenset({"Converse", "RetrieveAndGenerate", *_BODIED, *_STREAMS})
-_KINDS = {"Rerank": "reranking model", "InvokeModel of texts": "embedding model"}
+_KINDS = {"Rerank": "reranking model"}
 
 
 class Facade:
