@@ -205,3 +205,26 @@ def test_the_id_is_put_in_and_nothing_else_is_touched(before, after):
 def test_a_table_that_is_written_another_way_is_left_to_its_owner(text):
     with pytest.raises(errors.ConfigError, match="put it in by hand"):
         with_id(text, "prod", "handbook", "KB12345678")
+
+
+def test_progress_moves_on_a_terminal_and_shows_no_markup_or_escape(monkeypatch):
+    """rich draws it; what a resource is called cannot draw anything."""
+    import io
+
+    from bedrock_gateway.cli.kb import common
+    from bedrock_gateway.events import IngestionPolled, SetupProgressed
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(common.sys, "stderr", Terminal())
+    hostile = "[red]x[/red]\x1b]0;owned\x07"
+    with common._progress() as show:
+        show(IngestionPolled("J", "K", "IN_PROGRESS", 3, 2, 1))
+        show(SetupProgressed("role", "waiting", "handbook", hostile, "soon"))
+        show(SetupProgressed("role", "created", "handbook", hostile))
+    written = common.sys.stderr.getvalue()
+    assert "role: created [red]x[/red]" in written
+    assert "owned\x07" not in written

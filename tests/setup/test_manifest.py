@@ -9,6 +9,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bedrock_gateway import ConfigError, GatewayConfig
 from bedrock_gateway.cli.init import TEMPLATE
@@ -179,3 +181,25 @@ def test_what_aws_never_changes_cannot_be_changed_by_going_on(path, blueprint):
         manifest.check_unchanged(other)
     manifest.check_unchanged(blueprint)
     manifest.close()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_one_is_refused_or_read_and_nothing_else(path, blueprint, data):
+    if not path.exists():
+        begun(path, blueprint)
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    damaged = data.draw(
+        st.sampled_from(
+            [whole[:at], whole[:at] + bytes([whole[at] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[at + 1 :]]
+        )
+    )
+    other = path.with_name("damaged.json")
+    other.write_bytes(damaged)
+    other.chmod(0o600)
+    try:
+        read = Manifest.peek(other, blueprint)
+    except ConfigError:
+        return
+    assert (read.account, read.region, read.application) == ("111122223333", "us-east-2", "helpdesk")

@@ -338,3 +338,29 @@ def test_a_vector_bucket_that_holds_another_index_stays(account):
     removed = account.delete()
     assert [one.partition(" arn")[0] for one in removed.kept] == ["vector bucket"]
     assert sum(account.inventory().values()) == 2
+
+
+def test_an_id_that_somebody_wrote_into_the_manifest_is_not_deleted(account):
+    """The knowledge base of that id stands on another's index: it is not ours, whatever the manifest says."""
+    created = account.create(ingest=False)
+    account.root("bedrock-agent").delete_knowledge_base(knowledgeBaseId=created.id)
+    foreign_knowledge_base(account)
+    (theirs,) = account.root("bedrock-agent").list_knowledge_bases()["knowledgeBaseSummaries"]
+    (path,) = account.manifests
+    path.write_text(path.read_text().replace(created.id, theirs["knowledgeBaseId"]))
+    path.chmod(0o600)
+    removed = account.delete()
+    assert any("was not made by this set-up" in one for one in removed.kept)
+    assert "knowledge base handbook" in account.inventory()
+
+
+def test_a_description_that_somebody_changed_does_not_keep_ours_from_being_removed(account):
+    created = account.create(ingest=False)
+    agent = account.root("bedrock-agent")
+    shown = agent.get_knowledge_base(knowledgeBaseId=created.id)["knowledgeBase"]
+    members = ("name", "roleArn", "knowledgeBaseConfiguration", "storageConfiguration")
+    agent.update_knowledge_base(
+        knowledgeBaseId=created.id, description="Our handbook", **{name: shown[name] for name in members}
+    )
+    assert account.delete().kept == ()
+    assert account.inventory() == Counter()

@@ -30,6 +30,7 @@ __all__ = [
     "find_knowledge_base",
     "find_source",
     "get_knowledge_base",
+    "is_ours",
     "knowledge_base_id",
     "look_at_source",
     "source_step",
@@ -55,12 +56,16 @@ def _description(setup: Setup) -> str:
     return f"{MARK} {setup.blueprint.mark} {setup.manifest.id}"[-200:]
 
 
-def _is_ours(setup: Setup, found: Mapping[str, Any]) -> bool:
-    """Ours is what this manifest made; or, where the manifest was lost, what one of ours made on our own index."""
+def is_ours(setup: Setup, found: Mapping[str, Any], *, known: bool = False) -> bool:
+    """Ours is what this manifest made; or, where it was lost, what one of ours made on our own index.
+
+    *known*: the manifest has its id. Then somebody may have changed the description, but not what it stands on.
+    """
     description = str(found.get("description") or "")
     if description == _description(setup):
         return True
-    marked = description.startswith(f"{MARK} {setup.blueprint.mark} ")
+    marked = known if setup.blueprint.store.made_by_us else False
+    marked = marked or description.startswith(f"{MARK} {setup.blueprint.mark} ")
     store = found.get("storageConfiguration")
     return marked and store is not None and store == setup.blueprint.storage_configuration
 
@@ -97,7 +102,7 @@ def find_knowledge_base(setup: Setup) -> Flow[str | None]:
         found = yield from get_knowledge_base(setup, row["knowledgeBaseId"])
         if found is None:
             continue
-        if not _is_ours(setup, found):
+        if not is_ours(setup, found):
             raise NotOursError(
                 f"knowledge base {name} ({row['knowledgeBaseId']}) exists and was not made by this set-up: it was not "
                 "touched; choose another name",

@@ -13,6 +13,7 @@ from bedrock_gateway.setup.knowledge.bedrock import (
     find_knowledge_base,
     find_source,
     get_knowledge_base,
+    is_ours,
     look_at_source,
     source_step,
 )
@@ -26,17 +27,23 @@ __all__ = ["remove_knowledge_base", "remove_source"]
 _SERVICE, _CAPABILITY = "bedrock-agent", "kb-create"
 
 
-def _id_for_removal(setup: Setup) -> Flow[str | None]:
-    """The id of ours, also where the answer that had it was lost."""
+_NOT_OURS = "it was not made by this set-up"
+
+
+def _ours(setup: Setup) -> Flow[tuple[str | None, str | None]]:
+    """(id of ours that is there, why something of that id or name is kept); also where the answer with the id was lost."""
     record = setup.manifest.records.get(KNOWLEDGE_BASE)
     if record is None:
-        return None
-    if record.id is not None:
-        return record.id
-    try:
-        return (yield from find_knowledge_base(setup))
-    except NotOursError:
-        return None
+        return None, None
+    if record.id is None:
+        try:
+            return (yield from find_knowledge_base(setup)), None
+        except NotOursError:
+            return None, _NOT_OURS
+    found = yield from get_knowledge_base(setup, record.id)
+    if found is None:
+        return None, None
+    return (record.id, None) if is_ours(setup, found, known=True) else (None, _NOT_OURS)
 
 
 def remove_source(setup: Setup, name: str) -> Flow[str | None]:
@@ -45,7 +52,7 @@ def remove_source(setup: Setup, name: str) -> Flow[str | None]:
     record = manifest.records.get(step)
     if record is None:
         return None
-    base = yield from _id_for_removal(setup)
+    base, _ = yield from _ours(setup)
     identifier = record.id
     if base is not None and identifier is None:
         try:
@@ -108,17 +115,20 @@ def _try_to_delete_source(setup: Setup, base: str, identifier: str) -> Flow[dict
     return None if status == "absent" else last
 
 
-def remove_knowledge_base(setup: Setup) -> Flow[None]:
-    """Remove the knowledge base, and wait until it is gone."""
-    if KNOWLEDGE_BASE not in setup.manifest.records:
-        return
+def remove_knowledge_base(setup: Setup) -> Flow[str | None]:
+    """Remove the knowledge base, and wait until it is gone; returns why one of that name or id was kept."""
+    record = setup.manifest.records.get(KNOWLEDGE_BASE)
+    if record is None:
+        return None
     started = setup.context.now()
-    identifier = yield from _id_for_removal(setup)
-    progress = "gone"
-    if identifier is not None and (yield from get_knowledge_base(setup, identifier)) is not None:
+    identifier, reason = yield from _ours(setup)
+    progress = "kept" if reason else "gone"
+    if identifier is not None:
         progress = yield from _delete_knowledge_base(setup, identifier)
+    shown = f"{setup.blueprint.name} {identifier or record.id or ''}".strip()
     yield from setup.write(setup.manifest.gone, KNOWLEDGE_BASE)
-    setup.tell(KNOWLEDGE_BASE, progress, f"{setup.blueprint.name} {identifier or ''}".strip(), since=started)
+    setup.tell(KNOWLEDGE_BASE, progress, shown, reason=reason, since=started)
+    return f"knowledge base {shown}: {reason}" if reason else None
 
 
 def _delete_knowledge_base(setup: Setup, identifier: str) -> Flow[str]:
