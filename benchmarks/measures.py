@@ -106,6 +106,7 @@ TARGETS = (
     Target("200 async streams of 50 events, CPU / aiobotocore", "many", "gateway_async", ASYNC, 0.50),
     Target("governance alone, µs a call", "governance", "gateway_sync", None, 25.0, 1e6),
     Target("1,000 paced streams, p99 / ideal", "paced", "gateway_async", None, 1.15),
+    Target("the same, aiobotocore", "paced", ASYNC, None, None),
     Target("`import bedrock_gateway`, ms", "start", "import bedrock_gateway", None, 20.0, 1e3),
     Target(
         "import with `Gateway` / `import boto3`", "start", "import bedrock_gateway, with Gateway", "import boto3", 1.25

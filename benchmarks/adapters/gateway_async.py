@@ -1,4 +1,4 @@
-"""Our AsyncGateway: rules applied, one JSON line logged a call, retries and deadlines on."""
+"""AsyncGateway: rules applied, one JSON line logged a call, retries, breaker and deadlines on."""
 
 # ruff: noqa: SLF001 - the pool is as large as that of the raw client
 from __future__ import annotations

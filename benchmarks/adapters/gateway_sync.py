@@ -1,4 +1,4 @@
-"""Our Gateway: rules applied, one JSON line logged a call, retries and deadlines on."""
+"""Gateway: rules applied, one JSON line logged a call, retries, breaker and deadlines on."""
 
 # ruff: noqa: SLF001 - the driver is taken off to measure what is above it
 from __future__ import annotations
@@ -12,7 +12,7 @@ DISTRIBUTIONS = ("bedrock-gateway", "boto3", "botocore", "orjson", "structlog", 
 
 
 def config(endpoint: str) -> Any:
-    """One principal that may do what is measured; the guardrail and the allow-list are on."""
+    """One principal that may do what is measured. No guardrail: all peers send the same request."""
     from bedrock_gateway import GatewayConfig
 
     return GatewayConfig(
@@ -24,7 +24,6 @@ def config(endpoint: str) -> Any:
         principals={
             "app": {"capabilities": ["converse", "converse-stream", "invoke", "invoke-stream"], "models": [MODEL]}
         },
-        guardrail={"id": "abcdefghij12", "version": "3"},
     )
 
 
