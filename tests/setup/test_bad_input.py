@@ -222,6 +222,18 @@ def test_a_configuration_that_changed_what_cannot_change(account):
         knowledge.resume(gateway, "handbook", folder=account.folder, patience=QUICK)
 
 
+def test_an_id_in_the_configuration_that_leads_nowhere(account):
+    stale = replace_base(account.config, id="ABCDEFGHIJ")
+    message = r'\[env.laptop.knowledge_base.handbook\] has id = "ABCDEFGHIJ", but there is no knowledge base.*take the line out'
+    refused(account, stale, message)
+    account.create(ingest=False)
+    with (
+        Gateway(stale, principal="operator", session=account.world.become("operator"), observers=[]) as gateway,
+        pytest.raises(ConfigError, match="take the line out"),
+    ):
+        account.resume(gateway)
+
+
 def test_removing_what_was_never_begun(account):
     with pytest.raises(ConfigError, match="nothing is known of knowledge base 'handbook'"):
         account.delete()

@@ -133,6 +133,15 @@ def test_a_second_create_is_refused_and_resume_goes_on(account, shell):
     assert json.loads(out)["jobs"][0]["status"] == "COMPLETE"
 
 
+def test_a_folder_goes_up_before_the_bucket_is_looked_at(account, shell, tmp_path):
+    bucket = account.config.knowledge_bases["handbook"].sources[0].bucket
+    account.root("s3").delete_object(Bucket=bucket, Key="leave.md")
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "leave.md").write_text(LEAVE)
+    code, out, _ = shell("create", "handbook", "--create-role", "--folder", "documents", "--output", "json")
+    assert (code, json.loads(out)["jobs"][0]["documents_indexed"]) == (0, 1)
+
+
 def test_status_says_what_is_not_whole(account, shell):
     code, out, _ = shell("status", "handbook")
     assert (code, "no id yet" in out) == (1, True)

@@ -43,6 +43,7 @@ def _made(args: argparse.Namespace, how: str) -> int:
 
     make: Callable[..., Created] = getattr(knowledge, how)
     with gateway_of(args) as gateway:
+        _upload(args, gateway)
         created = make(
             gateway, args.name, folder=state_folder(args), create_role=args.create_role, ingest=not args.no_ingest
         )
@@ -171,18 +172,23 @@ def _words(key: str) -> str:
     return "".join(f" {one.lower()}" if one.isupper() else one for one in name).strip()
 
 
+def _upload(args: argparse.Namespace, gateway: Any) -> None:
+    """Upload the folder, if one is given; say what was left out."""
+    from bedrock_gateway.setup import knowledge
+
+    if args.folder is None:
+        return
+    uploaded = knowledge.upload(gateway, args.name, documents_folder=Path(args.folder), source=args.source_number)
+    for name, why in uploaded.skipped:
+        note(f"skipped: {name}: {why}")
+
+
 def _ingest(args: argparse.Namespace) -> int:
     """Upload a folder if one is given, then read the data sources anew; 1 where documents failed."""
     from bedrock_gateway.setup import knowledge
 
     with gateway_of(args) as gateway:
-        if args.folder is not None:
-            uploaded = knowledge.upload(
-                gateway, args.name, documents_folder=Path(args.folder), source=args.source_number
-            )
-            for name, why in uploaded.skipped:
-                note(f"skipped: {name}: {why}")
-            note(f"{uploaded.uri}: {len(uploaded.keys)} written, {uploaded.unchanged} unchanged")
+        _upload(args, gateway)
         jobs = () if args.upload_only else knowledge.ingest(gateway, args.name, folder=state_folder(args))
     _report_failures(jobs)
     if args.output == "json":
@@ -204,7 +210,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--upload-only": {"action": "store_true", "help": "upload, and ingest nothing"},
     "--source-number": {"type": int, "default": 0, "metavar": "N", "help": "configured source to upload to, from 0"},
 }
-_MAKING = ("--create-role", "--write", "--no-ingest")
+_MAKING = ("--create-role", "--write", "--no-ingest", "--folder", "--source-number")
 _FORMS: Mapping[str, tuple[str, Callable[[argparse.Namespace], int], tuple[str, ...]]] = {
     "create": ("make everything of the plan, and fill it", _create, _MAKING),
     "resume": ("go on where a creation stopped", _resume, _MAKING),

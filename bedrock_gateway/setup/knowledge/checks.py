@@ -11,7 +11,7 @@ from bedrock_gateway._flow import retried
 from bedrock_gateway.capabilities import operation as table_row
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError, UnsupportedByBotocoreError
 from bedrock_gateway.setup.knowledge import role, vectors
-from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base
+from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base, get_knowledge_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -77,9 +77,32 @@ def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...
     yield from _check_role(setup, declared)
     if setup.blueprint.store.made_by_us and (yield from vectors.look_at_bucket(setup)):
         yield from vectors.look_at_index(setup)
+    yield from _check_configured_id(setup)
     if KNOWLEDGE_BASE not in setup.manifest.records:
         yield from find_knowledge_base(setup)
     return tuple(unseen)
+
+
+def _check_configured_id(setup: Setup) -> Flow[None]:
+    """An id in the configuration is that of the knowledge base that is there, or nothing could be called afterwards."""
+    name = setup.blueprint.name
+    configured = setup.config.knowledge_base(name).id
+    if configured is None:
+        return
+    record = setup.manifest.records.get(KNOWLEDGE_BASE)
+    found = yield from get_knowledge_base(setup, configured)
+    if found is not None and (record is None or record.id in {None, configured}):
+        return
+    where = f"[env.{setup.config.environment or 'NAME'}.knowledge_base.{name}]"
+    why = (
+        "there is no knowledge base of that id"
+        if found is None
+        else f"the manifest knows {record.id if record else ''}"
+    )
+    raise ConfigError(
+        f'{where} has id = "{configured}", but {why}: take the line out of the configuration',
+        key_path=f"knowledge_base.{name}.id",
+    )
 
 
 def _check_role(setup: Setup, declared: tuple[str, ...]) -> Flow[None]:
@@ -161,8 +184,6 @@ def _check_objects(source: SourceBlueprint, reply: Mapping[str, Any]) -> None:
         return
     other = next(_documents(reply, lambda _: True), None)
     if other is None:
-        raise ConfigError(
-            f"{source.uri} is empty: upload documents first (`kb ingest NAME --folder PATH` uploads some)"
-        )
+        raise ConfigError(f"{source.uri} is empty: upload documents first, as `kb create NAME --folder PATH` does")
     known = ", ".join(sorted(SUPPORTED))
     raise ConfigError(f"{source.uri} holds no document that can be read, but {other[:80]!r}; the endings are {known}")
