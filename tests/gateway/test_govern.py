@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gc
+import json
 import sys
 from contextlib import asynccontextmanager
 
@@ -226,6 +229,158 @@ def test_what_is_no_client_or_sends_elsewhere_is_refused(both, governed, against
                     inner.govern(wrong)
         with pytest.raises(ConfigError, match="does not declare"):
             async with governed(url="http://127.0.0.1:9"):
+                pass
+
+    both.run(body)
+
+
+def test_parameters_that_botocore_refuses_are_a_call_that_was_not_sent(both, governed, faults):
+    async def body():
+        async with governed() as (client, events):
+            with pytest.raises(Exception, match="Parameter validation failed"):
+                await client.converse(modelId=MODEL, messages="Hello")
+            gc.collect()
+            assert [(one.outcome, one.error_code, one.attempts) for one in events] == [("failed", "NotSent", 0)]
+            assert faults.connections == 0
+
+    both.run(body)
+
+
+def test_a_stream_that_ends_before_its_terminal_event_is_not_reported_as_whole(both, governed, faults):
+    """botocore ends it as if nothing were missing; so does the governed client, but its event says so."""
+
+    async def body():
+        faults.answer(server.streamed(server.conversation("a", "b")[:3]))
+        async with governed() as (client, events):
+            reply = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
+            assert len(await events_of(both, reply["stream"])) == 3
+            assert [(one.outcome, one.error_code) for one in events] == [("interrupted", "Truncated")]
+
+    both.run(body)
+
+
+def test_a_stream_that_nobody_reads_is_reported_when_it_is_dropped(both, governed, faults):
+    async def body():
+        faults.answer(server.streamed(server.conversation("a")))
+        async with governed() as (client, events):
+            reply = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
+            raw = reply["stream"]._inner
+            del reply
+            gc.collect()
+            assert [(one.outcome, one.attempts) for one in events] == [("abandoned", 1)]
+            raw.close()
+
+    both.run(body)
+
+
+def test_the_usage_of_an_invoked_stream_is_that_of_its_last_chunk(both, governed, faults):
+    metrics = {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 7, "outputTokenCount": 9}}
+
+    def chunk(value):
+        return server.frame("chunk", {"bytes": base64.b64encode(json.dumps(value).encode()).decode()})
+
+    async def body():
+        faults.answer(server.streamed([chunk({"completion": "a"}), chunk(metrics)]))
+        async with governed() as (client, events):
+            reply = await client.invoke_model_with_response_stream(modelId=MODEL, body=b"{}")
+            await events_of(both, reply["body"])
+            assert [(one.outcome, one.input_tokens, one.output_tokens) for one in events] == [("ok", 7, 9)]
+
+    both.run(body)
+
+
+def test_who_may_only_embed_may_not_chat_by_the_same_operation(both, governed, faults):
+    titan = "amazon.titan-embed-text-v2:0"
+    principals = {"app": {"capabilities": ["embed"], "models": [titan, MODEL]}}
+
+    async def body():
+        faults.answer(server.reply({"embedding": [0.5]}))
+        async with governed(changed={"principals": principals}) as (client, events):
+            await client.invoke_model(modelId=titan, body=b'{"inputText": "x"}')
+            with pytest.raises(GovernanceError, match="capability 'invoke'"):
+                await client.invoke_model(modelId=MODEL, body=b"{}")
+            assert [(one.capability, one.outcome) for one in events] == [("embed", "ok"), ("invoke", "denied")]
+
+    both.run(body)
+
+
+def test_a_url_that_is_signed_for_later_is_judged_and_is_no_call(both, governed, faults):
+    if both.is_async:
+        pytest.skip("the same handler; aiobotocore awaits its signer elsewhere")
+
+    async def body():
+        async with governed() as (client, events):
+            params = {"modelId": MODEL, "messages": MESSAGES}
+            assert client.client.generate_presigned_url("converse", Params=params).startswith("http")
+            with pytest.raises(GovernanceError):
+                client.client.generate_presigned_url("converse", Params=params | {"modelId": "amazon.nova-micro-v1:0"})
+            gc.collect()
+            assert [one.outcome for one in events] == ["denied"]
+
+    both.run(body)
+
+
+def test_governed_twice_is_governed_once_and_by_another_principal_not_at_all(both, governed, against, faults):
+    async def body():
+        faults.answer(server.reply(server.CONVERSED))
+        async with governed() as (client, events):
+            bare = getattr(client, "client", client)
+            async with against() as (same, _):
+                getattr(same, "inner", same).govern(bare)
+            async with against(principal="operator") as (other, _):
+                with pytest.raises(ConfigError, match="principal 'app' already"):
+                    getattr(other, "inner", other).govern(bare)
+            await client.converse(modelId=MODEL, messages=MESSAGES)
+            assert len(faults.requests) == 1
+            assert len(events) <= 1
+
+    both.run(body)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bedrock-runtime.us-east-1.amazonaws.com.evil.example",
+        "https://bucket.s3.amazonaws.com",
+        "https://bedrock-runtime.eu-west-1.amazonaws.com",
+        "http://bedrock-runtime.us-east-1.amazonaws.com",
+        "https://bedrock-mantle.us-east-1.api.aws",
+    ],
+)
+def test_another_host_than_that_of_the_service_and_region_is_refused(both, governed, url):
+    async def body():
+        with pytest.raises(ConfigError, match="does not declare"):
+            async with governed(url=url):
+                pass
+
+    both.run(body)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://bedrock-runtime-fips.us-east-1.amazonaws.com", "https://bedrock-runtime.us-east-1.api.aws"]
+)
+def test_every_host_that_aws_has_for_the_service_is_taken(both, governed, url):
+    async def body():
+        async with governed(url=url) as (client, _):
+            assert client
+
+    both.run(body)
+
+
+def test_a_client_of_another_service_is_refused(both, governed):
+    async def body():
+        with pytest.raises(ConfigError, match="not of s3"):
+            async with governed("s3"):
+                pass
+
+    both.run(body)
+
+
+def test_a_bearer_token_that_is_not_declared_is_refused(both, governed, monkeypatch):
+    async def body():
+        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-example")
+        with pytest.raises(ConfigError, match="AWS_BEARER_TOKEN_BEDROCK"):
+            async with governed():
                 pass
 
     both.run(body)
