@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway._requests_base import members_of, model_arn, model_of, send_of, token
+from bedrock_gateway._requests_sources import embedding_configuration, ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.scope import checked
+from bedrock_gateway.capabilities.stores import STORES, check_filter
 from bedrock_gateway.errors import ConfigError, GovernanceError
 from bedrock_gateway.results import IngestionJob
 
@@ -44,7 +46,9 @@ def retrieve(
         "retrievalQuery": {"text": arguments.text(name, "query", query)},
         **members_of(name, members),
     }
-    if search := _search(name, params.pop("retrievalConfiguration", {}), results, metadata_filter):
+    if search := _search(
+        config, name, knowledge_base, params.pop("retrievalConfiguration", {}), results, metadata_filter
+    ):
         params["retrievalConfiguration"] = search
     if next_token is not None:
         params["nextToken"] = arguments.text(name, "next_token", next_token)
@@ -69,7 +73,7 @@ def retrieve_and_generate(
         "knowledgeBaseId": _id_of(config, name, knowledge_base),
         "modelArn": model_arn(config, model_of(name, model)),
     }
-    if search := _search(name, {}, results, metadata_filter):
+    if search := _search(config, name, knowledge_base, {}, results, metadata_filter):
         base["retrievalConfiguration"] = search
     params: dict[str, Any] = {
         "input": {"text": arguments.text(name, "question", question)},
@@ -105,14 +109,15 @@ def create_knowledge_base(
     """Build CreateKnowledgeBase on an S3 Vectors index."""
     name = "CreateKnowledgeBase"
     found = _base(config, name, base)
+    if not STORES[found.store].made_by_us:
+        raise ConfigError(
+            f"knowledge base {base!r} is on {found.store}, which takes no index ARN: `bedrock-gateway kb create` makes it"
+        )
     params: dict[str, Any] = {
         "clientToken": token(),
         "name": base,
         "roleArn": arguments.identifier(name, "role_arn", role_arn),
-        "knowledgeBaseConfiguration": {
-            "type": "VECTOR",
-            "vectorKnowledgeBaseConfiguration": {"embeddingModelArn": model_arn(config, found.embedding_model)},
-        },
+        "knowledgeBaseConfiguration": embedding_configuration(found, model_arn(config, found.embedding_model)),
         "storageConfiguration": {
             "type": "S3_VECTORS",
             "s3VectorsConfiguration": {"indexArn": arguments.identifier(name, "index_arn", index_arn)},
@@ -130,15 +135,14 @@ def create_data_source(config: GatewayConfig, base: Any, *, knowledge_base_id: A
     at = arguments.integer(name, "source", source, least=0)
     if at >= len(sources):
         raise ConfigError(f"knowledge base {base!r} has no source number {at} in the configuration")
-    where: dict[str, Any] = {"bucketArn": f"arn:{config.partition}:s3:::{sources[at].bucket}"}
-    if sources[at].prefix:
-        where["inclusionPrefixes"] = [sources[at].prefix]
     params = {
         "clientToken": token(),
         "knowledgeBaseId": _id_of(config, name, base, knowledge_base_id),
         "name": f"{base}-{at}",
-        "dataSourceConfiguration": {"type": "S3", "s3Configuration": where},
+        "dataSourceConfiguration": source_configuration(config, sources[at]),
     }
+    if (cut := ingestion_configuration(sources[at])) is not None:
+        params["vectorIngestionConfiguration"] = cut
     return send_of(config, name, params, knowledge_base=base)
 
 
@@ -198,7 +202,9 @@ def _id_of(config: GatewayConfig, name: str, base: Any, given: Any = None) -> st
     return found.id
 
 
-def _search(name: str, given: Mapping[str, Any], results: Any, metadata_filter: Any) -> dict[str, Any]:
+def _search(
+    config: GatewayConfig, name: str, base: Any, given: Mapping[str, Any], results: Any, metadata_filter: Any
+) -> dict[str, Any]:
     """Return retrievalConfiguration, or nothing where the caller said nothing of it."""
     given = arguments.mapping(name, "retrievalConfiguration", given)
     search = arguments.mapping(name, "vectorSearchConfiguration", given.get("vectorSearchConfiguration", {}))
@@ -206,4 +212,19 @@ def _search(name: str, given: Mapping[str, Any], results: Any, metadata_filter: 
         search["numberOfResults"] = arguments.integer(name, "results", results, most=100)
     if metadata_filter is not None:
         search["filter"] = arguments.mapping(name, "metadata_filter", metadata_filter)
+    _check_search(name, _base(config, name, base), search)
     return {**given, "vectorSearchConfiguration": search} if search else dict(given)
+
+
+def _check_search(name: str, base: KnowledgeBaseConfig, search: Mapping[str, Any]) -> None:
+    """Refuse what the store of the knowledge base cannot do: AWS says so only after the query was embedded."""
+    wanted, store = search.get("overrideSearchType"), STORES[base.store]
+    if wanted is not None and wanted not in store.search_types:
+        arguments.refuse(
+            name, f"{store.name} has no search of type {wanted!s:.40}, but {', '.join(store.search_types)}"
+        )
+    if search.get("filter") is not None:
+        try:
+            check_filter(base.store, arguments.mapping(name, "filter", search["filter"]))
+        except ConfigError as error:
+            arguments.refuse(name, error.message)

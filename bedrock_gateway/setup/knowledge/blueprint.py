@@ -9,16 +9,17 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway._requests_sources import embedding_configuration, ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.capabilities.stores import NON_FILTERABLE, STORES, dimensions_for, storage_configuration
 from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from bedrock_gateway.capabilities.stores import Store
-    from bedrock_gateway.config import ChunkingConfig, GatewayConfig, KnowledgeBaseConfig, SourceConfig
+    from bedrock_gateway.config import GatewayConfig, KnowledgeBaseConfig, SourceConfig
 
 __all__ = ["MARK", "Blueprint", "SourceBlueprint", "blueprint_of"]
 
@@ -61,8 +62,8 @@ class Blueprint:
     embedding_model: str
     embedding_model_arn: str
     dimensions: int
-    states_dimensions: bool
-    """Whether the configuration says the length of the vectors."""
+    knowledge_base_configuration: Mapping[str, Any] = field(repr=False)
+    """AWS's member of CreateKnowledgeBase."""
     vector_bucket: str
     vector_index: str
     storage: Mapping[str, Any] = field(repr=False)
@@ -105,15 +106,6 @@ class Blueprint:
         }
 
     @property
-    def knowledge_base_configuration(self) -> dict[str, Any]:
-        """AWS's member of CreateKnowledgeBase."""
-        vector: dict[str, Any] = {"embeddingModelArn": self.embedding_model_arn}
-        if self.states_dimensions:
-            length = {"dimensions": self.dimensions, "embeddingDataType": "FLOAT32"}
-            vector["embeddingModelConfiguration"] = {"bedrockEmbeddingModelConfiguration": length}
-        return {"type": "VECTOR", "vectorKnowledgeBaseConfiguration": vector}
-
-    @property
     def storage_configuration(self) -> dict[str, Any]:
         """AWS's member of CreateKnowledgeBase."""
         return storage_configuration(
@@ -150,6 +142,7 @@ def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}", key_path=f"{path}.dimensions") from None
     _check_arns(config, base, store, path)
+    model_arn = _model_arn(config, base.embedding_model)
     return Blueprint(
         name=name,
         application=config.application,
@@ -159,9 +152,9 @@ def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
         store=store,
         role=str(base.role),
         embedding_model=base.embedding_model,
-        embedding_model_arn=_model_arn(config, base.embedding_model),
+        embedding_model_arn=model_arn,
         dimensions=dimensions,
-        states_dimensions=base.dimensions is not None,
+        knowledge_base_configuration=embedding_configuration(base, model_arn),
         vector_bucket=str(base.vector_bucket),
         vector_index=str(base.vector_index),
         storage=base.storage,
@@ -203,47 +196,11 @@ def _model_arn(config: GatewayConfig, model: str) -> str:
 def _source(config: GatewayConfig, base: str, number: int, source: SourceConfig) -> SourceBlueprint:
     name = f"{base}-{number}"
     _check_name(name, base)
-    s3: dict[str, Any] = {"bucketArn": f"arn:{config.partition}:s3:::{source.bucket}"}
-    if source.prefix:
-        s3["inclusionPrefixes"] = [source.prefix]
-    if source.bucket_owner not in {None, config.account}:
-        s3["bucketOwnerAccountId"] = source.bucket_owner
     return SourceBlueprint(
         name,
         source.bucket,
         source.prefix,
         source.bucket_owner or config.account,
-        {"type": "S3", "s3Configuration": s3},
-        _ingestion(source.chunking) if source.chunking else None,
+        source_configuration(config, source),
+        ingestion_configuration(source),
     )
-
-
-def _ingestion(chunking: ChunkingConfig) -> dict[str, Any]:
-    return {"chunkingConfiguration": _CHUNKING[chunking.strategy](chunking)}
-
-
-_CHUNKING: Mapping[str, Callable[[ChunkingConfig], dict[str, Any]]] = {
-    "none": lambda _: {"chunkingStrategy": "NONE"},
-    "fixed": lambda one: {
-        "chunkingStrategy": "FIXED_SIZE",
-        "fixedSizeChunkingConfiguration": {
-            "maxTokens": one.max_tokens,
-            "overlapPercentage": one.overlap_percentage,
-        },
-    },
-    "hierarchical": lambda one: {
-        "chunkingStrategy": "HIERARCHICAL",
-        "hierarchicalChunkingConfiguration": {
-            "levelConfigurations": [{"maxTokens": one.max_tokens}, {"maxTokens": one.child_max_tokens}],
-            "overlapTokens": one.overlap_tokens,
-        },
-    },
-    "semantic": lambda one: {
-        "chunkingStrategy": "SEMANTIC",
-        "semanticChunkingConfiguration": {
-            "maxTokens": one.max_tokens,
-            "bufferSize": one.buffer_size,
-            "breakpointPercentileThreshold": one.breakpoint_percentile,
-        },
-    },
-}
