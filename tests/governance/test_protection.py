@@ -312,3 +312,41 @@ def test_the_budget_is_exact_under_threads():
     for one in threads:
         one.join()
     assert len(spent) == 5000
+
+
+def test_of_many_threads_that_ask_at_once_one_is_the_probe():
+    guard = Guard(BreakerPolicy(minimum_requests=1), BudgetPolicy())
+    for _ in range(20):
+        lease = guard.admit(0.0)
+        if lease:
+            lease.failed(0.0, UnavailableError("", operation="", code=""))
+        start, admitted = threading.Barrier(16), []
+
+        def ask(start=start, admitted=admitted):
+            start.wait()
+            admitted.append(guard.admit(100.0))
+
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        leases = [one for one in admitted if one]
+        assert len(leases) == 1
+        leases[0].failed(0.0, UnavailableError("", operation="", code=""))
+
+
+def test_views_share_what_was_learnt_and_other_gateways_do_not():
+    from bedrock_gateway import GatewayConfig
+    from bedrock_gateway._facade import Facade
+
+    config = GatewayConfig(
+        application="a",
+        account="123456789012",
+        region="us-east-1",
+        principals={"app": {"capabilities": ["converse"], "models": ["amazon.nova-lite-v1:0"]}},
+    )
+    first, other = Facade(config, observers=()), Facade(config, observers=())
+    view = first._view(None, resend_ambiguous=True)
+    assert view._context.protection is first._context.protection
+    assert other._context.protection is not first._context.protection
