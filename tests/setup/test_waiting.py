@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from bedrock_gateway import InvalidRequestError, ServiceError, SetupIncompleteError, TransportError
 from bedrock_gateway.errors import ConflictError, IngestionFailedError
@@ -96,6 +96,26 @@ def test_a_policy_on_a_role_that_is_not_seen_yet_is_waited_for(account):
     )
     account.create(view, ingest=False)
     assert watched.sent.count("PutRolePolicy") == 3
+
+
+def test_a_role_that_exists_and_is_not_shown_yet_is_looked_at_again(account):
+    """The answer of CreateRole is lost, the second one says that it exists, and GetRole does not know it yet."""
+    state = {"lost": False, "blind": 2}
+
+    def around(watched, send):
+        if send.operation == "GetRole" and state["lost"] and state["blind"]:
+            state["blind"] -= 1
+            raise refused("GetRole", "NoSuchEntity", "The role with name x cannot be found.", 404)
+        reply = watched.perform(send)
+        if send.operation == "CreateRole" and not state["lost"]:
+            state["lost"] = True
+            raise ConnectionClosedError(endpoint_url="http://127.0.0.1")
+        return reply
+
+    view, _ = account.view(around, sleeps_for_real=False)
+    account.create(view, ingest=False)
+    assert state == {"lost": True, "blind": 0}
+    assert account.inventory() == account.planned()
 
 
 def test_another_job_of_the_knowledge_base_is_waited_for(account):

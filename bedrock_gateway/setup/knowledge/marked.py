@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway._commands import Sleep
 from bedrock_gateway.errors import ConfigError, ConflictError, GatewayError, NotFoundError, NotOursError
 from bedrock_gateway.setup.knowledge.account import was_refused
 from bedrock_gateway.setup.knowledge.blueprint import MARK
@@ -45,9 +46,11 @@ def ensure(
         try:
             yield from make()
         except ConflictError as error:
-            if not (yield from look(setup)):
-                # Somebody has the name where we may not look: a role of another path, for one.
-                yield from setup.write(setup.manifest.gone, kind)
+            if not (yield from _seen(setup, look)):
+                # Somebody has the name where we may not look: a role of another path, for one. An attempt of ours whose
+                # answer was lost could be it: then the manifest goes on to say so.
+                if not known and error.attempts == 1:
+                    yield from setup.write(setup.manifest.gone, kind)
                 raise not_ours(kind, name, setup.blueprint.mark) from error
             progress = "adopted"
         except GatewayError as error:
@@ -56,6 +59,21 @@ def ensure(
             raise
     yield from setup.write(setup.manifest.exists, kind, kind, name)
     setup.tell(kind, progress, name, since=started)
+
+
+_LOOKS = 4
+
+
+def _seen(setup: Setup, look: Callable[[Setup], Flow[bool]]) -> Flow[bool]:
+    """Look at what AWS says is there; IAM may show a moment later what it already refuses to make twice."""
+    wait = setup.patience.first_wait
+    for number in range(_LOOKS):
+        if number:
+            yield Sleep(wait)
+            wait *= 2
+        if (yield from look(setup)):
+            return True
+    return False
 
 
 def check_names(setup: Setup) -> None:
