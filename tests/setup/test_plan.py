@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -191,6 +192,23 @@ def test_what_the_installed_botocore_cannot_tag_is_refused_and_nothing_else():
     with pytest.raises(UnsupportedByBotocoreError) as caught:
         checks._check_botocore()
     assert (caught.value.member, caught.value.known_in) == ("CreateVectorBucket.tags", "1.43.117")
+
+
+def test_the_page_says_of_each_store_what_the_table_says():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "knowledge-bases.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
+    ]
+    said = {name.strip(" `"): row for row in rows for name in row[0].split(",") if name.strip(" `") in STORES}
+    assert set(said) == set(STORES)
+    for name, store in STORES.items():
+        _, made, search, lacks, lengths, cost = said[name]
+        assert (made == "yes") == store.made_by_us
+        assert search.upper().split(", ") == list(store.search_types)
+        assert {one.strip(" `") for one in lacks.split(",") if one} == set(store.refused_operators)
+        assert lengths == (f"{store.dimensions[0]} to {store.dimensions[1]:,}" if store.dimensions else "")
+        if store.floor_usd_a_month is not None:
+            assert cost == (f"{store.floor_usd_a_month:.2f} USD" if store.floor_usd_a_month else "nothing")
 
 
 # -- against the local Bedrock -----------------------------------------------------------------------------------------
