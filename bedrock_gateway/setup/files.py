@@ -15,7 +15,7 @@ from bedrock_gateway.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["locked", "read_own", "replace_file", "told"]
+__all__ = ["Lock", "locked", "read_own", "replace_file", "told"]
 
 _LIMIT = 1 << 20
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -62,11 +62,29 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-def locked(path: Path) -> int:
-    """Return a descriptor that holds the lock of *path*; closing it, or dying, lets go.
+class Lock:
+    """Held until it is closed, forgotten (a task that was cancelled while it was taken), or its process dies."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def close(self) -> None:
+        """Let go; may be called again."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    __del__ = close
+
+
+def locked(path: Path) -> Lock:
+    """Return the lock of *path*.
 
     Raises:
-        ConfigError: another process holds it.
+        ConfigError: another process or task holds it.
     """
     with told(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,9 +94,11 @@ def locked(path: Path) -> int:
     except OSError as error:
         os.close(lock)
         if error.errno in {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
-            raise ConfigError(f"another process is working on {path}; wait until it ends") from None
+            raise ConfigError(
+                f"another process, or another task of this one, is working on {path}; wait until it ends"
+            ) from None
         raise ConfigError(f"the manifest {path} cannot be locked: {error.strerror}") from None
-    return lock
+    return Lock(lock)
 
 
 def _lock(descriptor: int) -> None:

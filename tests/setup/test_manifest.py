@@ -102,7 +102,7 @@ def test_a_second_process_is_kept_out(path, blueprint, tmp_path):
     )
     run = [sys.executable, "-c", code, str(path)]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert "another process is working on" in done.stderr
+    assert "another process, or another task of this one, is working on" in done.stderr
     manifest.close()
     assert subprocess.run(run, capture_output=True, text=True, check=False).returncode == 0
 
@@ -203,3 +203,13 @@ def test_a_damaged_one_is_refused_or_read_and_nothing_else(path, blueprint, data
     except ConfigError:
         return
     assert (read.account, read.region, read.application) == ("111122223333", "us-east-2", "helpdesk")
+
+
+def test_a_lock_that_nobody_holds_any_more_is_let_go(path, blueprint):
+    """As where a task is cancelled while a thread takes it."""
+    begun(path, blueprint)
+    manifest = Manifest.open(path, blueprint)
+    with pytest.raises(ConfigError, match="is working on"):
+        Manifest.open(path, blueprint)
+    del manifest
+    Manifest.open(path, blueprint).close()

@@ -6,7 +6,6 @@ killed leaves the old one or the new one; a lock beside it keeps a second proces
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import uuid
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.errors import ConfigError
-from bedrock_gateway.setup.files import locked, read_own, replace_file, told
+from bedrock_gateway.setup.files import Lock, locked, read_own, replace_file, told
 
 if TYPE_CHECKING:
     from bedrock_gateway.setup.knowledge.blueprint import Blueprint
@@ -71,7 +70,7 @@ class Manifest:
     records: dict[str, Record] = field(default_factory=dict)
     complete: bool = False
     created_at: str = ""
-    _lock: int | None = field(default=None, repr=False)
+    _lock: Lock | None = field(default=None, repr=False)
 
     @property
     def existing(self) -> tuple[str, ...]:
@@ -147,8 +146,7 @@ class Manifest:
         """Let go of the lock; neither blocks nor fails."""
         lock, self._lock = self._lock, None
         if lock is not None:
-            with contextlib.suppress(OSError):
-                os.close(lock)
+            lock.close()
 
     @classmethod
     def new(cls, path: Path, blueprint: Blueprint, *, create_role: bool) -> Manifest:
@@ -174,7 +172,7 @@ class Manifest:
             )
             made.save()
         except BaseException:
-            os.close(lock)
+            lock.close()
             raise
         return made
 
@@ -191,13 +189,12 @@ class Manifest:
         try:
             data = read_own(path)
             if data is None:
-                os.close(lock)
+                lock.close()
                 return None
             made = _parsed(path, data)
             _check_place(made, blueprint)
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.close(lock)
+            lock.close()
             raise
         made._lock = lock  # noqa: SLF001 - of this class
         return made
