@@ -141,13 +141,16 @@ class Gateway(Facade):
 
         Returns:
             The answer. A guardrail's intervention is an answer too: see ``stop_reason`` and ``guardrail_action``.
+            ``model_id`` is the model that answered, also where a declared one stood in.
 
         Raises:
             GovernanceError: not declared; nothing was sent.
             InvalidRequestError: an argument cannot be sent (nothing was), or AWS refuses the request.
             UnsupportedByBotocoreError: the installed botocore does not know a member; nothing was sent.
             ConfigError: no usable credentials, or the environment overrides the configuration; nothing was sent.
-            AccessDeniedError: IAM refuses; the message names the missing action and the command that grants it.
+            AccessDeniedError: IAM refuses, or the account has no access to the model: ``reason`` tells. The message names
+                the missing action and the command that grants it, or what else to do.
+            CircuitOpenError: most requests to this model failed of late; nothing was sent.
             TransportError: no answer came; ``sent`` tells whether it may have been billed.
             MalformedResponseError: the answer was cut short; it may have been billed.
             ServiceError: AWS reported another error; the subclass says what to do.
