@@ -24,6 +24,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Report what was replayed, by operation and family: a recording that nobody counted may as well be missing."""
+    for report in [one for found in ("passed", "failed") for one in terminalreporter.stats.get(found, ())]:
+        counted = dict(report.user_properties) if "test_recordings.py" in report.nodeid else {}
+        if counted:
+            terminalreporter.section(f"replayed: {report.nodeid.rpartition('[')[2].rstrip(']')}")
+            terminalreporter.write_line("; ".join(f"{name}: {count}" for name, count in counted.items()))
+
+
 @pytest.fixture(autouse=True)
 def _no_environment_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the credentials, endpoints or configuration of whoever runs it."""
