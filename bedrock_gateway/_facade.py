@@ -218,7 +218,16 @@ class Facade:
             raise ConfigError(f"the level of a preflight is minimal or standard, not {str(level)[:80]!r}")
         facts = yield Record(lambda: read_facts(self.config, session, client_regions=regions))
         checks = preflight.run(self.config, self.principal, level, facts, emit=self._context.emit)
-        return (yield from _flow.retried(checks, self._context))
+        # Small reads: who is to start an application does not wait minutes to hear that AWS is silent.
+        patience = replace(self._context, timeouts=_shorter(self._context.timeouts, _PREFLIGHT))
+        return (yield from _flow.retried(checks, patience))
+
+
+_PREFLIGHT = Timeouts(first_byte=10.0, idle=10.0, total=20.0)
+
+
+def _shorter(one: Timeouts, other: Timeouts) -> Timeouts:
+    return Timeouts(**{each.name: min(getattr(one, each.name), getattr(other, each.name)) for each in fields(one)})
 
 
 def _same(send: Send) -> Send:

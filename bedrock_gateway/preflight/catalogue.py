@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CATALOGUE", "IAM_ACTIONS", "Level", "Row", "rows"]
+__all__ = ["ALWAYS_SENT", "CATALOGUE", "IAM_ACTIONS", "Level", "Row", "rows"]
 
 Level = Literal["minimal", "standard"]
 
@@ -27,6 +27,19 @@ IAM_ACTIONS: Mapping[str, str | None] = {
     "iam:GetPolicyVersion": "iam:GetPolicyVersion",
 }
 """Everything the preflight may call → the IAM action it needs; None: no permission is needed."""
+
+
+ALWAYS_SENT: Mapping[str, str] = {
+    "sts:GetCallerIdentity": "Arn",
+    "bedrock:GetFoundationModel": "modelDetails",
+    "bedrock:GetInferenceProfile": "status",
+    "logs:DescribeLogGroups": "logGroups",
+    "iam:GetRole": "Role",
+    "iam:GetRolePolicy": "PolicyDocument",
+    "iam:GetPolicy": "Policy",
+    "iam:GetPolicyVersion": "PolicyVersion",
+}
+"""A member without which an answer is not AWS's: a proxy's page is read as an answer that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

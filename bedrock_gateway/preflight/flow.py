@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -9,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Send
 from bedrock_gateway.capabilities import Scope
-from bedrock_gateway.errors import AccessDeniedError, ConfigError, GatewayError, ServiceError
+from bedrock_gateway.errors import (
+    AccessDeniedError,
+    ConfigError,
+    GatewayError,
+    MalformedResponseError,
+    ServiceError,
+    TransportError,
+)
 from bedrock_gateway.events import CheckEnded, PreflightEnded
-from bedrock_gateway.preflight.catalogue import IAM_ACTIONS, Level, Row, rows
+from bedrock_gateway.preflight.catalogue import ALWAYS_SENT, IAM_ACTIONS, Level, Row, rows
 from bedrock_gateway.preflight.fixes import grant
 from bedrock_gateway.preflight.report import CheckResult, Fix, Report, Status
 
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Finding", "Probe", "Reading", "level_of", "run"]
 
 EVIDENCE_LIMIT = 300
+BUDGET_SECONDS = 60.0
 
 Reading = Generator[Send, Any, Any]
 
@@ -52,6 +61,11 @@ class Probe:
     replies: dict[str, dict[str, Any] | GatewayError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     last: dict[str, Any] | GatewayError | None = None
+    silent: dict[str, GatewayError] = field(default_factory=dict)
+    """Services that cannot be reached: they are asked once."""
+    clock: Callable[[], float] = time.monotonic
+    until: float = math.inf
+    """When nothing is asked any more, on *clock*."""
 
     @property
     def scope(self) -> Scope:
@@ -75,13 +89,31 @@ class Probe:
         self.calls.append(name)
         if key not in self.replies:
             try:
-                self.replies[key] = yield Send(service, operation, params)
+                self.replies[key] = yield from self._ask(service, operation, params)
             except GatewayError as error:
                 self.replies[key] = error
+                if isinstance(error, TransportError):
+                    self.silent[service] = error
         self.last = self.replies[key]
         if isinstance(self.last, GatewayError):
             raise self.last
         return self.last
+
+    def _ask(self, service: str, operation: str, params: dict[str, Any]) -> Generator[Send, Any, dict[str, Any]]:
+        if service in self.silent:
+            raise self.silent[service]
+        if self.clock() > self.until:
+            raise TransportError(
+                f"a preflight asks no longer than {BUDGET_SECONDS:g} s", operation=operation, sent=False
+            )
+        reply: dict[str, Any] = yield Send(service, operation, params)
+        kind = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
+        needed = ALWAYS_SENT.get(f"{service}:{operation}")
+        if kind.startswith("text/html") or (needed and needed not in reply):
+            raise MalformedResponseError(
+                f"{operation}: what answered is not AWS; a proxy or a portal may stand between", operation=operation
+            )
+        return reply
 
 
 Check = Callable[[Probe], Generator[Send, Any, Finding]]
@@ -111,8 +143,8 @@ def run(
     name = config.principal_name(principal)
     declared = config.principals[name]
     level = level or level_of(declared)
-    probe = Probe(config, name, declared, level, facts)
     checks, started = _checks(), clock()
+    probe = Probe(config, name, declared, level, facts, clock=clock, until=started + BUDGET_SECONDS)
     results: dict[str, CheckResult] = {}
     for row in rows(level):
         result = yield from _one(row, checks[row.id], probe, results, clock)
@@ -188,6 +220,8 @@ def _unread(error: GatewayError, probe: Probe) -> Finding:
     if isinstance(error, AccessDeniedError):
         action = error.missing or IAM_ACTIONS.get(asked) or asked
         return Finding("unknown", f"{asked} is denied: {action} is not granted", iam_action=action)
+    if isinstance(error, MalformedResponseError):
+        return Finding("unknown", f"{asked} got an answer that is not AWS's; a proxy or a portal may stand between")
     what = error.code if isinstance(error, ServiceError) else type(error).__name__
     return Finding("unknown", f"{asked} gave no answer ({what})")
 
