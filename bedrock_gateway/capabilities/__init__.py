@@ -26,16 +26,29 @@ _OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
 )
 
 
+_DOCUMENTS = {
+    "logging-role": "policy role logging",
+    "logging-bucket": "policy bucket logging",
+    "kb-role": "policy role kb",
+    "batch-role": "policy role batch",
+}
+"""Names of documents that are asked for as capabilities → the command that prints them."""
+
+
 def capability(name: str) -> Capability:
     """Return the capability of that name.
 
     Raises:
-        ConfigError: there is none; the message names the nearest.
+        ConfigError: there is none; the message names the nearest, or the command for a service-side document.
     """
     found = CAPABILITIES.get(name)
     if found is None:
-        near = difflib.get_close_matches(name, CAPABILITIES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(CAPABILITIES)}"
+        if name in _DOCUMENTS:
+            raise ConfigError(
+                f"{name} is what AWS does by itself, not a capability: `bedrock-gateway {_DOCUMENTS[name]}`"
+            )
+        near = difflib.get_close_matches(name, CAPABILITIES, n=3)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(CAPABILITIES)}"
         raise ConfigError(f"unknown capability {name[:80]!r}; {hint}")
     return found
 

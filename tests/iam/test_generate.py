@@ -473,3 +473,16 @@ def test_what_aws_leaves_open_about_a_copied_profile_is_said():
     assert any(f"us.{MODEL}, from which it was copied" in text for text in copied.warnings)
     plain = generate(["converse"], scope(models=(AIP,), wraps=((AIP, (NOVA,)),)))
     assert not plain.warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("convers", "did you mean 'converse' or 'converse-stream'"),
+        ("kb-role", "`bedrock-gateway policy role kb`"),
+        ("logging-bucket", "`bedrock-gateway policy bucket logging`"),
+    ],
+)
+def test_what_is_no_capability_is_told_what_it_may_have_meant(name, says):
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        statements(name)

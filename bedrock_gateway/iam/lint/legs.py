@@ -174,6 +174,42 @@ def missing_destination(document: Document) -> Iterator[Hit]:
             )
 
 
+def missing_leg(document: Document) -> Iterator[Hit]:
+    """What a call through a profile or router is authorised on besides, and the document does not allow."""
+    yield from missing_destination(document)
+    yield from _nothing_behind(document)
+
+
+_WRAPPERS = {"application-inference-profile": "application profile", "prompt-router": "prompt router"}
+
+
+def _nothing_behind(document: Document) -> Iterator[Hit]:
+    """An application profile or a router, and no foundation model at all: which are behind it, its ARN does not say."""
+    allowed = list(document.statements("Allow"))
+    for path, statement in allowed:
+        for number, text in enumerate(statement.resources):
+            arn = parse(text)
+            if arn is None or arn.service != "bedrock" or arn.kind not in _WRAPPERS:
+                continue
+            lacking = [one for one in _invokes(statement) if not _reaches_a_model(one, allowed)]
+            if lacking:
+                yield Hit(
+                    f"a call through the {_WRAPPERS[arn.kind]} {text} is authorised on the models behind it too,"
+                    f" and nothing allows {lacking[0]} on any",
+                    (*path, "Resource", number),
+                    "allow it on the foundation models behind it, bound to it",
+                )
+
+
+def _reaches_a_model(action: str, allowed: Iterable[tuple[Path, Statement]]) -> bool:
+    return any(
+        statement.not_resources
+        or any(overlap(text, "arn:*:bedrock:*::foundation-model/*") for text in statement.resources)
+        for _, statement in allowed
+        if statement.not_actions or _matches_any(statement.actions, action)
+    )
+
+
 def _by_profile(document: Document) -> dict[tuple[Path, str], list[list[_Call]]]:
     grouped: dict[tuple[Path, str], list[list[_Call]]] = {}
     for calls in _calls(document):

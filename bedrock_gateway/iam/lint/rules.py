@@ -61,7 +61,7 @@ RULES: Sequence[Rule] = (
         "A call through a cross-Region profile is authorised on the profile and on the model in the Region that the "
         "service picks. Where one is missing, calls are denied now and then.",
         "allow the model in the source Region and in every destination",
-        f"{_UG}geographic-cross-region-inference.html", legs.missing_destination,
+        f"{_UG}geographic-cross-region-inference.html", legs.missing_leg,
     ),
     Rule(
         "BG006", "missing-global-leg", "Model ARN without a Region is not allowed for a global profile", "error",
