@@ -171,3 +171,16 @@ def test_an_example_runs_and_is_short(example: Path, as_app, capsys: pytest.Capt
 def test_every_link_of_the_readme_leads_somewhere() -> None:
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / "README.md").read_text())
     assert not [target for target in targets if not target.startswith("http") and not (ROOT / target).exists()]
+
+
+PATHS = re.compile(r"`((?:tests|scripts|examples|policies|benchmarks|docs)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_what_a_page_names_of_this_repository_is_there(page):
+    assert [path for path in PATHS.findall(page.read_text()) if not (ROOT / path).exists()] == []
+
+
+def test_the_readme_leads_to_every_page():
+    readme = (ROOT / "README.md").read_text()
+    assert [page.name for page in PAGES if page.parent.name == "docs" and f"(docs/{page.name})" not in readme] == []
