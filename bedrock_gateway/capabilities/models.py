@@ -43,6 +43,7 @@ _CUSTOM = re.compile(rf"(?:imported|{_BASE.pattern})/[a-z0-9]{{12}}")
 _BARE = re.compile(r"(?=.*[a-z])[a-z0-9]{12}")
 _PARTITION = re.compile(r"aws(?:-[a-z]+)*")
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_LOOKS = "one looks like amazon.nova-lite-v1:0 or us.amazon.nova-lite-v1:0"
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]{1,16}){1,3}-[0-9]")
 _LONGEST = 2048
 _ARN_COLONS = 5
@@ -129,9 +130,7 @@ def _from_name(text: str) -> ModelId:
     if _BARE.fullmatch(text):
         return ModelId(text, "application-profile", text)
     if not _BASE.fullmatch(text):
-        raise ConfigError(
-            f"{text[:200]!r} is not a model id; one looks like amazon.nova-lite-v1:0 or us.amazon.nova-lite-v1:0"
-        )
+        raise ConfigError(f"{text[:200]!r} is not a model id; {_LOOKS}")
     geography = _geography(text)
     return ModelId(text, "profile" if geography else "on-demand", text, geography)
 
@@ -171,7 +170,7 @@ def parse_model_id(text: str) -> ModelId:
             them on, into the URL and into policies.
     """
     if ".." in text or len(text) > _LONGEST:
-        raise ConfigError(f"{text[:200]!r} is not a model id")
+        raise ConfigError(f"{text[:200]!r} is not a model id; {_LOOKS}")
     return _from_arn(text) if text.startswith("arn:") else _from_name(text)
 
 

@@ -43,6 +43,25 @@ _NAMES = {
     "vector_index": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
 }
 
+_EXAMPLES = {
+    "account": "111122223333",
+    "partition": "aws",
+    "role": "bedrock-gateway/AmazonBedrockGateway-kb, its path and name without ARN",
+    "bucket": "example-handbook",
+    "prefix": "handbook/, without wildcards",
+    "log_group": "/bedrock/invocations",
+    "knowledge_base": "KB12345678, the id that AWS assigned",
+    "guardrail": "abcdefghij12",
+    "enforced_guardrail": "abcdefghij12",
+    "version": "3, or DRAFT",
+    "guardrail_arn": "arn:aws:bedrock:us-east-1:111122223333:guardrail/abcdefghij12",
+    "key": "arn:aws:kms:us-east-1:111122223333:key/12345678-1234-1234-1234-123456789012",
+    "secret": "arn:aws:secretsmanager:us-east-1:111122223333:secret:example-Ab1Cd2",
+    "product": "prod-example123",
+    "vector_bucket": "example-vectors",
+    "vector_index": "handbook",
+}
+
 
 def checked(kind: str, value: str, *, name: str | None = None) -> str:
     """Return *value* if it is a well-formed *kind*; it can then stand in an ARN without widening it.
@@ -51,7 +70,8 @@ def checked(kind: str, value: str, *, name: str | None = None) -> str:
         ConfigError: it is not. Wildcards and policy variables never are.
     """
     if not _NAMES[kind].fullmatch(value):
-        raise ConfigError(f"{value[:200]!r} is not a valid {name or kind.replace('_', ' ')}", key_path=name)
+        what = name or kind.replace("_", " ")
+        raise ConfigError(f"{value[:200]!r} is not a valid {what}; one looks like {_EXAMPLES[kind]}", key_path=name)
     return value
 
 
