@@ -9,11 +9,12 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
-from bedrock_gateway import _flow, _flow_ingestion, _requests, _responses
+from bedrock_gateway import _flow, _requests, _responses
 from bedrock_gateway._commands import Record, Send, Timeouts
+from bedrock_gateway._flow.ingestion import poll_ingestion
 from bedrock_gateway._fold import InvokeFold, dict_of
-from bedrock_gateway._fold_answer import AnswerFold
-from bedrock_gateway._fold_converse import ConverseFold
+from bedrock_gateway._fold.answer import AnswerFold
+from bedrock_gateway._fold.converse import ConverseFold
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.events import StructlogObserver, emitter
@@ -199,7 +200,7 @@ class Facade:
         arguments.number(operation, "interval_seconds", interval_seconds)
         arguments.number(operation, "timeout_seconds", timeout_seconds)
         return (
-            yield from _flow_ingestion.poll_ingestion(
+            yield from poll_ingestion(
                 partial(self._make, operation, _requests.get_ingestion, (job,), {}),
                 self._context,
                 partial(_marked, _responses.ingestion_job, self._context),

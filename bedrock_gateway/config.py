@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from bedrock_gateway._config_file import located, nearest, not_toml, refuse_widening, resolve
-from bedrock_gateway._config_residency import check_residency
-from bedrock_gateway._config_scope import scope_of
-from bedrock_gateway._config_tables import (
+from bedrock_gateway._config.file import located, nearest, not_toml, refuse_widening, resolve
+from bedrock_gateway._config.residency import check_residency
+from bedrock_gateway._config.scope import scope_of
+from bedrock_gateway._config.tables import (
     Account,
     BatchConfig,
     ChunkingConfig,

@@ -15,12 +15,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 # Each layer may import the layers above it (and itself).
 LAYERS = (
     {"errors"},
-    {"_toml_lines", "_commands", "capabilities", "events", "results", "_config_file", "config"},
+    {"_commands", "capabilities", "events", "results", "_config", "config"},
     {
         "governance",
         "families",
         "_arguments",
-        "_content",
         "_structured",
         "_requests",
         "_responses",
@@ -56,7 +55,7 @@ def dotted(path: Path) -> str:
 
 
 def top(name: str) -> str:
-    """`_drive_sync` belongs to `_drive`, `iam.evaluate` to `iam`."""
+    """`_drive.sync` belongs to `_drive`, `iam.evaluate` to `iam`."""
     first = name.split(".", maxsplit=1)[0]
     return next((known for known in RANK if first.startswith(f"{known}_")), first)
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedrock_gateway import ConfigError, GatewayConfig
-from bedrock_gateway._config_file import _merge
+from bedrock_gateway._config.file import _merge
 from bedrock_gateway.cli.init import TEMPLATE
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"

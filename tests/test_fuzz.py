@@ -22,7 +22,7 @@ from bedrock_gateway._commands import Receive, Send
 from bedrock_gateway._eventstream import Decoder
 from bedrock_gateway._flow import Context, call, stream
 from bedrock_gateway._fold import InvokeFold
-from bedrock_gateway._fold_converse import ConverseFold
+from bedrock_gateway._fold.converse import ConverseFold
 from bedrock_gateway.errors import GatewayError, MalformedResponseError, ServiceError, StreamInterruptedError
 
 FOLDS = {"ConverseStream": ("stream", ConverseFold), "InvokeModelWithResponseStream": ("body", InvokeFold)}

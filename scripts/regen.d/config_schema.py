@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bedrock_gateway._config_file import ENVIRONMENT_KEYS
+from bedrock_gateway._config.file import ENVIRONMENT_KEYS
 from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.config import GatewayConfig
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.session import Session
 
 from bedrock_gateway import ConfigError, GatewayConfig
-from bedrock_gateway._config_tables import StoreName
+from bedrock_gateway._config.tables import StoreName
 from bedrock_gateway.capabilities.stores import (
     EMBEDDING_DIMENSIONS,
     OPERATORS,

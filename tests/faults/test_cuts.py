@@ -15,7 +15,7 @@ from bedrock_gateway._eventstream import Decoder
 from bedrock_gateway._flow import Context
 from bedrock_gateway._flow import stream as flow_of
 from bedrock_gateway._fold import InvokeFold
-from bedrock_gateway._fold_converse import ConverseFold
+from bedrock_gateway._fold.converse import ConverseFold
 
 from . import wire
 from .catalogue import BODY

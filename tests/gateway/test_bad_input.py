@@ -173,7 +173,7 @@ def test_a_typo_in_an_option_names_the_nearest_one(both, against):
 
 
 def test_a_member_that_the_installed_botocore_lacks_is_told_apart_from_a_mistake(both, against, faults, monkeypatch):
-    from bedrock_gateway import _requests_base as _requests
+    from bedrock_gateway._requests import base as _requests
 
     monkeypatch.setitem(_requests._MEMBERS, "Converse", (*_requests._CHAT, "somethingOfTomorrow"))
 

@@ -275,9 +275,9 @@ def test_a_stream_is_entered_once_and_not_before(both, against, faults):
 
 @pytest.mark.usefixtures("only_sync")
 def test_the_deadline_thread_starts_with_the_first_call_and_ends_by_itself(both, against, faults, monkeypatch):
-    from bedrock_gateway import _drive_watchdog
+    from bedrock_gateway._drive import watchdog as module
 
-    monkeypatch.setattr(_drive_watchdog, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.05)
 
     def ended(thread) -> bool:
         thread.join(3)
@@ -296,7 +296,7 @@ def test_the_deadline_thread_starts_with_the_first_call_and_ends_by_itself(both,
             await gateway.converse("again")
             second = watchdog._thread
             assert second.is_alive()
-            monkeypatch.setattr(_drive_watchdog, "_IDLE_SECONDS", 60)
+            monkeypatch.setattr(module, "_IDLE_SECONDS", 60)
             await gateway.converse("and again")
         assert ended(second)
 

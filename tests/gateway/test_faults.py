@@ -497,12 +497,12 @@ def test_a_stream_that_is_forgotten_lets_go_of_its_connection(both, against, fau
 
 
 def test_a_body_that_cannot_be_had_raw_is_read_by_botocore_and_said_so(both, against, faults, monkeypatch):
-    from bedrock_gateway import _drive_clients
+    from bedrock_gateway._drive import clients
 
     def no_body(**_):
         """What a botocore without the hook would do."""
 
-    monkeypatch.setattr(_drive_clients, "_keep_body", no_body)
+    monkeypatch.setattr(clients, "_keep_body", no_body)
 
     async def body():
         faults.answer(server.streamed(server.conversation("a", "b")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bedrock_gateway import ConfigError, GatewayConfig, InvalidRequestError
-from bedrock_gateway import _requests_knowledge as requests
+from bedrock_gateway._requests import knowledge as requests
 
 CONFIG = """\
 format = 1

@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 
 from bedrock_gateway import InvalidRequestError, UnsupportedByBotocoreError
 from bedrock_gateway._commands import Send
-from bedrock_gateway._drive_clients import method_name
+from bedrock_gateway._drive.clients import method_name
 from bedrock_gateway.governance.classify import translate
 from bedrock_gateway.governance.versions import (
     added_since_the_floor,

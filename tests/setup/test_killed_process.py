@@ -17,11 +17,12 @@ from .test_saga import MAKING, REMOVING
 SUICIDE = """
 import os, signal, sys
 from pathlib import Path
-from bedrock_gateway import _drive_sync, cli
+from bedrock_gateway import cli
+from bedrock_gateway._drive import sync
 from bedrock_gateway._commands import Send
 
 what, when = sys.argv[1], sys.argv[2]
-send, replace, writes = _drive_sync._ACTS[Send], Path.replace, [0]
+send, replace, writes = sync._ACTS[Send], Path.replace, [0]
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -40,7 +41,7 @@ def replaced(self, target):
         die()
     return replace(self, target)
 
-_drive_sync._ACTS[Send] = sent
+sync._ACTS[Send] = sent
 Path.replace = replaced
 sys.exit(cli.main(sys.argv[3:]))
 """

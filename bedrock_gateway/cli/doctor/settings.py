@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_gateway._toml_lines import place_of
+from bedrock_gateway._config.toml_lines import place_of
 from bedrock_gateway.cli.doctor.report import Setting
 from bedrock_gateway.errors import ConfigError
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._requests_sources import embedding_configuration, ingestion_configuration, source_configuration
+from bedrock_gateway._requests.sources import embedding_configuration, ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.capabilities.stores import NON_FILTERABLE, STORES, dimensions_for, storage_configuration
 from bedrock_gateway.capabilities.table import MARK

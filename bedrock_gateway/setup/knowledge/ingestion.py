@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway import _flow_ingestion, _requests, _responses
+from bedrock_gateway import _requests, _responses
 from bedrock_gateway._commands import Send
+from bedrock_gateway._flow.ingestion import poll_ingestion
 from bedrock_gateway.errors import ConfigError, IngestionFailedError
 from bedrock_gateway.setup.knowledge.bedrock import all_rows
 
@@ -110,7 +111,7 @@ def _read(setup: Setup, reply: Any, send: Send) -> IngestionJob:
 
 def _wait(setup: Setup, source: str, job: IngestionJob) -> Flow[IngestionJob]:
     started = setup.context.now()
-    ended: IngestionJob = yield from _flow_ingestion.poll_ingestion(
+    ended: IngestionJob = yield from poll_ingestion(
         lambda: _requests.get_ingestion(setup.config, job),
         setup.context,
         partial(_read, setup),

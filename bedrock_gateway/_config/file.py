@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._toml_lines import place_of
+from bedrock_gateway._config.toml_lines import place_of
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bedrock_gateway._drive_sync import Perform
+from bedrock_gateway._drive.sync import Perform
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bedrock_gateway._commands import Flow
-    from bedrock_gateway._drive_async import AsyncPerform
+    from bedrock_gateway._drive.aio import AsyncPerform
 
 __all__ = ["AsyncPerform", "Perform", "arun", "run"]
 
@@ -56,7 +56,7 @@ async def arun(flow: Flow[T], perform: Callable[[Any], Awaitable[Any]]) -> T:
 def __getattr__(name: str) -> Any:
     """Import the async driver when it is asked for: asyncio is a quarter of what a sync program would import."""
     if name == "AsyncPerform":
-        from bedrock_gateway._drive_async import AsyncPerform
+        from bedrock_gateway._drive.aio import AsyncPerform
 
         return AsyncPerform
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
-from bedrock_gateway._requests_base import members_of, model_arn, model_of, send_of, token
-from bedrock_gateway._requests_sources import embedding_configuration, ingestion_configuration, source_configuration
+from bedrock_gateway._requests.base import members_of, model_arn, model_of, send_of, token
+from bedrock_gateway._requests.sources import embedding_configuration, ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.scope import checked
 from bedrock_gateway.capabilities.stores import STORES, check_filter
 from bedrock_gateway.errors import ConfigError, GovernanceError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._config_tables import LoggingConfig
+from bedrock_gateway._config.tables import LoggingConfig
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
 from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.errors import ConfigError
@@ -12,7 +12,7 @@ from bedrock_gateway.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bedrock_gateway._config_tables import KnowledgeBaseConfig, PrincipalConfig
+    from bedrock_gateway._config.tables import KnowledgeBaseConfig, PrincipalConfig
     from bedrock_gateway.config import GatewayConfig
 
 __all__ = ["scope_of"]

@@ -6,8 +6,8 @@ an argument of its own and cannot come in as a further member.
 
 from __future__ import annotations
 
-from bedrock_gateway._requests_base import CAPABILITY_OF
-from bedrock_gateway._requests_knowledge import (
+from bedrock_gateway._requests.base import CAPABILITY_OF
+from bedrock_gateway._requests.knowledge import (
     create_data_source,
     create_knowledge_base,
     get_ingestion,
@@ -16,7 +16,7 @@ from bedrock_gateway._requests_knowledge import (
     retrieve_and_generate,
     start_ingestion,
 )
-from bedrock_gateway._requests_models import (
+from bedrock_gateway._requests.models import (
     apply_guardrail,
     converse,
     count_tokens,

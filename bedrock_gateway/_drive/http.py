@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._drive_clients import CURRENT
+from bedrock_gateway._drive.clients import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bedrock_gateway._drive_watchdog import Watchdog
+    from bedrock_gateway._drive.watchdog import Watchdog
 
 __all__ = ["HttpSession", "wrap"]
 

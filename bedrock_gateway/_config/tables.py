@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from bedrock_gateway._config_file import nearest
+from bedrock_gateway._config.file import nearest
 from bedrock_gateway.capabilities import CAPABILITIES, capability
 from bedrock_gateway.capabilities.models import is_region, parse_model_id
 from bedrock_gateway.capabilities.scope import checked

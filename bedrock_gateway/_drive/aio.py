@@ -8,11 +8,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway import _drive_aiohttp
-from bedrock_gateway import _drive_clients as clients
 from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts
-from bedrock_gateway._drive_aiohttp import AsyncBody
-from bedrock_gateway._drive_clients import CallState, DeadlineError
+from bedrock_gateway._drive import aio_http, clients
+from bedrock_gateway._drive.aio_http import AsyncBody
+from bedrock_gateway._drive.clients import CallState, DeadlineError
 from bedrock_gateway._responses import BODY
 from bedrock_gateway.errors import ConfigError, MissingExtraError
 
@@ -88,7 +87,7 @@ class AsyncPerform:
             client = await self._stack.enter_async_context(make(config))
         self._permits[service, region] = asyncio.Semaphore(self._max_connections)
         clients.hook(client, service, per_call_timeout=False)
-        _drive_aiohttp.wrap(client)
+        aio_http.wrap(client)
         return client
 
     def _prepared(self, service: str, region: str) -> tuple[Callable[[Any], Any], Any]:
@@ -126,7 +125,7 @@ class AsyncPerform:
         """Return what the preflight looks at instead of a session: the one credentials of this gateway, resolved."""
         self._belongs()
         session = self._known_session()
-        return await _drive_aiohttp.resolved(session)
+        return await aio_http.resolved(session)
 
     async def regions(self) -> dict[str, str]:
         """Service → Region of the clients there are; the one that runs models is built if there is none yet."""
@@ -191,7 +190,7 @@ class AsyncPerform:
     async def _answered(self, client: Any, send: Send, state: CallState, until: float) -> dict[str, Any]:
         method = getattr(client, clients.method_name(client, send.operation))
         loop = asyncio.get_running_loop()
-        state.clock = _drive_aiohttp.Clock(loop, until, self._timeouts.connect)
+        state.clock = aio_http.Clock(loop, until, self._timeouts.connect)
         try:
             async with state.clock.timeout:
                 reply: dict[str, Any] = await method(**send.params)

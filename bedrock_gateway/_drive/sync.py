@@ -8,18 +8,17 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway import _drive_clients as clients
-from bedrock_gateway import _drive_http
 from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts
-from bedrock_gateway._drive_chunks import Chunks
-from bedrock_gateway._drive_clients import CallState, DeadlineError
-from bedrock_gateway._drive_watchdog import Watchdog, shut_down
+from bedrock_gateway._drive import clients, http
+from bedrock_gateway._drive.chunks import Chunks
+from bedrock_gateway._drive.clients import CallState, DeadlineError
+from bedrock_gateway._drive.watchdog import Watchdog, shut_down
 from bedrock_gateway._responses import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bedrock_gateway._drive_watchdog import Watch
+    from bedrock_gateway._drive.watchdog import Watch
     from bedrock_gateway.config import GatewayConfig
 
 __all__ = ["Body", "Perform"]
@@ -161,7 +160,7 @@ class Perform:
         arguments = clients.client_arguments(self._config, service, region)
         client = session.client(**arguments, config=Config(**given))
         clients.hook(client, service, per_call_timeout=True)
-        _drive_http.wrap(client, self._watchdog)
+        http.wrap(client, self._watchdog)
         return client
 
     def regions(self) -> dict[str, str]:

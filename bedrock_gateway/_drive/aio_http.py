@@ -11,12 +11,12 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._drive_clients import CURRENT, DeadlineError, core_of
+from bedrock_gateway._drive.clients import CURRENT, DeadlineError, core_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bedrock_gateway._drive_clients import CallState
+    from bedrock_gateway._drive.clients import CallState
 
 __all__ = ["AsyncBody", "Clock", "HttpSession", "resolved", "wrap"]
 

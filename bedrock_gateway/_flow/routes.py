@@ -1,6 +1,6 @@
 """Which model a call goes to: the one it asks for, then, where that cannot answer, those that are declared to stand in.
 
-Between `_flow.governed` (one terminal event) and `_flow_attempts.attempted` (when to send again). Each route makes its
+Between `_flow.governed` (one terminal event) and `_flow.attempts.attempted` (when to send again). Each route makes its
 own request and passes every rule: a model that stands in is governed as the first one was, in the same Region.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, TypeVar
 
 from bedrock_gateway._commands import Flow, Send
-from bedrock_gateway._flow_attempts import attempted, error_code
+from bedrock_gateway._flow.attempts import attempted, error_code
 from bedrock_gateway.errors import GatewayError
 from bedrock_gateway.events import FellBack
 from bedrock_gateway.governance.protection import MOST_REQUESTS
 from bedrock_gateway.governance.retry import may_hop
 
 if TYPE_CHECKING:
-    from bedrock_gateway._flow_attempts import Context, Once, Tally
+    from bedrock_gateway._flow.attempts import Context, Once, Tally
 
 __all__ = ["Make", "routed"]
 

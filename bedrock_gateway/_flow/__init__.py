@@ -1,7 +1,7 @@
 """The call as a generator: what is sent, when it is sent again, what is reported.
 
 A flow yields commands and is sent what happened; it performs nothing. Nesting: `governed` (exactly one terminal event)
-holds `routed` (models and rules, in `_flow_routes`), which holds `attempted` (when to send again, in `_flow_attempts`),
+holds `routed` (models and rules, in `_flow.routes`), which holds `attempted` (when to send again, in `_flow.attempts`),
 which holds the one request. A flow never blocks. While it is being closed (the caller left, the task was cancelled) it
 can neither yield nor wait: it only reports.
 """
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._commands import Deliver, Flow, Receive, Send
 from bedrock_gateway._eventstream import CorruptFrameError, Decoder
-from bedrock_gateway._flow_attempts import Context, Once, Tally, answered, error_code, retried
-from bedrock_gateway._flow_routes import Make, routed
+from bedrock_gateway._flow.attempts import Context, Once, Tally, answered, error_code, retried
+from bedrock_gateway._flow.routes import Make, routed
 from bedrock_gateway.errors import (
     AccessDeniedError,
     GatewayError,

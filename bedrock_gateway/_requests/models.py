@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from bedrock_gateway import _arguments as arguments
-from bedrock_gateway._content import check_message, ready
-from bedrock_gateway._requests_base import members_of, model_of, send_of
+from bedrock_gateway._requests.base import members_of, model_of, send_of
+from bedrock_gateway._requests.content import check_message, ready
 from bedrock_gateway._structured import output_config
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
