@@ -1,6 +1,6 @@
 """Rewrite every derived file from its source; `--check` only says what is out of date.
 
-Each file of regen.d writes one derived file, and takes `--check`. Those that read outside data (AWS's action
+Each file of regen.d, `_derived.py` aside, writes one derived file, and takes `--check`. Those that read outside data (AWS's action
 reference, the model catalogue) run with `--refresh` only: their diff wants a reviewer, not a build.
 """
 
@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     if unknown:
         print(f"error: unknown argument {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
-    scripts = sorted((HERE / "regen.d").glob("*.py"), key=lambda path: (path.name not in OUTSIDE, path.name))
+    scripts = sorted((HERE / "regen.d").glob("[!_]*.py"), key=lambda path: (path.name not in OUTSIDE, path.name))
     worst = 0
     for script in scripts:
         if script.name in OUTSIDE and "--refresh" not in argv:

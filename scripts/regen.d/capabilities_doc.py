@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from _derived import settle
+
 from bedrock_gateway.capabilities import CAPABILITIES, Capability, Leg
 from bedrock_gateway.capabilities.table import CONDITIONS
 
@@ -74,16 +76,5 @@ def section(row: Capability) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(argv: list[str]) -> int:
-    text = HEAD + "".join(map(section, CAPABILITIES.values())) + conditions() + reasons()
-    if "--check" in argv:
-        if not TARGET.exists() or TARGET.read_text() != text:
-            print(f"out of date: {TARGET.name}", file=sys.stderr)
-            return 1
-        return 0
-    TARGET.write_text(text)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(settle(TARGET, HEAD + "".join(map(section, CAPABILITIES.values())) + conditions() + reasons()))

@@ -6,6 +6,8 @@ import inspect
 import sys
 from pathlib import Path
 
+from _derived import settle
+
 from bedrock_gateway import errors
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
@@ -58,19 +60,11 @@ def codes() -> str:
     return "\n".join(f"| `{code}` | `{one.__name__}` |" for code, one in sorted(table.items()) if code[0].isupper())
 
 
-def main(argv: list[str]) -> int:
+def page() -> str:
     text = HEAD.format(tree=tree(), rows=classes())
-    if rows := codes():
-        text += CODES.format(rows=rows)
-    if "--check" in argv:
-        current = TARGET.read_text() if TARGET.exists() else ""
-        if current != text:
-            print(f"out of date: {TARGET.name}", file=sys.stderr)
-            return 1
-        return 0
-    TARGET.write_text(text)
-    return 0
+    rows = codes()
+    return text + CODES.format(rows=rows) if rows else text
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(settle(TARGET, page()))

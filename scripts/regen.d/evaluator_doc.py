@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from _derived import settle
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -36,16 +38,5 @@ def replaced(text: str, name: str, table: str) -> str:
     return f"{head}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
 
 
-def main(argv: list[str]) -> int:
-    old = TARGET.read_text()
-    new = replaced(replaced(old, "refused", refused()), "differences", differences())
-    if "--check" in argv:
-        if new != old:
-            print(f"{TARGET.name} is out of date", file=sys.stderr)
-        return int(new != old)
-    TARGET.write_text(new)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(settle(TARGET, replaced(replaced(TARGET.read_text(), "refused", refused()), "differences", differences())))

@@ -10,6 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
+from _derived import settle
+
 from bedrock_gateway import events
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "events.md"
@@ -51,16 +53,5 @@ def section(kind: type) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(argv: list[str]) -> int:
-    text = HEAD + "".join(section(kind) for kind in get_args(events.Event))
-    if "--check" not in argv:
-        TARGET.write_text(text)
-        return 0
-    if not TARGET.exists() or TARGET.read_text() != text:
-        print(f"out of date: {TARGET.name}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(settle(TARGET, HEAD + "".join(section(kind) for kind in get_args(events.Event))))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import moto
+from _derived import settle
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from bedrock_gateway.iam.actions import data_date
@@ -133,16 +134,5 @@ def page() -> str:
     return "\n".join(sections)
 
 
-def main(argv: list[str]) -> int:
-    wanted = page()
-    if "--check" in argv:
-        stale = not TARGET.exists() or TARGET.read_text() != wanted
-        if stale:
-            print(f"out of date: docs/{TARGET.name}", file=sys.stderr)
-        return int(stale)
-    TARGET.write_text(wanted)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(settle(TARGET, page()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from _derived import settle
+
 from bedrock_gateway.preflight.catalogue import CATALOGUE, Row
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "preflight.md"
@@ -30,18 +32,11 @@ def section(row: Row) -> str:
     return "\n".join(lines)
 
 
-def main(argv: list[str]) -> int:
-    old = TARGET.read_text()
-    head, _, rest = old.partition(BEGIN)
+def page() -> str:
+    head, _, rest = TARGET.read_text().partition(BEGIN)
     tail = rest.partition(END)[2]
-    new = f"{head}{BEGIN}\n\n" + "\n\n".join(section(row) for row in CATALOGUE) + f"\n\n{END}{tail}"
-    if "--check" in argv:
-        if new != old:
-            print(f"{TARGET.name} is out of date", file=sys.stderr)
-        return int(new != old)
-    TARGET.write_text(new)
-    return 0
+    return f"{head}{BEGIN}\n\n" + "\n\n".join(section(row) for row in CATALOGUE) + f"\n\n{END}{tail}"
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(settle(TARGET, page()))

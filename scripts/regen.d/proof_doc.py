@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _derived import settle
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -184,16 +186,5 @@ The preflight, under exactly its own policy, ends with no check unknown, at both
 """
 
 
-def main(argv: list[str]) -> int:
-    text = HEAD + of_capabilities() + of_kinds() + of_options() + of_limits() + SERVICE
-    if "--check" in argv:
-        if not TARGET.exists() or TARGET.read_text() != text:
-            print(f"out of date: {TARGET.name}", file=sys.stderr)
-            return 1
-        return 0
-    TARGET.write_text(text)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(settle(TARGET, HEAD + of_capabilities() + of_kinds() + of_options() + of_limits() + SERVICE))
