@@ -21,6 +21,12 @@ environment() {
     for group in "$@"; do what+=(--group "$group"); done
     stamp="$folder/.installed-$(cksum <pyproject.toml | tr ' ' '-')"
     [ -e "$stamp" ] && return
+    # Two scripts that start at once would clear each other's: the second waits, and finds it done. (macOS has no flock.)
+    if command -v flock >/dev/null; then
+        exec 9>"$folder.lock"
+        flock 9
+        [ -e "$stamp" ] && return
+    fi
     python=$(find_python) || return
     echo "installing into $folder ([$extras] $*) …" >&2
     "$python" -m venv --clear "$folder"
@@ -28,6 +34,7 @@ environment() {
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' 2>&1 | quiet
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${what[@]}" 2>&1 | quiet
     touch "$stamp"
+    exec 9>&-
 }
 
 # pip warns about configured index folders that do not exist; everything else it says is worth seeing.
