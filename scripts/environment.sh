@@ -25,7 +25,7 @@ environment() {
     if command -v flock >/dev/null; then
         exec 9>"$folder.lock"
         flock 9
-        [ -e "$stamp" ] && return
+        [ -e "$stamp" ] && exec 9>&- && return
     fi
     python=$(find_python) || return
     echo "installing into $folder ([$extras] $*) …" >&2
