@@ -249,7 +249,7 @@ class _Watched:
     def _seen(self, event: Any) -> None:
         found, call = dict_of(event), self._call
         if call.first_token is None and any(name in found for name in _SPOKEN):
-            call.first_token = call.governor.context.now() - call.started
+            call.first_token = round(call.governor.context.now() - call.started, 6)
         if "messageStop" in found:
             self._stopped = True
         data = dict_of(found.get("chunk")).get("bytes")

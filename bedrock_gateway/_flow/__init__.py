@@ -134,7 +134,7 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: Tally, fold: Fold, sh
         events = fold.feed(decoder.feed(chunk) if isinstance(chunk, bytes) else chunk)
         if events:
             if tally.first_token is None and any(getattr(one, "text", "") for one in events):
-                tally.first_token = ctx.now() - tally.started
+                tally.first_token = round(ctx.now() - tally.started, 6)
             shown.any = True
             yield Deliver(events)
             # From here on: a caller who takes long over an event is not a stream that stands still.
