@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Send
+from bedrock_gateway._responses import BODY
 from bedrock_gateway.capabilities import Scope
 from bedrock_gateway.errors import (
     AccessDeniedError,
@@ -109,7 +110,8 @@ class Probe:
         reply: dict[str, Any] = yield Send(service, operation, params)
         kind = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
         needed = ALWAYS_SENT.get(f"{service}:{operation}")
-        if kind.startswith("text/html") or (needed and needed not in reply):
+        # Of Bedrock's replies the driver keeps the body: AWS says "nothing" as {}, a middle box as no byte at all.
+        if kind.startswith("text/html") or reply.get(BODY) == b"" or (needed and needed not in reply):
             raise MalformedResponseError(
                 f"{operation}: what answered is not AWS; a proxy or a portal may stand between", operation=operation
             )

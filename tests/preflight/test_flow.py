@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 import bedrock_gateway.preflight as package
+from bedrock_gateway._responses import BODY
 from bedrock_gateway.config import GatewayConfig
 from bedrock_gateway.errors import (
     AccessDeniedError,
@@ -364,7 +365,7 @@ def test_the_role_is_made_under_its_path_and_within_its_boundary():
 PAGE = {"ResponseMetadata": {"HTTPHeaders": {"content-type": "text/html; charset=utf-8"}}}
 
 
-@pytest.mark.parametrize("reply", [PAGE, {}])
+@pytest.mark.parametrize("reply", [PAGE, {BODY: b""}, {}])
 def test_what_is_not_an_answer_of_aws_is_neither_a_finding_nor_a_fault_of_ours(reply):
     # boto3 reads a portal's page as an answer in which every member is missing: logging would seem to be off.
     report, _ = drive(dict.fromkeys(golden(), reply))
