@@ -26,7 +26,27 @@ def wrap(client: Any) -> None:
     endpoint: Any = getattr(client, "_endpoint", None)
     inner = getattr(endpoint, "http_session", None)
     if hasattr(inner, "send") and hasattr(inner, "_sessions"):
+        _check_names(inner)
         endpoint.http_session = HttpSession(inner)
+
+
+def _check_names(inner: Any) -> None:
+    """Have the certificate checked, and its name compared with the host's.
+
+    aiobotocore before 3.0 gives aiohttp urllib3's context, which leaves the name to urllib3: a trusted certificate of any
+    name would do. Behind a proxy without a CA bundle of its own it gives none at all, and nothing is checked.
+    """
+    made, proxied = getattr(inner, "_get_ssl_context", None), getattr(inner, "_setup_proxy_ssl_context", None)
+    if made is None or proxied is None or hasattr(inner, "_build_ssl_contexts") or not getattr(inner, "_verify", True):
+        return
+
+    def context() -> Any:
+        found = made()
+        found.check_hostname = True
+        return found
+
+    inner._get_ssl_context = context  # noqa: SLF001 - contract: tests/faults/test_connecting.py, F22
+    inner._setup_proxy_ssl_context = lambda url: proxied(url) or context()  # noqa: SLF001 - as above
 
 
 class Clock:

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 MODALITIES = ("text", "image", "embedding", "video", "audio")
+_NEWEST_FLAG = "audioDataDeliveryEnabled"
+"""An AWS CLI that does not know it refuses the whole command: it is set only where it matters."""
 INLINE_POLICY = "bedrock-invocation-logs"
 _RETENTION_DAYS = 365
 
@@ -65,7 +67,10 @@ def put_logging(config: GatewayConfig, scope: Scope, current: Mapping[str, Any] 
     if not body.get("cloudWatchConfig") and not body.get("s3Config"):
         return None
     used = config.logging.modalities if config.logging else ("text",)
-    body |= {f"{name}DataDeliveryEnabled": name in used for name in MODALITIES}
+    flags = {f"{name}DataDeliveryEnabled": name in used for name in MODALITIES}
+    if "audio" not in used and _NEWEST_FLAG not in body:
+        del flags[_NEWEST_FLAG]
+    body |= flags
     put = f"aws bedrock put-model-invocation-logging-configuration --region {config.region} --logging-config {_json(body)}"
     return "; ".join([*_bucket_policies(scope, body), put])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import inspect
 import socket
 import ssl
 import threading
@@ -186,6 +187,23 @@ def test_f22_a_certificate_that_is_not_trusted_ends_the_call_at_once(drive, monk
                 assert caught.value.sent is False
                 assert caught.value.attempts == 1
                 assert came == ["connected"]
+
+    drive.run(body)
+
+
+def test_f22_behind_a_proxy_the_certificate_is_checked_too(drive):
+    """Some versions of aiobotocore give aiohttp no context there, and aiohttp then takes any certificate."""
+    if not drive.is_async:
+        pytest.skip("urllib3 checks by itself")
+
+    async def body():
+        async with drive.open(0, config=remote()) as opened:
+            client = await opened.gateway._perform.client("bedrock-runtime")
+            connector = client._endpoint.http_session._create_connector("http://127.0.0.1:3128")
+            connector = await connector if inspect.isawaitable(connector) else connector
+            assert connector._ssl.check_hostname
+            assert connector._ssl.verify_mode is ssl.CERT_REQUIRED
+            await connector.close()
 
     drive.run(body)
 

@@ -123,14 +123,16 @@ def create(account: Account, document: Policy) -> str | None:
     permissions = roles.kb_role(SCOPE).permissions.to_json()
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=permissions)
     vectors.create_vector_bucket(vectorBucketName="example-vectors")
-    index = vectors.create_index(
+    # botocore before 1.41 does not show the ARN that CreateIndex answers with.
+    index = f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/example-vectors/index/handbook"
+    vectors.create_index(
         vectorBucketName="example-vectors",
         indexName="handbook",
         dataType="float32",
         dimension=1024,
         distanceMetric="cosine",
         metadataConfiguration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
-    )["indexArn"]
+    )
     try:
         account.client("bedrock-agent").create_knowledge_base(
             name="handbook",
