@@ -47,7 +47,7 @@ def test_f43_a_connection_that_gets_no_answer_ends_at_its_own_deadline(drive):
                     await opened.gateway.converse("Hello")
                 assert caught.value.sent is False
                 assert caught.value.attempts == MOST_REQUESTS
-                assert time.monotonic() - started < MOST_REQUESTS * 0.1 + 1.0
+                assert time.monotonic() - started < MOST_REQUESTS * 0.1 + 3.0  # and not the five of the whole call
 
     drive.run(body)
 
@@ -60,7 +60,8 @@ def test_the_total_deadline_holds_over_all_attempts(drive):
                 with pytest.raises(TransportError) as caught:
                     await opened.gateway.converse("Hello")
                 assert caught.value.sent is False
-                assert time.monotonic() - started < 1.0
+                # Twelve attempts of 0.2 s, and what is waited between them, would be more.
+                assert time.monotonic() - started < 2.0
 
     drive.run(body)
 
@@ -220,7 +221,7 @@ def test_f22_a_handshake_that_stands_still_ends_at_a_deadline(drive, monkeypatch
                 with pytest.raises(TransportError) as caught:
                     await opened.gateway.converse("Hello")
                 assert caught.value.sent is False
-                assert time.monotonic() - started < timeouts.total + 1.0
+                assert time.monotonic() - started < timeouts.total + 4.0
 
         drive.run(body)
 

@@ -98,10 +98,14 @@ HOSTILE = [
 @pytest.mark.parametrize(("pattern", "value"), HOSTILE)
 @pytest.mark.parametrize("arn", [False, True])
 def test_no_pattern_takes_long(pattern: str, value: str, arn: bool) -> None:
-    started = time.process_time()
-    for head in ("", "arn:aws:x*y:"):
-        Template(head + pattern, variables=False, arn=arn).matches(head + value, fold({}))
-    assert time.process_time() - started < 0.5
+    def seconds(unread: str) -> float:
+        started = time.thread_time()
+        for head in (unread, f"arn:aws:x*y:{unread}"):
+            Template(head + pattern, variables=False, arn=arn).matches(head + value, fold({}))
+        return time.thread_time() - started
+
+    # 20 ms at most where nothing else works; a collection of a whole test run's garbage falls into one of three alone.
+    assert min(seconds(unread) for unread in ("x", "y", "z")) < 1
 
 
 @given(st.text("ab*?$:", min_size=1, max_size=8))
