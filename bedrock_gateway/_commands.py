@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Acquire", "Command", "Deliver", "Flow", "Receive", "Record", "Renew", "Rule", "Send", "Sleep", "Timeouts"]
+__all__ = [
+    "Acquire",
+    "Command",
+    "Deliver",
+    "Flow",
+    "Receive",
+    "Record",
+    "Renew",
+    "Rule",
+    "Send",
+    "Sleep",
+    "Timeouts",
+    "Together",
+    "Work",
+]
 
 T = TypeVar("T")
 
@@ -40,6 +54,8 @@ class Send:
     model_id: str | None = None
     knowledge_base: str | None = None
     """Configured name, for the rules."""
+    tenant: str | int | None = None
+    """Whose documents are searched, where the knowledge base tells tenants apart."""
     unparsed: bool = False
     """Take the answer's body as AWS sent it: boto3 reads only the headers. False: boto3's own reply."""
     first_byte: float | None = None
@@ -94,7 +110,30 @@ class Record:
     entry: Callable[[], Any]
 
 
-Command = Send | Receive | Deliver | Sleep | Renew | Acquire | Record
+class Work(Protocol):
+    """Questions that lead to further ones; whatever is ready may be asked at the same time."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether no answer is awaited any more."""
+
+    def ready(self) -> list[tuple[Hashable, Any]]:
+        """Return (key, command or flow) of what is to be begun now; each once."""
+
+    def tell(self, key: Hashable, outcome: Any) -> None:
+        """Take the answer to what was begun as *key*, or the error in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Do all of *work*, as much of it as can be at the same time; answered with None when it is finished, or time is up."""
+
+    work: Work
+    until: float
+    """On the driver's monotonic clock: what is under way then is left to itself."""
+
+
+Command = Send | Receive | Deliver | Sleep | Renew | Acquire | Record | Together
 Flow = Generator[Any, Any, T]
 
 

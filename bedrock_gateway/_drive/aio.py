@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts
+from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts, Together
 from bedrock_gateway._drive import aio_http, clients
 from bedrock_gateway._drive.aio_http import AsyncBody
 from bedrock_gateway._drive.clients import CallState, DeadlineError
@@ -240,6 +240,11 @@ class AsyncPerform:
     async def _record(self, command: Record) -> Any:
         return await asyncio.to_thread(command.entry)
 
+    async def _together(self, command: Together) -> None:
+        from bedrock_gateway._drive import arun, together
+
+        await together.in_tasks(command, lambda flow: arun(flow, self))
+
 
 _READING = CallState(0.0, 0.0)
 """Marks that a read is ours; nobody changes it."""
@@ -266,4 +271,5 @@ _ACTS: dict[type, Callable[[AsyncPerform, Any], Awaitable[Any]]] = {
     Deliver: AsyncPerform._deliver,  # noqa: SLF001
     Acquire: AsyncPerform._acquire,  # noqa: SLF001
     Record: AsyncPerform._record,  # noqa: SLF001
+    Together: AsyncPerform._together,  # noqa: SLF001
 }

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts
+from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts, Together
 from bedrock_gateway._drive import clients, http
 from bedrock_gateway._drive.chunks import Chunks
 from bedrock_gateway._drive.clients import CallState, DeadlineError
@@ -249,6 +249,11 @@ class Perform:
     def _record(self, command: Record) -> Any:
         return command.entry()
 
+    def _together(self, command: Together) -> None:
+        from bedrock_gateway._drive import run, together
+
+        together.in_threads(command, lambda flow: run(flow, self))
+
 
 _READING = CallState(0.0, 0.0)
 """Marks that a read is ours; nobody changes it."""
@@ -277,4 +282,5 @@ _ACTS: dict[type, Callable[[Perform, Any], Any]] = {
     Deliver: Perform._deliver,  # noqa: SLF001
     Acquire: Perform._acquire,  # noqa: SLF001
     Record: Perform._record,  # noqa: SLF001
+    Together: Perform._together,  # noqa: SLF001
 }

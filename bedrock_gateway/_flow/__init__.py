@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._commands import Deliver, Flow, Receive, Send
 from bedrock_gateway._eventstream import CorruptFrameError, Decoder
-from bedrock_gateway._flow.attempts import Context, Once, Tally, answered, error_code, retried
+from bedrock_gateway._flow.attempts import Context, Once, Tally, answered, error_code
+from bedrock_gateway._flow.probes import retried
 from bedrock_gateway._flow.routes import Make, routed
 from bedrock_gateway.errors import (
     AccessDeniedError,
@@ -205,7 +206,7 @@ def _outcome(error: BaseException) -> Outcome:
 
 
 def _report(ctx: Context, tally: Tally, outcome: Outcome, error: BaseException | None) -> None:
-    send, usage = tally.send, tally.usage
+    send, usage = tally.send, tally.usage or getattr(error, "usage", None)
     ctx.emit(
         CallEnded(
             operation=tally.operation,

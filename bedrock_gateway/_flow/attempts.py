@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.governance.breaker import Change
     from bedrock_gateway.results import Usage
 
-__all__ = ["Context", "Once", "Tally", "answered", "attempted", "error_code", "retried"]
+__all__ = ["Context", "Once", "Tally", "answered", "attempted", "error_code"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,8 @@ class Context:
     """Breakers and retry budgets, shared by all views of a gateway."""
     fallback: bool = True
     """Whether models that are declared to stand in do."""
+    most_requests: int = MOST_REQUESTS
+    """What is left of the ceiling: less for a repair."""
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ def attempted(send: Send, ctx: Context, once: Once[T], tally: Tally) -> Flow[T]:
         if never_sent(failure):
             tally.attempts -= 1
             raise failure
-        if not renewed and _has_expired(failure) and tally.attempts < MOST_REQUESTS:
+        if not renewed and _has_expired(failure) and tally.attempts < ctx.most_requests:
             renewed = True
             if (yield Renew(since)):
                 ctx.emit(_retry_scheduled(send, ctx, tally, 0.0, failure))
@@ -109,7 +111,7 @@ def _wait(
 ) -> float:
     """Return how long to wait before sending again; where that must not be, the failure is the call's."""
     wait = ctx.retry.wait_seconds(failure, send, attempts, remaining, opted_in=ctx.resend_ambiguous)
-    if wait is None or requests >= MOST_REQUESTS or guard.is_open:
+    if wait is None or requests >= ctx.most_requests or guard.is_open:
         raise failure
     return wait
 
@@ -176,31 +178,3 @@ def _retry_scheduled(send: Send, ctx: Context, tally: Tally, wait: float, error:
         error_code(error),
         ctx.local,
     )
-
-
-def retried(flow: Flow[T], ctx: Context) -> Flow[T]:
-    """Run a flow of probes: each `Send` is sent again as a call's is, and fails with an error of ours; no event.
-
-    Probes find out how things are: no breaker of the calls keeps them back, and they trip none.
-    """
-    ctx = replace(ctx, protection=Protection())
-    step, value = flow.send, None
-    while True:
-        try:
-            command = step(value)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        try:
-            value = (
-                (yield from attempted(command, ctx, _plain, Tally(command.operation, ctx.now())))
-                if isinstance(command, Send)
-                else (yield command)
-            )
-            step = flow.send
-        except GatewayError as error:
-            step, value = flow.throw, error
-
-
-def _plain(send: Send, _ctx: Context, _tally: Tally) -> Flow[Any]:
-    return (yield send)

@@ -8,17 +8,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bedrock_gateway.preflight.catalogue import CATALOGUE, Row
     from bedrock_gateway.preflight.facts import Credentials, Facts
-    from bedrock_gateway.preflight.flow import run
     from bedrock_gateway.preflight.report import CheckResult, Fix, Report
+    from bedrock_gateway.preflight.round import DEADLINE_SECONDS, Round, run
 
-__all__ = ["CATALOGUE", "CheckResult", "Credentials", "Facts", "Fix", "Report", "Row", "run"]
+__all__ = [
+    "CATALOGUE",
+    "DEADLINE_SECONDS",
+    "CheckResult",
+    "Credentials",
+    "Facts",
+    "Fix",
+    "Report",
+    "Round",
+    "Row",
+    "run",
+]
 
 _WHERE = {
     "CATALOGUE": "catalogue",
     "Row": "catalogue",
     "Credentials": "facts",
     "Facts": "facts",
-    "run": "flow",
+    "DEADLINE_SECONDS": "round",
+    "Round": "round",
+    "run": "round",
     "CheckResult": "report",
     "Fix": "report",
     "Report": "report",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from bedrock_gateway._commands import Send
 from bedrock_gateway.preflight.fixes import (
     MODALITIES,
     create_log_group,
@@ -13,20 +12,20 @@ from bedrock_gateway.preflight.fixes import (
     put_logging,
     retain,
 )
-from bedrock_gateway.preflight.flow import Check, Finding, Probe
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 
 __all__ = ["CHECKS", "destination"]
 
-Checking = Generator[Send, Any, Finding]
+Checking = Generator[Asking, Any, Finding]
 
 
-def logging_configuration(probe: Probe) -> Generator[Send, Any, dict[str, Any]]:
+def logging_configuration(probe: Probe) -> Generator[Asking, Any, dict[str, Any]]:
     """Return what AWS has; absent, null and empty all mean that logging is off."""
     reply = yield from probe.read("bedrock", "GetModelInvocationLoggingConfiguration")
     return reply.get("loggingConfig") or {}
 
 
-def destination(probe: Probe) -> Generator[Send, Any, dict[str, Any]]:
+def destination(probe: Probe) -> Generator[Asking, Any, dict[str, Any]]:
     """Return where logs go or, while logging is off, where they are declared to go: what must be there first."""
     found = yield from logging_configuration(probe)
     return found or declared_destination(probe.config)
@@ -127,7 +126,7 @@ def _log_05(probe: Probe) -> Checking:
     return Finding("pass", f"log group {name} exists, retention {group['retentionInDays']} days")
 
 
-def _group(probe: Probe, name: str) -> Generator[Send, Any, dict[str, Any] | None]:
+def _group(probe: Probe, name: str) -> Generator[Asking, Any, dict[str, Any] | None]:
     """The group of exactly that name: AWS searches by prefix, page by page."""
     params: dict[str, Any] = {"logGroupNamePrefix": name}
     while True:

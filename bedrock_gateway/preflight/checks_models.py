@@ -7,16 +7,15 @@ from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bedrock_gateway._commands import Send
 from bedrock_gateway.capabilities.models import ModelId, parse_model_id, profiles_for
 from bedrock_gateway.errors import ConfigError, NotFoundError
-from bedrock_gateway.preflight.flow import Check, Finding, Probe
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 from bedrock_gateway.preflight.report import Status
 
 __all__ = ["CHECKS"]
 
-Checking = Generator[Send, Any, Finding]
-Judging = Generator[Send, Any, tuple[Status, str]]
+Checking = Generator[Asking, Any, Finding]
+Judging = Generator[Asking, Any, tuple[Status, str]]
 
 END_FAILS_DAYS = 14
 END_WARNS_DAYS = 90
@@ -57,7 +56,7 @@ def _each(judge: Any, nothing: str) -> Check:
     return check
 
 
-def _model(probe: Probe, model: ModelId) -> Generator[Send, Any, dict[str, Any] | None]:
+def _model(probe: Probe, model: ModelId) -> Generator[Asking, Any, dict[str, Any] | None]:
     """AWS's details of the foundation model; None where the id does not tell which it is."""
     if model.model is None:
         return None

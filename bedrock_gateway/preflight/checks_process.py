@@ -7,14 +7,13 @@ from collections.abc import Generator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from bedrock_gateway._commands import Send
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, GatewayError, NotFoundError, ServiceError
-from bedrock_gateway.preflight.flow import Check, Finding, Probe
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 
 __all__ = ["CHECKS"]
 
-Checking = Generator[Send, Any, Finding]
+Checking = Generator[Asking, Any, Finding]
 
 _AWS_HOST = re.compile(r"(?:[a-z0-9-]+\.)+(?:amazonaws\.com|api\.aws)")
 

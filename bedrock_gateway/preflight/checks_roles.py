@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,15 +18,15 @@ from bedrock_gateway.preflight.fixes import (
     put_role_policy,
     without,
 )
-from bedrock_gateway.preflight.flow import Check, Finding, Probe
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, Reading
 from bedrock_gateway.preflight.trust import Delivery, judge_trust, quoted
 
 __all__ = ["CHECKS"]
 
-Checking = Generator[Send, Any, Finding]
+Checking = Generator[Asking, Any, Finding]
 
 
-def _destination(probe: Probe) -> Generator[Send, Any, tuple[str, str]]:
+def _destination(probe: Probe) -> Generator[Asking, Any, tuple[str, str]]:
     """(log group, role ARN); empty where logs do not go to CloudWatch Logs."""
     found = yield from destination(probe)
     cloudwatch = found.get("cloudWatchConfig") or {}
@@ -37,7 +37,7 @@ def _bare(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _role(probe: Probe, arn: str) -> Generator[Send, Any, dict[str, Any]]:
+def _role(probe: Probe, arn: str) -> Generator[Asking, Any, dict[str, Any]]:
     reply = yield from probe.read("iam", "GetRole", RoleName=_bare(arn))
     role: dict[str, Any] = reply["Role"]
     return role
@@ -117,29 +117,51 @@ class _Held:
     policy: Policy
 
 
-def _held(probe: Probe, role: str) -> Generator[Send, Any, list[_Held]]:
-    found: list[_Held] = []
-    for name in (yield from _pages(probe, "ListRolePolicies", "PolicyNames", role)):
-        reply = yield from probe.read("iam", "GetRolePolicy", RoleName=role, PolicyName=name)
-        found.append(_Held(name, managed=False, policy=Policy.parse(reply["PolicyDocument"])))
-    for one in (yield from _pages(probe, "ListAttachedRolePolicies", "AttachedPolicies", role)):
-        managed = yield from _managed(probe, one["PolicyArn"])
-        found.append(_Held(one["PolicyArn"], managed=True, policy=managed))
+def _held(probe: Probe, role: str) -> Reading:
+    """Every policy of *role*: both lists at the same time, then all documents."""
+    listed = yield from _pages(
+        probe, role, {"ListRolePolicies": "PolicyNames", "ListAttachedRolePolicies": "AttachedPolicies"}
+    )
+    names, arns = listed["ListRolePolicies"], [one["PolicyArn"] for one in listed["ListAttachedRolePolicies"]]
+    replies = yield from probe.read_each(
+        [Send("iam", "GetRolePolicy", {"RoleName": role, "PolicyName": name}) for name in names]
+        + [Send("iam", "GetPolicy", {"PolicyArn": arn}) for arn in arns]
+    )
+    inline, policies = replies[: len(names)], replies[len(names) :]
+    versions = yield from probe.read_each(
+        [
+            Send("iam", "GetPolicyVersion", {"PolicyArn": arn, "VersionId": one["Policy"]["DefaultVersionId"]})
+            for arn, one in zip(arns, policies, strict=True)
+        ]
+    )
+    return [
+        *(
+            _Held(name, managed=False, policy=Policy.parse(one["PolicyDocument"]))
+            for name, one in zip(names, inline, strict=True)
+        ),
+        *(
+            _Held(arn, managed=True, policy=Policy.parse(one["PolicyVersion"]["Document"]))
+            for arn, one in zip(arns, versions, strict=True)
+        ),
+    ]
+
+
+def _pages(probe: Probe, role: str, members: Mapping[str, str]) -> Generator[Asking, Any, dict[str, list[Any]]]:
+    """Return operation → every entry of its *members*, page by page, all operations at the same time."""
+    found: dict[str, list[Any]] = {operation: [] for operation in members}
+    params: dict[str, dict[str, Any]] = {operation: {"RoleName": role} for operation in members}
+    while params:
+        replies = yield from probe.read_each([Send("iam", operation, given) for operation, given in params.items()])
+        for operation, reply in zip(list(params), replies, strict=True):
+            found[operation] += reply.get(members[operation], [])
+            if reply.get("IsTruncated"):
+                params[operation] = {"RoleName": role, "Marker": reply["Marker"]}
+            else:
+                del params[operation]
     return found
 
 
-def _pages(probe: Probe, operation: str, member: str, role: str) -> Generator[Send, Any, list[Any]]:
-    found: list[Any] = []
-    params: dict[str, Any] = {"RoleName": role}
-    while True:
-        reply = yield from probe.read("iam", operation, **params)
-        found += reply.get(member, [])
-        if not reply.get("IsTruncated"):
-            return found
-        params["Marker"] = reply["Marker"]
-
-
-def _managed(probe: Probe, arn: str) -> Generator[Send, Any, Policy]:
+def _managed(probe: Probe, arn: str) -> Generator[Asking, Any, Policy]:
     policy = yield from probe.read("iam", "GetPolicy", PolicyArn=arn)
     version = policy["Policy"]["DefaultVersionId"]
     reply = yield from probe.read("iam", "GetPolicyVersion", PolicyArn=arn, VersionId=version)

@@ -1,10 +1,8 @@
-"""The preflight as one flow: each check is a generator; they share AWS's answers and wait for each other's outcome."""
+"""What a check is: a generator that asks AWS and concludes; and what the report says of what it concluded."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +15,35 @@ from bedrock_gateway.errors import (
     GatewayError,
     MalformedResponseError,
     ServiceError,
-    TransportError,
 )
-from bedrock_gateway.events import CheckEnded, PreflightEnded
-from bedrock_gateway.preflight.catalogue import ALWAYS_SENT, IAM_ACTIONS, Level, Row, rows
+from bedrock_gateway.preflight.catalogue import ALWAYS_SENT, IAM_ACTIONS, Level, Row
 from bedrock_gateway.preflight.fixes import grant
-from bedrock_gateway.preflight.report import CheckResult, Fix, Report, Status
+from bedrock_gateway.preflight.report import CheckResult, Fix, Status
 
 if TYPE_CHECKING:
     from bedrock_gateway.config import GatewayConfig, PrincipalConfig
     from bedrock_gateway.preflight.facts import Facts
 
-__all__ = ["Check", "Finding", "Probe", "Reading", "level_of", "run"]
+__all__ = [
+    "Asking",
+    "Check",
+    "Finding",
+    "Outcome",
+    "Probe",
+    "Reading",
+    "checks",
+    "held_back",
+    "level_of",
+    "result_of",
+    "unread",
+]
 
 EVIDENCE_LIMIT = 300
-BUDGET_SECONDS = 60.0
 
-Reading = Generator[Send, Any, Any]
+Asking = tuple[Send, ...]
+"""Questions that do not wait for each other; answered with the `Outcome` of each, in their order."""
+Outcome = dict[str, Any] | GatewayError
+Reading = Generator[Asking, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +62,15 @@ class Finding:
 
 @dataclass(slots=True)
 class Probe:
-    """What a check is given: what was declared, what the process knows, and a way to ask AWS once."""
+    """What one check is given: what was declared, what the process knows, and a way to ask AWS."""
 
     config: GatewayConfig
     name: str
     principal: PrincipalConfig
     level: Level
     facts: Facts
-    replies: dict[str, dict[str, Any] | GatewayError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     last: dict[str, Any] | GatewayError | None = None
-    silent: dict[str, GatewayError] = field(default_factory=dict)
-    """Services that cannot be reached: they are asked once."""
-    clock: Callable[[], float] = time.monotonic
-    until: float = math.inf
-    """When nothing is asked any more, on *clock*."""
 
     @property
     def scope(self) -> Scope:
@@ -77,48 +81,55 @@ class Probe:
         except ConfigError:  # a knowledge base has no id yet: nothing that is looked at here depends on it
             return Scope(region=config.region, account=config.account, partition=config.partition)
 
-    def read(self, service: str, operation: str, **params: Any) -> Generator[Send, Any, dict[str, Any]]:
-        """Ask AWS, or give the answer an earlier check had.
+    def read(self, service: str, operation: str, **params: Any) -> Generator[Asking, Any, dict[str, Any]]:
+        """Ask AWS; what another check has asked is not asked again.
 
         Raises:
             GatewayError: AWS refused, or no answer came.
         """
-        name = f"{service}:{operation}"
-        if name not in IAM_ACTIONS:
-            raise AssertionError(f"{name} is not in the catalogue")
-        key = f"{name}{sorted(params.items())}"
-        self.calls.append(name)
-        if key not in self.replies:
-            try:
-                self.replies[key] = yield from self._ask(service, operation, params)
-            except GatewayError as error:
-                self.replies[key] = error
-                if isinstance(error, TransportError):
-                    self.silent[service] = error
-        self.last = self.replies[key]
-        if isinstance(self.last, GatewayError):
-            raise self.last
-        return self.last
-
-    def _ask(self, service: str, operation: str, params: dict[str, Any]) -> Generator[Send, Any, dict[str, Any]]:
-        if service in self.silent:
-            raise self.silent[service]
-        if self.clock() > self.until:
-            raise TransportError(
-                f"a preflight asks no longer than {BUDGET_SECONDS:g} s", operation=operation, sent=False
-            )
-        reply: dict[str, Any] = yield Send(service, operation, params)
-        kind = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
-        needed = ALWAYS_SENT.get(f"{service}:{operation}")
-        # Of Bedrock's replies the driver keeps the body: AWS says "nothing" as {}, a middle box as no byte at all.
-        if kind.startswith("text/html") or reply.get(BODY) == b"" or (needed and needed not in reply):
-            raise MalformedResponseError(
-                f"{operation}: what answered is not AWS; a proxy or a portal may stand between", operation=operation
-            )
+        [reply] = yield from self.read_each([Send(service, operation, params)])
         return reply
 
+    def read_each(self, questions: Sequence[Send]) -> Generator[Asking, Any, list[dict[str, Any]]]:
+        """Ask all *questions* at the same time.
 
-Check = Callable[[Probe], Generator[Send, Any, Finding]]
+        Raises:
+            GatewayError: of one of them, AWS refused or no answer came.
+        """
+        names = [f"{send.service}:{send.operation}" for send in questions]
+        for name in names:
+            if name not in IAM_ACTIONS:
+                raise AssertionError(f"{name} is not in the catalogue")
+        if not questions:
+            return []
+        before = list(self.calls)
+        self.calls = before + names
+        outcomes: list[Outcome] = yield tuple(questions)
+        replies: list[dict[str, Any]] = []
+        for at, (name, outcome) in enumerate(zip(names, outcomes, strict=True)):
+            self.last = _as_aws_would(name, outcome)
+            if isinstance(self.last, GatewayError):
+                self.calls = before + names[: at + 1]
+                raise self.last
+            replies.append(self.last)
+        return replies
+
+
+def _as_aws_would(name: str, outcome: Outcome) -> Outcome:
+    """Return *outcome*, or the error that what answered is not AWS."""
+    if isinstance(outcome, GatewayError):
+        return outcome
+    kind = outcome.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
+    needed = ALWAYS_SENT.get(name)
+    # Of Bedrock's replies the driver keeps the body: AWS says "nothing" as {}, a middle box as no byte at all.
+    if kind.startswith("text/html") or outcome.get(BODY) == b"" or (needed and needed not in outcome):
+        operation = name.partition(":")[2]
+        said = f"{operation}: what answered is not AWS; a proxy or a portal may stand between"
+        return MalformedResponseError(said, operation=operation)
+    return outcome
+
+
+Check = Callable[[Probe], Generator[Asking, Any, Finding]]
 
 
 def level_of(principal: PrincipalConfig) -> Level:
@@ -126,65 +137,15 @@ def level_of(principal: PrincipalConfig) -> Level:
     return "standard" if "preflight-standard" in principal.capabilities else "minimal"
 
 
-def _checks() -> Mapping[str, Check]:
+def checks() -> Mapping[str, Check]:
+    """Return id → check."""
     from bedrock_gateway.preflight import checks_logging, checks_models, checks_process, checks_roles
 
     return checks_process.CHECKS | checks_logging.CHECKS | checks_roles.CHECKS | checks_models.CHECKS
 
 
-def run(
-    config: GatewayConfig,
-    principal: str | None,
-    level: Level | None,
-    facts: Facts,
-    *,
-    emit: Callable[[Any], None] = lambda _event: None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Generator[Send, Any, Report]:
-    """Run every check of *level* (None: what *principal* is granted) and return the report."""
-    name = config.principal_name(principal)
-    declared = config.principals[name]
-    level = level or level_of(declared)
-    checks, started = _checks(), clock()
-    probe = Probe(config, name, declared, level, facts, clock=clock, until=started + BUDGET_SECONDS)
-    results: dict[str, CheckResult] = {}
-    for row in rows(level):
-        result = yield from _one(row, checks[row.id], probe, results, clock)
-        results[row.id] = result
-        emit(CheckEnded(row.id, result.status, name, config.region, result.duration_seconds, config.local))
-    report = Report(
-        tuple(results.values()), level, name, config.account, config.region, config.local, clock() - started
-    )
-    emit(_ended(report))
-    return report
-
-
-def _ended(report: Report) -> PreflightEnded:
-    return PreflightEnded(
-        preflight_level=report.level,
-        outcome="ok" if report.ok else "failed",
-        principal=report.principal,
-        region=report.region,
-        failed=len(report.failed),
-        warned=len(report.warned),
-        unknown=len(report.unknown),
-        duration_seconds=report.duration_seconds,
-        local=report.local,
-    )
-
-
-def _one(
-    row: Row, check: Check, probe: Probe, results: Mapping[str, CheckResult], clock: Callable[[], float]
-) -> Generator[Send, Any, CheckResult]:
-    started, code = clock(), None
-    probe.calls, probe.last = [], None
-    finding = _held_back(row, results)
-    if finding is None:
-        try:
-            finding = yield from check(probe)
-        except GatewayError as error:
-            code = error.code if isinstance(error, ServiceError) else type(error).__name__
-            finding = _unread(error, probe)
+def result_of(row: Row, finding: Finding, probe: Probe, duration_seconds: float, code: str | None) -> CheckResult:
+    """Return what the report says of a check that concluded *finding*."""
     return CheckResult(
         id=row.id,
         category=row.category,
@@ -196,14 +157,14 @@ def _one(
         fix=_fix(row, finding, probe),
         anchor=row.anchor,
         calls=tuple(dict.fromkeys(probe.calls)),
-        duration_seconds=clock() - started,
+        duration_seconds=duration_seconds,
         request_id=_request_id(probe.last),
         error_code=code,
     )
 
 
-def _held_back(row: Row, results: Mapping[str, CheckResult]) -> Finding | None:
-    """What a check is that cannot be made, as one it needs did not pass."""
+def held_back(row: Row, results: Mapping[str, CheckResult]) -> Finding | None:
+    """Return what a check is that cannot be made, as one it needs did not pass."""
     outcome: Mapping[str, Status] = {
         "fail": "skip",
         "skip": "skip",
@@ -217,7 +178,8 @@ def _held_back(row: Row, results: Mapping[str, CheckResult]) -> Finding | None:
     return None
 
 
-def _unread(error: GatewayError, probe: Probe) -> Finding:
+def unread(error: GatewayError, probe: Probe) -> Finding:
+    """Return what a check is whose question got *error* for an answer: unknown, never a finding."""
     asked = probe.calls[-1] if probe.calls else "AWS"
     if isinstance(error, AccessDeniedError):
         action = error.missing or IAM_ACTIONS.get(asked) or asked

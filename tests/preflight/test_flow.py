@@ -16,7 +16,6 @@ from bedrock_gateway._responses import BODY
 from bedrock_gateway.config import GatewayConfig
 from bedrock_gateway.errors import (
     AccessDeniedError,
-    GatewayError,
     NotFoundError,
     PreflightFailedError,
     ThrottledError,
@@ -119,15 +118,20 @@ def drive(
     declared: GatewayConfig | None = None,
     **extra: Any,
 ) -> tuple[Report, list[Send]]:
-    flow = run(declared or config(), principal, None, facts, **extra)
-    sent, reply = [], None
-    try:
-        while True:
-            send = flow.throw(reply) if isinstance(reply, GatewayError) else flow.send(reply)
-            sent.append(send)
-            reply = replies[send.operation]
-    except StopIteration as stop:
-        return stop.value, sent
+    return driven(run(declared or config(), principal, None, facts, **extra), replies)
+
+
+def driven(flow: Any, replies: dict[str, Any], in_time: Any = lambda _until: True) -> tuple[Report, list[Send]]:
+    """Answer whatever the flow asks, the newest question first: no check may depend on the order."""
+    together, sent, open_ = next(flow), [], []
+    while not together.work.finished and in_time(together.until):
+        open_ += together.work.ready()
+        key, send = open_.pop()
+        sent.append(send)
+        together.work.tell(key, replies[send.operation])
+    with pytest.raises(StopIteration) as stop:
+        next(flow)
+    return stop.value.value, sent
 
 
 def denied(operation: str) -> AccessDeniedError:
@@ -311,7 +315,8 @@ def test_the_fix_of_a_wrong_region_names_both_and_puts_it_right():
 def test_each_check_is_reported_once_and_then_the_end():
     events: list[Any] = []
     report, _ = drive(golden(), emit=events.append)
-    assert [one.check for one in events[:-1]] == [row.id for row in CATALOGUE] == [one.id for one in report.results]
+    assert [row.id for row in CATALOGUE] == [one.id for one in report.results]
+    assert sorted(one.check for one in events[:-1]) == sorted(row.id for row in CATALOGUE)
     assert events[-1].name == "preflight.ended"
 
 
@@ -341,13 +346,8 @@ def test_what_is_denied_is_granted_by_the_principals_own_policy_or_by_one_for_th
     assert own.fix.command == "bedrock-gateway policy --principal operator"
     flow_config = config(principals={"app": {"capabilities": ["converse"], "models": [MODEL]}})
     flow = run(flow_config, "app", "standard", FACTS)
-    sent, reply = next(flow), None
-    try:
-        while True:
-            reply = refused[sent.operation]
-            sent = flow.throw(reply) if isinstance(reply, GatewayError) else flow.send(reply)
-    except StopIteration as stop:
-        beside = next(one for one in stop.value.unknown if one.id == "LOG-06")
+    report, _ = driven(flow, refused)
+    beside = next(one for one in report.unknown if one.id == "LOG-06")
     assert beside.fix.command == (
         f"bedrock-gateway policy generate preflight-standard --region {REGION} --account {ACCOUNT}"
         f" --logging-role {ROLE} --log-group {GROUP}"
@@ -376,12 +376,36 @@ def test_what_is_not_an_answer_of_aws_is_neither_a_finding_nor_a_fault_of_ours(r
         assert not report.failed
 
 
-def test_a_service_that_cannot_be_reached_is_asked_once_and_a_preflight_ends_in_time():
-    silent = dict.fromkeys(golden(), TransportError("no route", operation="x", sent=False))
-    _, sent = drive(silent)
-    assert len(sent) == len({one.service for one in sent})
-    ticks = iter(range(0, 100_000, 25))
-    report, sent = drive(golden(), clock=lambda: float(next(ticks)))
-    assert len(sent) < len(golden())
-    assert report.unknown
+def test_a_service_that_cannot_be_reached_is_asked_no_more():
+    silent = TransportError("no route", operation="x", sent=False)
+    _, sent = drive(golden() | {"GetRole": silent, "DescribeLogGroups": silent})
+    assert [one.operation for one in sent if one.service == "iam"] == ["GetRole"]
+
+
+def test_what_has_no_answer_when_time_is_up_is_unknown_and_everything_else_stays():
+    ticks = iter(range(100_000))
+    answered = iter(range(6))
+    report, sent = driven(
+        run(config(), "operator", None, FACTS, clock=lambda: float(next(ticks))),
+        golden(),
+        in_time=lambda _until: next(answered, None) is not None,
+    )
+    assert len(sent) == 6
+    assert len(report.results) == len(CATALOGUE)
+    assert {one.error_code for one in report.unknown} == {"timeout"}
+    assert "no answer within 10 s" in report.unknown[0].summary
     assert not report.failed
+    assert status(report, "ID-02") == "pass"
+    assert report.exit_code("unknown") == 1
+
+
+def test_questions_that_do_not_wait_for_each_other_are_ready_together():
+    flow = run(config(), "operator", None, FACTS)
+    work, replies, waves = next(flow).work, golden(), []
+    while not work.finished:
+        asked = work.ready()
+        waves.append({send.operation for _, send in asked})
+        for key, send in asked:
+            work.tell(key, replies[send.operation])
+    # The longest chain is who am I, the configuration, the role, its policies, one policy.
+    assert len(waves) == 5, waves

@@ -1,0 +1,204 @@
+"""All checks of one preflight at the same time, pure: which question is to be asked next, and what the answers lead to.
+
+A check starts when those it needs have ended. Checks that ask the same share one question and its answer. Whoever
+drives a `Round` asks what is `ready`, tells it each answer, in any order, and closes it when time is up: what has not
+ended by then is unknown.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway._commands import Flow, Send, Together
+from bedrock_gateway.errors import GatewayError, ServiceError, TransportError
+from bedrock_gateway.events import CheckEnded, PreflightEnded
+from bedrock_gateway.preflight.catalogue import Level, Row, rows
+from bedrock_gateway.preflight.flow import Finding, Outcome, Probe, checks, held_back, level_of, result_of, unread
+from bedrock_gateway.preflight.report import CheckResult, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Hashable
+
+    from bedrock_gateway.config import GatewayConfig
+    from bedrock_gateway.preflight.facts import Facts
+    from bedrock_gateway.preflight.flow import Asking
+
+__all__ = ["DEADLINE_SECONDS", "Round", "run"]
+
+DEADLINE_SECONDS = 10.0
+"""Seconds a preflight takes at most, unless it is told otherwise."""
+
+
+def run(
+    config: GatewayConfig,
+    principal: str | None,
+    level: Level | None,
+    facts: Facts,
+    *,
+    emit: Callable[[Any], None] = lambda _event: None,
+    clock: Callable[[], float] = time.monotonic,
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> Flow[Report]:
+    """Run every check of *level* (None: what *principal* is granted) and return the report."""
+    name = config.principal_name(principal)
+    level = level or level_of(config.principals[name])
+    started = clock()
+    work = Round(
+        rows(level), lambda: Probe(config, name, config.principals[name], level, facts), emit=emit, clock=clock
+    )
+    yield Together(work, until=started + deadline_seconds)
+    work.close(f"no answer within {deadline_seconds:g} s")
+    report = Report(work.results, level, name, config.account, config.region, config.local, clock() - started)
+    emit(_ended(report))
+    return report
+
+
+@dataclass(slots=True)
+class _Running:
+    """A check that has begun."""
+
+    row: Row
+    probe: Probe
+    steps: Generator[Asking, Any, Finding]
+    started: float
+    wanted: tuple[Hashable, ...] = ()
+    """The questions whose answers it waits for."""
+
+
+class Round:
+    """The checks of *catalogue*, each with a probe of its own."""
+
+    def __init__(
+        self,
+        catalogue: tuple[Row, ...],
+        probe: Callable[[], Probe],
+        *,
+        emit: Callable[[Any], None] = lambda _event: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalogue = catalogue
+        self._probe = probe
+        self._emit = emit
+        self._clock = clock
+        self._checks = checks()
+        self._waiting = list(catalogue)
+        self._running: dict[str, _Running] = {}
+        self._asked: dict[Hashable, Send] = {}
+        """Questions without an answer so far."""
+        self._answers: dict[Hashable, Outcome] = {}
+        self._silent: dict[str, GatewayError] = {}
+        """Services that cannot be reached: nothing more is asked of them."""
+        self._ready: list[tuple[Hashable, Send]] = []
+        self._results: dict[str, CheckResult] = {}
+        self._begin()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every check has ended."""
+        return len(self._results) == len(self._catalogue)
+
+    @property
+    def results(self) -> tuple[CheckResult, ...]:
+        """What has ended, in the catalogue's order."""
+        return tuple(self._results[row.id] for row in self._catalogue if row.id in self._results)
+
+    def ready(self) -> list[tuple[Hashable, Send]]:
+        """Return what is to be asked now; each question is returned once."""
+        found, self._ready = self._ready, []
+        return found
+
+    def tell(self, key: Hashable, outcome: Outcome) -> None:
+        """Give the answer to a question, and go on with all who wait for it."""
+        send = self._asked.pop(key)
+        self._answers[key] = outcome
+        if isinstance(outcome, TransportError):
+            self._silent[send.service] = outcome
+        for one in list(self._running.values()):
+            if key in one.wanted:
+                self._go_on(one)
+        self._begin()
+
+    def close(self, reason: str) -> None:
+        """End what has not ended: it is unknown, for *reason*."""
+        self._asked.clear()
+        self._ready.clear()
+        for one in list(self._running.values()):
+            one.steps.close()
+            asked = one.probe.calls[-1] if one.probe.calls else "AWS"
+            self._end(one, Finding("unknown", f"{asked}: {reason}"), "timeout")
+        for row in self._waiting:
+            one = _Running(row, self._probe(), _nothing(), self._clock())
+            self._end(one, held_back(row, self._results) or Finding("unknown", f"not begun: {reason}"), "timeout")
+        self._waiting.clear()
+
+    def _begin(self) -> None:
+        """Start every check whose turn has come; one that ends at once may be what another waits for."""
+        while due := [row for row in self._waiting if all(name in self._results for name in row.needs)]:
+            self._waiting = [row for row in self._waiting if row not in due]
+            for row in due:
+                self._start(row)
+
+    def _start(self, row: Row) -> None:
+        probe = self._probe()
+        one = _Running(row, probe, self._checks[row.id](probe), self._clock())
+        self._running[row.id] = one
+        finding = held_back(row, self._results)
+        if finding is not None:
+            one.steps.close()
+            self._end(one, finding, None)
+        else:
+            self._go_on(one)
+
+    def _go_on(self, one: _Running) -> None:
+        """Take a check as far as the answers there are take it."""
+        while all(key in self._answers for key in one.wanted):
+            try:
+                questions = one.steps.send([self._answers[key] for key in one.wanted] if one.wanted else None)
+            except StopIteration as stop:
+                return self._end(one, stop.value, None)
+            except GatewayError as error:
+                code = error.code if isinstance(error, ServiceError) else type(error).__name__
+                return self._end(one, unread(error, one.probe), code)
+            one.wanted = tuple(map(self._ask, questions))
+        return None
+
+    def _ask(self, send: Send) -> Hashable:
+        key = f"{send.service}:{send.operation}{sorted(send.params.items())}"
+        if key not in self._answers and key not in self._asked:
+            if send.service in self._silent:
+                self._answers[key] = self._silent[send.service]
+            else:
+                self._asked[key] = send
+                self._ready.append((key, send))
+        return key
+
+    def _end(self, one: _Running, finding: Finding, code: str | None) -> None:
+        self._running.pop(one.row.id, None)
+        probe, config = one.probe, one.probe.config
+        result = result_of(one.row, finding, probe, self._clock() - one.started, code)
+        self._results[one.row.id] = result
+        self._emit(
+            CheckEnded(one.row.id, result.status, probe.name, config.region, result.duration_seconds, config.local)
+        )
+
+
+def _nothing() -> Generator[Asking, Any, Finding]:
+    """The steps of a check that was never begun."""
+    yield from ()
+    raise AssertionError("a check that was never begun does not go on")
+
+
+def _ended(report: Report) -> PreflightEnded:
+    return PreflightEnded(
+        preflight_level=report.level,
+        outcome="ok" if report.ok else "failed",
+        principal=report.principal,
+        region=report.region,
+        failed=len(report.failed),
+        warned=len(report.warned),
+        unknown=len(report.unknown),
+        duration_seconds=report.duration_seconds,
+        local=report.local,
+    )
