@@ -301,14 +301,14 @@ def test_events_of_another_form_are_taken_as_they_are_or_corrupt(rounds):
     for _ in range(rounds):
         operation, data, _ = chance.choice(streams)
         pieces = []
-        for one in Decoder().feed(data):
-            payload = json.loads(one.payload or b"{}")
+        for headers, data_of_it in Decoder().feed(data):
+            payload = json.loads(data_of_it or b"{}")
             if operation != "ConverseStream" and chance.random() < 0.7:
                 inner = json.loads(base64.b64decode(payload["bytes"]))
                 payload = {"bytes": base64.b64encode(json.dumps(changed(inner, chance)).encode()).decode()}
             elif chance.random() < 0.3:
                 payload = changed(payload, chance)
-            pieces.append(frame(one.headers[":event-type"], payload))
+            pieces.append(frame(headers[":event-type"], payload))
         _, ending = streamed(operation, pieces)
         assert isinstance(ending, StreamInterruptedError) or isinstance(ending.text, str)
         assert repr(ending)

@@ -205,12 +205,12 @@ def recorded(exchange: dict):
     if exchange["operation"] not in STREAMS:
         return json.loads(body), None
     failed, parts = None, []
-    for frame in Decoder().feed(body):
-        payload = json.loads(frame.payload or b"{}")
-        if frame.headers[":message-type"] != "event":
-            failed = frame.headers.get(":exception-type") or frame.headers.get(":error-code")
+    for headers, data in Decoder().feed(body):
+        payload = json.loads(data or b"{}")
+        if headers[":message-type"] != "event":
+            failed = headers.get(":exception-type") or headers.get(":error-code")
         elif exchange["operation"] == "ConverseStream":
-            parts.append({frame.headers[":event-type"]: payload})
+            parts.append({headers[":event-type"]: payload})
         else:
             parts.append(json.loads(base64.b64decode(payload["bytes"])))
     return parts, failed

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bedrock_gateway._eventstream import CorruptFrameError, Frame
+from bedrock_gateway._eventstream import CorruptFrameError
 from bedrock_gateway.families import bodies
 from bedrock_gateway.results import ChunkReceived, InvokeResult, ToolCall, UnknownEvent, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from bedrock_gateway._commands import Send
 
@@ -104,26 +104,26 @@ class Fold:
         take = self.take
         try:
             for one in arrived:
-                if not isinstance(one, Frame):
+                if isinstance(one, dict):
                     event = take(*next(iter(one.items()), ("", {})))
-                elif one.headers.get(":message-type") in _FAILURES:
-                    self._fail(one)
-                    break
                 else:
-                    event = take(str(one.headers.get(":event-type", "")), self._payload(one.payload))
+                    headers, payload = one
+                    if headers.get(":message-type") in _FAILURES:
+                        self._fail(headers, payload)
+                        break
+                    event = take(str(headers.get(":event-type", "")), self._payload(payload))
                 if event is not None:
                     events.append(event)
         except CorruptFrameError as error:
             self.corrupt = error
         return events
 
-    def _fail(self, frame: Frame) -> None:
-        """Keep the error that *frame* reports."""
-        headers = frame.headers
+    def _fail(self, headers: Mapping[str, Any], payload: bytes) -> None:
+        """Keep the error that a frame reports."""
         if headers[":message-type"] == "error":
             self.failed = (str(headers.get(":error-code", "Unknown")), str(headers.get(":error-message", "")))
         else:
-            self.failed = (str(headers.get(":exception-type", "Unknown")), _message(frame.payload))
+            self.failed = (str(headers.get(":exception-type", "Unknown")), _message(payload))
 
     @staticmethod
     def _payload(payload: bytes) -> Any:
