@@ -1,7 +1,7 @@
 """What is logged: one dataclass an event, and who gets them.
 
-An observer is a callable. The default one writes a JSON line to standard error through structlog, which is imported at
-its first use and never configured. No event holds a prompt, an answer or a credential.
+An observer is a callable. The default one writes a JSON line to standard error, as structlog would. No event holds a
+prompt, an answer or a credential.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import orjson
+
+from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +31,7 @@ __all__ = [
     "Observer",
     "Outcome",
     "PreflightEnded",
+    "RepairScheduled",
     "RetryScheduled",
     "SetupProgressed",
     "StructlogObserver",
@@ -75,6 +82,27 @@ class RetryScheduled:
     """Requests sent so far."""
     wait_seconds: float
     error_code: str
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RepairScheduled:
+    """An answer does not fit the ``output`` asked for; the model will be shown why, in one more call, which is billed."""
+
+    name: ClassVar[str] = "gateway.repair_scheduled"
+
+    operation: str
+    capability: str | None
+    principal: str | None
+    model_id: str | None
+    """The model that answered, and is asked again."""
+    region: str | None
+    repair: int
+    """Which repair of the call this is, counted from 1."""
+    faults: int
+    """How many faults the answer has; what they are can quote the answer."""
+    request_id: str | None = None
+    """Of the answer."""
     local: bool = False
 
 
@@ -205,6 +233,7 @@ class PreflightEnded:
 Event = (
     CallEnded
     | RetryScheduled
+    | RepairScheduled
     | FellBack
     | CircuitChanged
     | DecoderFellBack
@@ -234,67 +263,73 @@ _LEVELS = {
     "ingestion.polled": "debug",
     "preflight.check_ended": "debug",
     "gateway.retry_scheduled": "warning",
+    "gateway.repair_scheduled": "warning",
     "gateway.fell_back": "warning",
     "gateway.circuit_changed": "warning",
     "gateway.decoder_fell_back": "warning",
 }
 
 
-class _StandardError:
-    """Whatever standard error is now: pytest and daemons replace it. A closed one drops the line.
-
-    A line is one write, and there is no lock of ours: a child that was forked while another thread wrote would wait for it
-    for ever.
-    """
-
-    def write(self, line: bytes) -> None:
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream = sys.stderr
-            stream.write(f"{line.decode()}\n")
-            stream.flush()
-
-    debug = info = warning = error = write
+_SEVERITY = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+_UNWRITABLE = contextlib.suppress(OSError, ValueError, AttributeError)
+"""What a standard error that is closed, broken or None raises: the line is dropped."""
 
 
 class StructlogObserver:
-    """The default observer: one JSON line an event, from level *info* up, on standard error."""
+    """The default observer: one JSON line an event, from level *info* up, on standard error.
+
+    The line is what structlog's processors would write, with what the application has bound to structlog's context
+    variables. The application's structlog configuration is not ours to change or to use, and structlog itself is looked at
+    only where the application has imported it: it imports rich, pygments and asyncio where it finds them.
+
+    Args:
+        level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``: events below it are not written.
+
+    Raises:
+        ConfigError: there is no such level.
+    """
 
     def __init__(self, level: str = "info") -> None:
-        self._level = level
-        self._logger: Any = None
-        self._names: dict[str, tuple[str, ...]] = {}
-        """Of each event's fields, kept: `fields` is slow."""
+        if level not in _SEVERITY:
+            raise ConfigError(f"the level of a log is one of {', '.join(_SEVERITY)}, not {str(level)[:80]!r}")
+        self._least = _SEVERITY[level]
+        self._members: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
+        """Names of each event's fields and what reads them all, kept: `fields` is slow."""
 
     def __call__(self, event: Any) -> None:
         """Write *event*, its fields without those that are None."""
-        logger = self._logger or self._build()
-        level = _LEVELS.get(getattr(event, "outcome", event.name), _LEVELS.get(event.name, "info"))
-        names = self._names.get(event.name)
-        if names is None:
-            names = self._names[event.name] = tuple(one.name for one in fields(event))
-        values = {name: value for name in names if (value := getattr(event, name)) is not None}
-        getattr(logger, level)(event.name, **values)
+        level = _LEVELS.get(getattr(event, "outcome", event.name)) or _LEVELS.get(event.name, "info")
+        if _SEVERITY[level] < self._least:
+            return
+        names, read = self._members.get(type(event)) or self._learn(type(event))
+        line = {name: value for name, value in zip(names, read(event), strict=True) if value is not None}
+        line["event"] = event.name
+        if (bound := sys.modules.get("structlog.contextvars")) is not None:
+            bound.merge_contextvars(None, level, line)
+        line["level"] = level
+        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        text = orjson.dumps(line, default=_plain, option=orjson.OPT_APPEND_NEWLINE).decode()
+        # Whatever standard error is now: pytest and daemons replace it. A line is one write, and there is no lock of ours:
+        # a child that was forked while another thread wrote would wait for it for ever.
+        with _UNWRITABLE:
+            stream: Any = sys.stderr
+            stream.write(text)
+            stream.flush()
 
-    def _build(self) -> Any:
-        """Build a logger of our own: the application's structlog configuration is not ours to change or to use."""
-        import logging
+    def _learn(self, kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+        names = tuple(one.name for one in fields(kind))
+        found = self._members[kind] = names, attrgetter(*names)
+        return found
 
-        import orjson
-        import structlog
 
-        # Two threads may both build one; either will do.
-        self._logger = structlog.wrap_logger(
-            _StandardError(),
-            processors=[
-                structlog.contextvars.merge_contextvars,
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(serializer=orjson.dumps),
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, self._level.upper())),
-            cache_logger_on_first_use=True,
-        ).bind()
-        return self._logger
+def _plain(value: Any) -> Any:
+    """Something bound by the application for which JSON has no word, as structlog would show it."""
+    shown = getattr(value, "__structlog__", None)
+    return repr(value) if shown is None else shown()
+
+
+_UNHEARD = contextlib.suppress(Exception)
+"""What an observer raises."""
 
 
 def emitter(observers: Sequence[Observer]) -> Callable[[Any], None]:
@@ -302,7 +337,7 @@ def emitter(observers: Sequence[Observer]) -> Callable[[Any], None]:
 
     def emit(event: Any) -> None:
         for observer in observers:
-            with contextlib.suppress(Exception):
+            with _UNHEARD:
                 observer(event)
 
     return emit
