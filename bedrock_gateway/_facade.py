@@ -12,9 +12,11 @@ from bedrock_gateway import _arguments as arguments
 from bedrock_gateway import _flow, _requests, _responses
 from bedrock_gateway._commands import Record, Send, Timeouts
 from bedrock_gateway._flow.ingestion import poll_ingestion
+from bedrock_gateway._flow.repair import repaired
 from bedrock_gateway._fold import InvokeFold, dict_of
 from bedrock_gateway._fold.answer import AnswerFold
 from bedrock_gateway._fold.converse import ConverseFold
+from bedrock_gateway._structured import MOST_RETRIES, repair_messages
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.events import StructlogObserver, emitter
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.config import GatewayConfig
+    from bedrock_gateway.errors import OutputValidationError
     from bedrock_gateway.results import EmbedResult
 
 __all__ = ["Facade"]
@@ -151,6 +154,10 @@ class Facade:
     def _call(self, operation: str, *given: Any, **options: Any) -> Flow[Any]:
         build, parse = _CALLS[operation]
         if (shape := options.get("output")) is not None:
+            if retries := self._repairs(options):
+                send = Send("bedrock-runtime", operation, {}, region=self.config.region, account=self.config.account)
+                target = replace(send, capability=_requests.CAPABILITY_OF[operation])
+                return repaired(partial(self._ask, operation, given, options), self._context, retries, target)
             parse = partial(_shaped, parse, shape)
         return _flow.call(
             operation,
@@ -160,6 +167,32 @@ class Facade:
             capability=_requests.CAPABILITY_OF[operation],
             routes=self._routes(operation, build, given, options),
         )
+
+    def _repairs(self, options: Mapping[str, Any]) -> int:
+        """How often an answer that does not fit is repaired; 0 also for what the request's builder will refuse."""
+        retries = options.get("output_retries")
+        if retries is None:
+            retries = self.config.reliability.output_retries
+        return retries if type(retries) is int and 0 < retries <= MOST_RETRIES else 0
+
+    def _ask(
+        self,
+        operation: str,
+        given: tuple[Any, ...],
+        options: Mapping[str, Any],
+        ctx: _flow.Context,
+        unfit: tuple[OutputValidationError, ...],
+    ) -> Flow[Any]:
+        """One of the calls of a repair, under *ctx*; after the first one the model that answered is shown what it said."""
+        view = copy.copy(self)
+        view.__dict__["_context"] = ctx
+        wanted = {**options, "output_retries": 0}
+        if unfit:
+            answer = unfit[-1].partial
+            wanted["model"] = answer.model_id if answer else options.get("model")
+            shown = [message for error in unfit for message in repair_messages(error)]
+            given = ([*_requests.as_messages(given[0]), *shown], *given[1:])
+        return view._call(operation, *given, **wanted)  # noqa: SLF001 - it is a view of this one
 
     def _stream(self, operation: str, *given: Any, **options: Any) -> Flow[Any]:
         build, fold = _STREAMS[operation]

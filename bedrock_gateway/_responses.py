@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._fold import dict_of, parsed, seconds, shown, str_of, usage_from, whole
 from bedrock_gateway._structured import NotFittingError, fitted
-from bedrock_gateway.errors import MalformedResponseError
+from bedrock_gateway.errors import MalformedResponseError, OutputValidationError
 from bedrock_gateway.families import bodies
 from bedrock_gateway.families.embedding import embedder_of
 from bedrock_gateway.results import (
@@ -123,22 +123,23 @@ def shaped(result: ConverseResult, shape: Any, send: Send) -> ConverseResult:
     """Return *result* with what *shape* makes of its text; a tool call and an intervention have none.
 
     Raises:
-        MalformedResponseError: the text does not fit; ``partial`` is the result. It was billed.
+        OutputValidationError: the text does not fit; ``partial`` is the result. It was billed.
     """
     if shape is None or result.tool_calls or result.guardrail_action:
         return result
     try:
         return replace(result, parsed=fitted(shape, result.text))
-    except NotFittingError:
-        pass
-    error = MalformedResponseError(
-        f"{send.operation}: the answer does not fit the output that was asked for (stop reason {result.stop_reason}); it was billed",
+    except NotFittingError as error:
+        faults, failed = error.faults, error.failed
+    why = f"a validator of it raised {failed}" if failed else f"{len(faults)} faults, stop reason {result.stop_reason}"
+    raise OutputValidationError(
+        f"{send.operation}: the answer does not fit the output that was asked for ({why}); it was billed",
         operation=send.operation,
-        maybe_billed=True,
+        partial=result,
+        faults=faults,
+        usage=result.usage,
         request_id=result.request_id,
     )
-    error.partial = result
-    raise error
 
 
 _COUNTS = {

@@ -116,6 +116,7 @@ class Gateway(Facade):
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
         output: type[BaseModel] | Mapping[str, Any] | None = None,
+        output_retries: int | None = None,
         guardrail_trace: str | None = None,
         **members: Any,
     ) -> ConverseResult:
@@ -131,8 +132,11 @@ class Gateway(Facade):
             stop_sequences: Texts at which the model stops.
             tools: Tools the model may call, as the Converse API has them.
             tool_choice: ``auto``, ``any``, the name of a tool, or AWS's own structure; None: AWS's default.
-            output: A pydantic class, or a JSON Schema, that the answer must fit; it is in ``parsed``. No second try is
-                made: an answer that does not fit is a `MalformedResponseError`, with the answer in ``partial``.
+            output: A pydantic class, or a JSON Schema, that the answer must fit; it is in ``parsed``. An answer that does
+                not fit is an `OutputValidationError`, with the answer in ``partial``.
+            output_retries: How often, at most 3, a model whose answer does not fit is shown it and what does not fit. Each
+                is one more billed call, with a ``gateway.call_ended`` of its own, under the one total deadline. An answer
+                that was cut is not repaired. None: ``reliability.output_retries`` of the configuration, which is 0.
             guardrail_trace: ``enabled``, ``disabled`` or ``enabled_full``: how much the configured guardrail tells in
                 ``raw``; None: AWS's default.
             **members: Further members of the operation by AWS's names: ``additionalModelRequestFields``,
@@ -153,6 +157,7 @@ class Gateway(Facade):
             CircuitOpenError: most requests to this model failed of late; nothing was sent.
             TransportError: no answer came; ``sent`` tells whether it may have been billed.
             MalformedResponseError: the answer was cut short; it may have been billed.
+            OutputValidationError: the answer does not fit *output*; it was billed.
             ServiceError: AWS reported another error; the subclass says what to do.
 
         Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
@@ -170,6 +175,7 @@ class Gateway(Facade):
                 tools=tools,
                 tool_choice=tool_choice,
                 output=output,
+                output_retries=output_retries,
                 guardrail_trace=guardrail_trace,
                 **members,
             ),
@@ -195,8 +201,9 @@ class Gateway(Facade):
     ) -> Stream[ConverseResult]:
         """Chat with a model and read its answer as it is made; billed by AWS.
 
-        The arguments are those of `converse`. Nothing is checked or sent before the stream is entered; entering raises
-        what `converse` raises. A stream that ends before its terminal event raises `StreamInterruptedError`.
+        The arguments are those of `converse`, without *output_retries*: what has been shown cannot be taken back. Nothing
+        is checked or sent before the stream is entered; entering raises what `converse` raises. A stream that ends before
+        its terminal event raises `StreamInterruptedError`.
 
         Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
         """

@@ -32,6 +32,7 @@ from bedrock_gateway._config.tables import (
     Name,
     PrincipalConfig,
     Region,
+    ReliabilityConfig,
     SourceConfig,
     Table,
     translated,
@@ -51,6 +52,7 @@ __all__ = [
     "KnowledgeBaseConfig",
     "LoggingConfig",
     "PrincipalConfig",
+    "ReliabilityConfig",
     "SourceConfig",
 ]
 
@@ -94,6 +96,7 @@ class GatewayConfig(Table):
     enforced_guardrails: Annotated[tuple[EnforcedGuardrail, ...], Field(strict=False)] = ()
     """Ids or ARNs of guardrails that the account or the organisation enforces on every call."""
     batch: BatchConfig = BatchConfig()
+    reliability: ReliabilityConfig = ReliabilityConfig()
     wraps: Mapping[ModelName, Models] = Field(default_factory=dict)
     """Application profile or prompt router → the models or profiles behind it."""
     knowledge_bases: Mapping[Name, KnowledgeBaseConfig] = Field(default_factory=dict)

@@ -22,6 +22,7 @@
     │  └─ UnavailableError
     │     └─ CircuitOpenError             .retry_after_seconds        nothing was sent
     ├─ MalformedResponseError          .operation .maybe_billed .request_id
+    │  └─ OutputValidationError           .partial .faults .usage .rejected .attempts
     ├─ StreamInterruptedError          .partial .reason .usage .request_id .may_resend
     ├─ IngestionFailedError            .job
     ├─ NotOursError                    .kind .name
@@ -40,7 +41,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bedrock_gateway.results import IngestionJob, Usage
+    from bedrock_gateway.results import ConverseResult, IngestionJob, Usage
 
 __all__ = [
     "CODES",
@@ -60,6 +61,7 @@ __all__ = [
     "ModelTimeoutError",
     "NotFoundError",
     "NotOursError",
+    "OutputValidationError",
     "PreflightFailedError",
     "QuotaExceededError",
     "ServiceError",
@@ -263,6 +265,32 @@ class MalformedResponseError(GatewayError):
         self.request_id = request_id
         self.partial: Any = None
         """The answer, where it came whole and only did not fit the ``output`` asked for; never part of the message or repr."""
+
+
+class OutputValidationError(MalformedResponseError):
+    """The answer came whole and does not fit the ``output`` asked for; it was billed. It is never sent again unasked."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        partial: ConverseResult[Any] | None = None,
+        faults: tuple[str, ...] = (),
+        usage: Usage | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, operation=operation, maybe_billed=True, request_id=request_id)
+        self.partial: ConverseResult[Any] | None = partial
+        """The answer; of several, the last one. Never part of the message or repr."""
+        self.faults = faults
+        """What does not fit, one a line: path and message of pydantic. They can quote the answer, so they are an attribute."""
+        self.usage = usage
+        """Of every answer that was made, added up; None where AWS did not say."""
+        self.rejected: tuple[ConverseResult[Any], ...] = ()
+        """Answers before ``partial`` that did not fit either; each was billed."""
+        self.attempts = 1
+        """Requests sent, over all answers."""
 
 
 class StreamInterruptedError(GatewayError):

@@ -7,7 +7,16 @@ it holds what the model said. A number AWS did not send is None, never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # a default is Python 3.13's; checkers bring this one along
+
+    P_co = TypeVar("P_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    P_co = TypeVar("P_co", covariant=True)
 
 __all__ = [
     "Answer",
@@ -91,8 +100,8 @@ class InvokeResult(_Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConverseResult(_Result):
-    """An answer of Converse, or a whole ConverseStream."""
+class ConverseResult(_Result, Generic[P_co]):
+    """An answer of Converse, or a whole ConverseStream; of the type of ``parsed``."""
 
     message: dict[str, Any] = field(default_factory=dict, repr=False)
     """The message's blocks as AWS sent them; append it to the next request's messages as it is."""
@@ -101,8 +110,10 @@ class ConverseResult(_Result):
     """What the model thought before it answered; empty where it shows none."""
     citations: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     """AWS's citations of the documents that were sent along, in order."""
-    parsed: Any = field(default=None, repr=False)
-    """The answer as ``output`` makes it; None where none was asked for."""
+    parsed: P_co | None = field(default=None, repr=False)
+    """The answer as ``output`` makes it; None where none was asked for, and of a tool call or an intervention."""
+    rejected: tuple[ConverseResult[Any], ...] = field(default=(), repr=False)
+    """Answers before this one that did not fit ``output``, where it is the repair of one; each was billed."""
     latency_seconds: float | None = None
     """What AWS measured."""
     guardrail_action: str | None = None

@@ -1,8 +1,8 @@
-"""An answer as a class. One that does not fit is an error that keeps it: no second call is made behind your back."""
+"""An answer as a class. One that does not fit is an error that keeps it, unless a second, billed call is asked for."""
 
 from pydantic import BaseModel
 
-from bedrock_gateway import Gateway, MalformedResponseError, UnsupportedByBotocoreError
+from bedrock_gateway import Gateway, OutputValidationError, UnsupportedByBotocoreError
 
 
 class Leave(BaseModel):
@@ -14,8 +14,8 @@ class Leave(BaseModel):
 
 with Gateway.from_file("gateway.toml", principal="app") as gateway:
     try:
-        print(gateway.converse("How much leave is there?", output=Leave).parsed)
-    except MalformedResponseError as error:
-        print(error.partial.stop_reason, "and not what was asked for")
+        print(gateway.converse("How much leave is there?", output=Leave, output_retries=1).parsed)
+    except OutputValidationError as error:
+        print(error.usage, "spent, and not what was asked for:", error.faults)
     except UnsupportedByBotocoreError as error:
         print(error)

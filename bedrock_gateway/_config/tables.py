@@ -39,6 +39,7 @@ __all__ = [
     "Name",
     "PrincipalConfig",
     "Region",
+    "ReliabilityConfig",
     "SourceConfig",
     "Table",
     "translated",
@@ -177,6 +178,13 @@ class BatchConfig(Table):
     """How batch jobs run."""
 
     role: Role = "bedrock-gateway/AmazonBedrockGateway-batch"
+
+
+class ReliabilityConfig(Table):
+    """What calls do when something is not as it should be; every key has a default."""
+
+    output_retries: Annotated[int, Field(ge=0, le=3)] = 0
+    """How often an answer that does not fit ``output`` is shown to the model again; each is a billed call."""
 
 
 class LoggingConfig(Table):
@@ -320,6 +328,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "logging": LoggingConfig,
     "guardrail": GuardrailConfig,
     "batch": BatchConfig,
+    "reliability": ReliabilityConfig,
     "knowledge_bases": KnowledgeBaseConfig,
     "source": SourceConfig,
     "chunking": ChunkingConfig,

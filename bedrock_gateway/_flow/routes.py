@@ -13,7 +13,6 @@ from bedrock_gateway._commands import Flow, Send
 from bedrock_gateway._flow.attempts import attempted, error_code
 from bedrock_gateway.errors import GatewayError
 from bedrock_gateway.events import FellBack
-from bedrock_gateway.governance.protection import MOST_REQUESTS
 from bedrock_gateway.governance.retry import may_hop
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def routed(tally: Tally, make: Make, routes: tuple[Make, ...], ctx: Context, onc
             return (yield from attempted(send, ctx, once, tally))
         except GatewayError as error:
             failure = error
-        spent = tally.attempts >= MOST_REQUESTS or ctx.now() >= tally.started + ctx.timeouts.total
+        spent = tally.attempts >= ctx.most_requests or ctx.now() >= tally.started + ctx.timeouts.total
         if not left or spent or not may_hop(failure, send, opted_in=ctx.resend_ambiguous):
             raise failure
         following = yield from _next(left, ctx, tally, failure)

@@ -18,6 +18,7 @@ from bedrock_gateway._requests.knowledge import (
 )
 from bedrock_gateway._requests.models import (
     apply_guardrail,
+    as_messages,
     converse,
     count_tokens,
     embed,
@@ -28,6 +29,7 @@ from bedrock_gateway._requests.models import (
 __all__ = [
     "CAPABILITY_OF",
     "apply_guardrail",
+    "as_messages",
     "converse",
     "count_tokens",
     "create_data_source",

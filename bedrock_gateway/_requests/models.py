@@ -10,7 +10,7 @@ import orjson
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway._requests.base import members_of, model_of, send_of
 from bedrock_gateway._requests.content import check_message, ready
-from bedrock_gateway._structured import output_config
+from bedrock_gateway._structured import MOST_RETRIES, output_config
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.families import FAMILIES, TextRequest, family_named, family_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bedrock_gateway._commands import Send
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["apply_guardrail", "converse", "count_tokens", "embed", "invoke_model", "is_text_request"]
+__all__ = ["apply_guardrail", "as_messages", "converse", "count_tokens", "embed", "invoke_model", "is_text_request"]
 
 _CHOICES = ("auto", "any")
 _SOURCES = ("INPUT", "OUTPUT")
@@ -41,6 +41,7 @@ def converse(
     tools: Any = None,
     tool_choice: Any = None,
     output: Any = None,
+    output_retries: Any = None,
     guardrail_trace: Any = None,
     **members: Any,
 ) -> Send:
@@ -56,12 +57,23 @@ def converse(
     if tools is not None or tool_choice is not None:
         before = arguments.mapping(name, "toolConfig", params.get("toolConfig", {}))
         params["toolConfig"] = {**before, **_tools(name, tools, tool_choice)}
+    if output_retries is not None:
+        _check_retries(name, output_retries, output, streamed=streamed)
     if output is not None:
         before = arguments.mapping(name, "outputConfig", params.get("outputConfig", {}))
         params["outputConfig"] = {**before, **output_config(name, output)}
     if guardrail_trace is not None:
         params["guardrailConfig"] = _trace(config, name, guardrail_trace)
     return send_of(config, name, params, model_id=model)
+
+
+def _check_retries(name: str, retries: Any, output: Any, *, streamed: bool) -> None:
+    """Refuse repairs that cannot be; how many there are is the flow's business."""
+    arguments.integer(name, "output_retries", retries, least=0, most=MOST_RETRIES)
+    if streamed:
+        arguments.refuse(name, "output_retries is for converse alone: what a stream has shown cannot be taken back")
+    if retries and output is None:
+        arguments.refuse(name, "output_retries needs output: what an answer must fit")
 
 
 _TRACES = ("enabled", "disabled", "enabled_full")
@@ -240,6 +252,11 @@ def _blocks(name: str, where: str, content: Any) -> list[Any]:
     ]
     check_message(name, where, made)
     return made
+
+
+def as_messages(prompt: Any) -> list[Any]:
+    """Return a prompt that was sent as messages that others can follow."""
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
 
 
 def _messages(name: str, prompt: Any) -> list[Any]:

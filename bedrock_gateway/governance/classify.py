@@ -22,6 +22,7 @@ from bedrock_gateway.errors import (
     MalformedResponseError,
     MissingExtraError,
     NotFoundError,
+    OutputValidationError,
     ServiceError,
     TransportError,
     UnsupportedByBotocoreError,
@@ -331,7 +332,7 @@ def translate(cause: BaseException, send: Send, attempts: int) -> GatewayError:
 
 def _translated(cause: BaseException, send: Send, attempts: int) -> GatewayError:
     if isinstance(cause, GatewayError):
-        if isinstance(cause, (TransportError, ServiceError)):
+        if isinstance(cause, (TransportError, ServiceError, OutputValidationError)):
             cause.attempts = attempts
         return cause
     parsed = getattr(cause, "response", None)

@@ -18,6 +18,7 @@ from bedrock_gateway.errors import (
     GatewayError,
     MalformedResponseError,
     ModelFailedError,
+    OutputValidationError,
     StreamInterruptedError,
     ThrottledError,
     TransportError,
@@ -55,6 +56,7 @@ _BLAMES: tuple[tuple[type[GatewayError], Callable[[Any], bool | None]], ...] = (
     (CircuitOpenError, lambda _: None),
     (UnavailableError, lambda _: True),
     (ModelFailedError, lambda error: True if (error.original_status or 0) >= _SERVER else None),
+    (OutputValidationError, lambda _: False),
     (MalformedResponseError, lambda _: True),
     (TransportError, _transport),
     (StreamInterruptedError, _interrupted),
@@ -62,7 +64,7 @@ _BLAMES: tuple[tuple[type[GatewayError], Callable[[Any], bool | None]], ...] = (
 
 
 def blames(error: BaseException | None) -> bool | None:
-    """Whether *error* speaks against the service: True, or None for no evidence.
+    """Whether *error* speaks against the service: True, False (it has answered, whole), or None for no evidence.
 
     A 4xx is none, a throttle included: it is what the caller asked, or how often, and the retry budget is for that.
     """
@@ -145,6 +147,11 @@ class Guard:
                 return None
             self._tokens -= cost
         return cost
+
+    def earn(self, cost: int) -> None:
+        """Take back what sending again cost: it helped."""
+        with self._lock:
+            self._tokens = min(self._budget.tokens, self._tokens + cost)
 
 
 class Lease:

@@ -20,6 +20,7 @@ from bedrock_gateway.errors import (
     ModelFailedError,
     ModelNotReadyError,
     ModelTimeoutError,
+    OutputValidationError,
     ServiceError,
     StreamInterruptedError,
     ThrottledError,
@@ -55,6 +56,7 @@ _JUDGES: tuple[tuple[type[GatewayError], Callable[..., bool]], ...] = (
     (ModelTimeoutError, lambda _, *, ambiguous, **__: ambiguous),
     (ServiceError, lambda error, **_: error.retryable),
     (StreamInterruptedError, _interrupted),
+    (OutputValidationError, lambda *_, **__: False),  # it came whole: there is nothing ambiguous to accept
     (MalformedResponseError, lambda _, *, ambiguous, **__: ambiguous),
 )
 

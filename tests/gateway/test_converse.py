@@ -13,6 +13,7 @@ from bedrock_gateway import (
     GovernanceError,
     InvalidRequestError,
     MalformedResponseError,
+    OutputValidationError,
     UnsupportedByBotocoreError,
 )
 
@@ -207,13 +208,14 @@ def test_an_answer_that_does_not_fit_is_an_error_that_keeps_it_and_no_second_bil
     async def body():
         faults.answer(answered({"text": "about 25 days"}))
         async with against() as (gateway, events):
-            with pytest.raises(MalformedResponseError) as raised:
+            with pytest.raises(OutputValidationError) as raised:
                 await gateway.converse("Hello", output=Leave)
+            assert isinstance(raised.value, MalformedResponseError)
             assert raised.value.partial.text == "about 25 days"
             assert "25" not in f"{raised.value}{raised.value!r}{raised.value.args}"
             assert len(faults.requests) == 1
             [event] = events
-            assert event.outcome == "failed"
+            assert (event.outcome, event.error_code, event.input_tokens) == ("failed", "OutputValidationError", 3)
             faults.answer(server.streamed(server.conversation("about")))
             with pytest.raises(MalformedResponseError):
                 async with gateway.converse_stream("Hello", output=Leave) as stream:
