@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from bedrock_gateway._eventstream import CorruptFrameError
+from bedrock_gateway._fold.merging import joined
 from bedrock_gateway.families import bodies
 from bedrock_gateway.results import ChunkReceived, InvokeResult, ToolCall, UnknownEvent, Usage
 
@@ -30,27 +31,39 @@ __all__ = ["Fold", "InvokeFold", "dict_of", "parsed", "seconds", "shown", "str_o
 def parsed(data: str | bytes) -> Any:
     """Return the JSON in *data*; the standard library takes what orjson is too strict for (NaN, half a surrogate pair).
 
+    Integers of any size are kept as they are.
+
     Raises:
         ValueError: it is not JSON.
     """
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        pass
+    if not _has_long_number(data):
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass
     try:
         return json.loads(data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _message(payload: bytes) -> str:
-    """Return the message of an exception frame, whose code alone must do where the payload is no JSON object."""
+_DIGITS, _LONG = bytes.maketrans(b"123456789", b"000000000"), b"0" * 19
+
+
+def _has_long_number(data: str | bytes) -> bool:
+    """Whether an integer in it can have more than 64 bits: orjson would make a float of it, and lose digits."""
+    if isinstance(data, str):
+        data = data.encode(errors="surrogatepass")
+    return _LONG in data.translate(_DIGITS)
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    """Return the members of an exception frame, whose code alone must do where the payload is no JSON object."""
     try:
         found = parsed(payload)
     except ValueError:
-        return ""
-    text = found.get("message", found.get("Message", "")) if isinstance(found, dict) else ""
-    return text if isinstance(text, str) else ""
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def dict_of(value: Any) -> dict[str, Any]:
@@ -77,6 +90,15 @@ def usage_from(found: Any) -> Usage | None:
 
 
 _FAILURES = frozenset({"error", "exception"})
+_TEXT_DELTA = b'"delta":{"text":'
+
+
+class _ReportedError(Exception):
+    """A chunk is an error of the vendor."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code)
+        self.code, self.text = code, text
 
 
 class Fold:
@@ -87,8 +109,8 @@ class Fold:
         self.complete = False
         self.done = False
         self.usage: Usage | None = None
-        self.failed: tuple[str, str] | None = None
-        """Code and message of an error that AWS reported in the stream."""
+        self.failed: tuple[str, str, int | None] | None = None
+        """Code and message of an error that AWS reported in the stream, and the status the model itself answered with."""
         self.corrupt: CorruptFrameError | None = None
         """Set once an event cannot be what AWS sent."""
 
@@ -116,23 +138,30 @@ class Fold:
                     events.append(event)
         except CorruptFrameError as error:
             self.corrupt = error
+        except _ReportedError as error:
+            self.failed = (error.code, error.text, None)
         return events
 
     def _fail(self, headers: Mapping[str, Any], payload: bytes) -> None:
         """Keep the error that a frame reports."""
         if headers[":message-type"] == "error":
-            self.failed = (str(headers.get(":error-code", "Unknown")), str(headers.get(":error-message", "")))
+            code, text = headers.get(":error-code"), str_of(headers.get(":error-message"))
         else:
-            self.failed = (str(headers.get(":exception-type", "Unknown")), _message(payload))
+            code, text = headers.get(":exception-type"), ""
+        held = _object(payload)
+        original = whole(held.get("originalStatusCode"))
+        text = text or str_of(held.get("message", held.get("Message")))
+        self.failed = (str(code or held.get("__type") or "Unknown"), text, original)
 
     @staticmethod
     def _payload(payload: bytes) -> Any:
         if not payload:
             return {}
-        try:
-            return orjson.loads(payload)  # what `parsed` begins with: this is the hot path
-        except orjson.JSONDecodeError:
-            pass
+        if _TEXT_DELTA in payload or not _has_long_number(payload):
+            try:
+                return orjson.loads(payload)  # what `parsed` begins with: this is the hot path
+            except orjson.JSONDecodeError:
+                pass
         try:
             return parsed(payload)
         except ValueError:
@@ -171,8 +200,10 @@ class InvokeFold(Fold):
         self._text.append(text)
         self._stop_reason = bodies.stop_reason_of(chunk) or self._stop_reason
         if isinstance(chunk, dict):
-            self._guardrail = chunk.get("amazon-bedrock-guardrailAction", self._guardrail)
+            self._guardrail = bodies.intervened(self._guardrail, chunk)
             self._count(chunk)
+            if "error" in chunk and (error := bodies.chunk_error(chunk)):
+                raise _ReportedError(*error)
         self.complete = self.complete or bodies.chunk_ends(chunk)
         self.done = self.complete and isinstance(chunk, dict) and bodies.METRICS in chunk
         return ChunkReceived(chunk, text)
@@ -184,7 +215,9 @@ class InvokeFold(Fold):
             self.usage = usage or before
             return
         later = {one.name: getattr(usage, one.name) for one in fields(usage)}
-        self.usage = replace(before, **{name: value for name, value in later.items() if value is not None})
+        known = replace(before, **{name: value for name, value in later.items() if value is not None})
+        sent, made = known.input_tokens, known.output_tokens
+        self.usage = replace(known, total_tokens=sent + made) if sent is not None and made is not None else known
 
     @staticmethod
     def _chunk(data: Any) -> Any:
@@ -199,7 +232,7 @@ class InvokeFold(Fold):
     def result(self, request_id: str | None, *, local: bool = False) -> InvokeResult:
         """Return the whole, or what there is of it."""
         return InvokeResult(
-            text="".join(self._text),
+            text=joined(self._text),
             stop_reason=self._stop_reason,
             usage=self.usage,
             model_id=self._send.model_id,

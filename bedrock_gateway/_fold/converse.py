@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._fold import Fold, dict_of, parsed, seconds, shown, str_of, usage_from, whole
+from bedrock_gateway._fold.merging import joined, joined_blob, merged
 from bedrock_gateway._responses import shaped
 from bedrock_gateway.results import (
     BlockStopped,
@@ -59,8 +60,9 @@ class ConverseFold(Fold):
         """Take contentBlockStart."""
         index, start = _index(payload), dict_of(payload.get("start"))
         self._growing = (-1, [])
+        block = self._blocks.setdefault(index, {})
         for kind, value in start.items():
-            self._blocks[index] = {kind: dict(value) if isinstance(value, dict) else value}
+            block[kind] = dict(value) if isinstance(value, dict) else value
         tool = start.get("toolUse")
         if not isinstance(tool, dict):
             return UnknownEvent(raw, "contentBlockStart")
@@ -78,7 +80,11 @@ class ConverseFold(Fold):
         return self._delta(raw, _index(payload), dict_of(delta))
 
     def _delta(self, raw: Any, index: int, delta: dict[str, Any]) -> Any:
-        kind, value = next(iter(delta.items()), ("", None))
+        made = [self._taken(raw, index, kind, value) for kind, value in delta.items()]
+        return next((one for one in made if one is not None), UnknownEvent(raw, "contentBlockDelta"))
+
+    def _taken(self, raw: Any, index: int, kind: str, value: Any) -> Any:
+        """Remember what a delta adds to its block; return its typed event, if there is one."""
         block = self._blocks.setdefault(index, {})
         if kind == "text" and isinstance(value, str):
             pieces = self._pieces.setdefault((index, "text"), [])
@@ -93,9 +99,13 @@ class ConverseFold(Fold):
             return ToolCallDelta(raw, piece, index)
         if kind == "reasoningContent" and isinstance(value, dict):
             return self._reasoning(raw, block, value, index)
-        if kind:
-            _append(block.setdefault(kind, []), value)
-        return UnknownEvent(raw, "contentBlockDelta")
+        if kind == "citation":
+            block[kind] = [*block.get(kind, ()), value]
+        elif kind == "toolResult" and isinstance(value, list):
+            block[kind] = merged({"content": []} | dict_of(block.get(kind)), {"content": value})
+        else:
+            block[kind] = merged(block.get(kind), value)
+        return None
 
     def _reasoning(self, raw: Any, block: dict[str, Any], value: dict[str, Any], index: int) -> ReasoningDelta:
         content = block.setdefault("reasoningContent", {})
@@ -103,7 +113,7 @@ class ConverseFold(Fold):
             if isinstance(value.get(name), str):
                 self._pieces.setdefault((index, name + " of reasoning"), []).append(value[name])
         if "redactedContent" in value and isinstance(content, dict):
-            content["redactedContent"] = value["redactedContent"]
+            content["redactedContent"] = joined_blob(content.get("redactedContent"), value["redactedContent"])
         return ReasoningDelta(raw, str_of(value.get("text")), index)
 
     def block_stopped(self, raw: Any, payload: dict[str, Any]) -> BlockStopped:
@@ -113,19 +123,20 @@ class ConverseFold(Fold):
     def stopped(self, raw: Any, payload: dict[str, Any]) -> MessageStopped:
         """Take messageStop: the terminal event."""
         self.complete = True
-        self._stop_reason = str_of(payload.get("stopReason")) or None
+        self._stop_reason = str_of(payload.get("stopReason")) or self._stop_reason
         return MessageStopped(raw, self._stop_reason)
 
     def metadata(self, raw: Any, payload: dict[str, Any]) -> MetadataReceived:
         """Take metadata: nothing follows it."""
-        self.usage = usage_from(payload.get("usage"))
-        self._latency = seconds(payload.get("metrics"))
+        self.usage = usage_from(payload.get("usage")) or self.usage
+        latency = seconds(payload.get("metrics"))
+        self._latency = self._latency if latency is None else latency
         self.done = self.complete
         return MetadataReceived(raw, self.usage)
 
     def result(self, request_id: str | None, *, local: bool = False) -> ConverseResult:
         """Return the whole, or what there is of it."""
-        blocks = [self._block(index) for index in sorted(self._blocks)]
+        blocks = [block for index in sorted(self._blocks) for block in self._finished(index)]
         return ConverseResult(
             stop_reason=self._stop_reason,
             usage=self.usage,
@@ -143,38 +154,55 @@ class ConverseFold(Fold):
         """Return the whole, and what ``output`` makes of it."""
         return shaped(self.result(request_id, local=local), self._output, self._send)
 
-    def _block(self, index: int) -> dict[str, Any]:
-        block = dict(self._blocks[index])
-        if "text" in block:
-            block["text"] = str_of(block["text"]) + "".join(self._pieces.get((index, "text"), ()))
-        if "citation" in block:
-            cited = {"content": [{"text": str_of(block.pop("text", ""))}], "citations": block.pop("citation")}
-            block["citationsContent"] = cited
-        if "toolUse" in block:
-            text = "".join(self._pieces.get((index, "toolUse"), ()))
-            try:
-                made = parsed(text) if text else {}
-            except ValueError:
-                made = text  # a cut stream leaves half a document: shown as it is
-            block["toolUse"] = {**dict_of(block["toolUse"]), "input": made}
-        thought = {
-            name: "".join(self._pieces.get((index, name + " of reasoning"), ())) for name in ("text", "signature")
-        }
-        if thought["text"] or thought["signature"]:
-            reasoning = {"text": thought["text"]} | (
-                {"signature": thought["signature"]} if thought["signature"] else {}
-            )
-            block["reasoningContent"] = {**dict_of(block.get("reasoningContent")), "reasoningText": reasoning}
-        return block
+    def _finished(self, index: int) -> list[dict[str, Any]]:
+        """Return the blocks of one index: of a union, a member each. Models that think can answer under the same one."""
+        blocks = []
+        for kind, value in self._blocks[index].items():
+            made = _FINISHERS[kind](self, index, value) if kind in _FINISHERS else [{kind: value}]
+            blocks += made
+        return blocks
+
+    def _joined(self, index: int, kind: str) -> str:
+        return joined(self._pieces.get((index, kind), ()))
+
+    def _said(self, index: int, before: Any) -> list[dict[str, Any]]:
+        """Text, and what it is cited from."""
+        text, cited = str_of(before) + self._joined(index, "text"), self._blocks[index].get("citation")
+        if cited is None:
+            return [{"text": text}]
+        return [{"citationsContent": {"content": [{"text": text}], "citations": cited}}]
+
+    def _cited(self, index: int, _: Any) -> list[dict[str, Any]]:
+        return [] if "text" in self._blocks[index] else self._said(index, "")
+
+    def _called(self, index: int, before: Any) -> list[dict[str, Any]]:
+        text = self._joined(index, "toolUse")
+        try:
+            made = parsed(text) if text else {}
+        except ValueError:
+            made = text  # a cut stream leaves half a document: shown as it is
+        return [{"toolUse": {**dict_of(before), "input": made}}]
+
+    def _thought(self, index: int, before: Any) -> list[dict[str, Any]]:
+        text, signature = (self._joined(index, f"{name} of reasoning") for name in ("text", "signature"))
+        blocks = [{"reasoningContent": {kind: value}} for kind, value in dict_of(before).items()]
+        if text or signature:
+            reasoning = {"text": text, **({"signature": signature} if signature else {})}
+            blocks.insert(0, {"reasoningContent": {"reasoningText": reasoning}})
+        return blocks
+
+
+# Kind of what came → what makes its blocks; any other is a block as it is.
+_FINISHERS: dict[str, Callable[[ConverseFold, int, Any], list[dict[str, Any]]]] = {
+    "text": ConverseFold._said,  # noqa: SLF001
+    "citation": ConverseFold._cited,  # noqa: SLF001
+    "toolUse": ConverseFold._called,  # noqa: SLF001
+    "reasoningContent": ConverseFold._thought,  # noqa: SLF001
+}
 
 
 def _index(payload: dict[str, Any]) -> int:
     return whole(payload.get("contentBlockIndex")) or 0
-
-
-def _append(values: Any, value: Any) -> None:
-    if isinstance(values, list):
-        values.append(value)
 
 
 _TAKERS: dict[str, Callable[[ConverseFold, Any, dict[str, Any]], Any]] = {

@@ -15,7 +15,7 @@ from bedrock_gateway.results import Usage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["METRICS", "chunk_ends", "chunk_text", "stop_reason_of", "text_of", "usage_of"]
+__all__ = ["METRICS", "chunk_ends", "chunk_error", "chunk_text", "intervened", "stop_reason_of", "text_of", "usage_of"]
 
 METRICS = "amazon-bedrock-invocationMetrics"
 
@@ -43,25 +43,31 @@ def _blocks(content: Any) -> str:
     return "".join(_str(_dict(one).get("text")) for one in _list(content))
 
 
-def _joined(name: str, read: Callable[[Found], Any]) -> Callable[[Found], str]:
-    """Text of a list of results."""
-    return lambda body: "".join(_str(read(_dict(one))) for one in _list(body.get(name)))
+def _choice(found: Found, name: str) -> Found:
+    """The first of a list of answers: who asks for several reads the others from ``raw``."""
+    items = [one for one in map(_dict, _list(found.get(name))) if not one.get("index")]
+    return items[0] if items else {}
+
+
+def _said(choice: Found) -> str:
+    """Text of a choice: a whole message, what a chunk adds to it, or a text completion."""
+    held = (_dict(choice, "message").get("content"), _dict(choice, "delta").get("content"), choice.get("text"))
+    return next((text for one in held if (text := _blocks(one))), "")
 
 
 # Where a whole answer has its text; the first that has any. Each family's own member.
 _TEXTS: tuple[Callable[[Found], str], ...] = (
     lambda body: _blocks(body.get("content")),  # Anthropic
     lambda body: _blocks(_dict(body, "output", "message").get("content")),  # Nova
-    _joined("results", lambda one: one.get("outputText")),  # Titan
+    lambda body: _str(_choice(body, "results").get("outputText")),  # Titan
     lambda body: _str(body.get("generation")),  # Llama
-    _joined("outputs", lambda one: one.get("text")),  # Mistral
-    _joined(
-        "choices", lambda one: _blocks(_dict(one, "message").get("content")) or one.get("text")
-    ),  # chat, DeepSeek R1
-    _joined("generations", lambda one: one.get("text")),  # Cohere Command
-    _joined("completions", lambda one: _dict(one, "data").get("text")),  # AI21 Jurassic-2
+    lambda body: _str(_choice(body, "outputs").get("text")),  # Mistral
+    lambda body: _said(_choice(body, "choices")),  # chat, DeepSeek R1
+    lambda body: _str(_choice(body, "generations").get("text")),  # Cohere Command
+    lambda body: _str(_dict(_choice(body, "completions"), "data").get("text")),  # AI21 Jurassic-2
     lambda body: _str(body.get("completion")),  # Anthropic, before Messages
     lambda body: _str(body.get("text")),  # Cohere Command R
+    lambda body: _str(body.get("message")),  # TwelveLabs Pegasus
 )
 
 
@@ -146,11 +152,6 @@ def usage_of(body: Any) -> Usage | None:
     return Usage(sent, made, total, _number(found, _READ), _number(found, _WRITE))
 
 
-def _choice(chunk: Found, name: str) -> Found:
-    items = _list(chunk.get(name))
-    return _dict(items[0]) if items else {}
-
-
 def chunk_text(chunk: Any) -> str:
     """Return the text that a chunk of a stream adds."""
     if not isinstance(chunk, dict):
@@ -159,17 +160,44 @@ def chunk_text(chunk: Any) -> str:
     text = delta.get("text")
     if isinstance(text, str):
         return text
+    if "choices" in chunk:
+        return _said(_choice(chunk, "choices"))
     values = (
+        _dict(chunk, "content_block").get("text"),  # Anthropic: what a block begins with
         chunk.get("outputText"),
         chunk.get("completion"),
         chunk.get("generation"),
         _choice(chunk, "outputs").get("text"),
-        _dict(_choice(chunk, "choices"), "delta").get("content"),
-        _choice(chunk, "choices").get("text"),
         _choice(chunk, "generations").get("text"),
+        chunk.get("message"),  # TwelveLabs Pegasus
         None if chunk.get("is_finished") else chunk.get("text"),
     )
     return next((one for one in values if isinstance(one, str)), "")
+
+
+# What a vendor says of itself in a stream → AWS's code for it. Source: Anthropic's API reference, errors.
+_VENDOR_CODES = {
+    "overloaded_error": "ServiceUnavailableException",
+    "api_error": "InternalServerException",
+    "rate_limit_error": "ThrottlingException",
+    "timeout_error": "ModelTimeoutException",
+    "invalid_request_error": "ValidationException",
+}
+
+
+def chunk_error(chunk: Any) -> tuple[str, str] | None:
+    """Return AWS's code and the vendor's words where a chunk is an error of the vendor; None: it is none."""
+    found = _dict(_dict(chunk).get("error"))
+    if not found or not (chunk.get("type") == "error" or "choices" not in chunk):
+        return None
+    kind = _str(found.get("type")) or _str(found.get("code"))
+    return _VENDOR_CODES.get(kind, "ModelStreamErrorException"), f"{kind}: {_str(found.get('message'))}"
+
+
+def intervened(before: str | None, chunk: Any) -> str | None:
+    """Return what a guardrail did so far; an intervention is not taken back by a later chunk."""
+    said = _str(_dict(chunk).get("amazon-bedrock-guardrailAction"))
+    return before if before == "INTERVENED" or not said else said
 
 
 _ENDINGS = (*_REASONS, "is_finished")

@@ -38,6 +38,14 @@ FAMILIES = (
     Family("deepseek", ("deepseek.",), requests.deepseek),
     Family("qwen", ("qwen.",), requests.chat),
     Family("openai", ("openai.",), requests.chat),
+    Family("writer", ("writer.",), requests.chat),
+    # Open-weight models of other makers, all served in the form of chat completions. Not verified against AWS for each.
+    Family("gemma", ("google.gemma-",), requests.chat),
+    Family("glm", ("zai.",), requests.chat),
+    Family("grok", ("xai.",), requests.chat),
+    Family("kimi", ("moonshot.", "moonshotai."), requests.chat),
+    Family("minimax", ("minimax.",), requests.chat),
+    Family("nemotron", ("nvidia.",), requests.chat),
 )
 _NO_TEXT = ("embed", "rerank", "canvas", "reel", "sonic", "image")
 

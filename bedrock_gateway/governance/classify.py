@@ -24,6 +24,7 @@ from bedrock_gateway.errors import (
     NotFoundError,
     OutputValidationError,
     ServiceError,
+    SessionExpiredError,
     TransportError,
     UnsupportedByBotocoreError,
     error_class,
@@ -84,6 +85,10 @@ _WAITED = frozenset({"TimeoutError", "ReadTimeoutError", "SocketTimeoutError"})
 
 _DENIED = re.compile(r"is not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
 _NEEDS_PROFILE = re.compile(r"on-demand throughput isn.t supported", re.IGNORECASE)
+# AWS's own words where a session is not known: "Session with Id … is not valid. Please check and try again."
+_NO_SESSION = re.compile(
+    r"\bsession\b.*\b(?:not valid|invalid|expired|not found|not exist)\b", re.IGNORECASE | re.DOTALL
+)
 _PARAM_VALIDATION = "ParamValidation"
 
 
@@ -145,10 +150,13 @@ def service_error(send: Send, parsed: Mapping[str, Any], attempts: int) -> Servi
     return made
 
 
-def from_frame(send: Send, code: str, text: str, request_id: str | None, attempts: int) -> ServiceError:
+def from_frame(
+    send: Send, code: str, text: str, original_status: int | None, request_id: str | None, attempts: int
+) -> ServiceError:
     """Return the typed error of an exception frame inside a stream."""
     made = _make(send, normalise_code(code[:_CODE_LIMIT]), text, None, attempts)
     made.request_id = request_id
+    made.original_status = original_status
     return made
 
 
@@ -167,6 +175,12 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -
     if kind is InferenceProfileRequiredError or (kind is InvalidRequestError and _NEEDS_PROFILE.search(text)):
         kind = InferenceProfileRequiredError
         advice, facts = _needs_profile(send)
+    if (
+        issubclass(kind, (InvalidRequestError, NotFoundError))
+        and send.params.get("sessionId")
+        and _NO_SESSION.search(text)
+    ):
+        kind, advice = SessionExpiredError, "; ask without the session, which begins a new one"
     made = kind(
         f"{send.operation}{f' on {send.model_id}' if send.model_id else ''}: {code}{f': {_safe(send, text)}' if text else ''}{advice}",
         operation=send.operation,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from importlib.resources import files
+
 import pytest
 
 from bedrock_gateway.families import FAMILIES, TextRequest, family_named, family_of
 from bedrock_gateway.families.embedding import EMBEDDERS, embedder_of
 from bedrock_gateway.families.requests import UnsupportedOptionError
 
+NO_TEXT = re.compile("embed|rerank|canvas|reel|sonic|image")
 ASK = TextRequest("Hi", system="Be brief.", max_tokens=9, temperature=0.5, top_p=0.9, stop_sequences=("END",))
 PLAIN = TextRequest("Hi", max_tokens=9, temperature=0.5, top_p=0.9, stop_sequences=("END",))
 CHAT = {
@@ -81,6 +86,13 @@ WRITTEN = {
     "deepseek.v3-v1:0": (ASK, CHAT | {"max_tokens": 9}),
     "qwen.qwen3-32b-v1:0": (ASK, CHAT | {"max_tokens": 9}),
     "openai.gpt-oss-20b-1:0": (ASK, CHAT | {"max_completion_tokens": 9}),
+    "writer.palmyra-x5-v1:0": (ASK, CHAT | {"max_tokens": 9}),
+    "google.gemma-3-12b-it": (ASK, CHAT | {"max_tokens": 9}),
+    "zai.glm-4.7": (ASK, CHAT | {"max_tokens": 9}),
+    "xai.grok-4.3": (ASK, CHAT | {"max_tokens": 9}),
+    "moonshotai.kimi-k2.5": (ASK, CHAT | {"max_tokens": 9}),
+    "minimax.minimax-m2": (ASK, CHAT | {"max_tokens": 9}),
+    "nvidia.nemotron-nano-9b-v2": (ASK, CHAT | {"max_tokens": 9}),
 }
 
 
@@ -110,10 +122,21 @@ def test_what_a_family_has_no_word_for_is_refused_rather_than_dropped(model, req
 
 @pytest.mark.parametrize(
     "model",
-    ["amazon.titan-embed-text-v2:0", "amazon.nova-canvas-v1:0", "cohere.rerank-v3-5:0", "writer.palmyra-x5-v1:0", ""],
+    ["amazon.titan-embed-text-v2:0", "amazon.nova-canvas-v1:0", "cohere.rerank-v3-5:0", "luma.ray-v2:0", ""],
 )
 def test_what_makes_no_text_or_is_not_known_has_no_family(model):
     assert family_of(model) is None
+
+
+VIDEO_AND_IMAGES = ("stability.", "luma.", "twelvelabs.")
+
+
+def test_every_model_that_bedrock_has_today_is_of_a_family_or_makes_no_text():
+    data = json.loads(files("bedrock_gateway.capabilities").joinpath("_models.json").read_text())
+    found = {model: family_of(model) for model in data["models"]}
+    assert len(found) > 100
+    without = [one for one, family in found.items() if family is None]
+    assert [one for one in without if not one.startswith(VIDEO_AND_IMAGES) and not NO_TEXT.search(one)] == []
 
 
 def test_a_family_is_found_by_name():

@@ -45,7 +45,7 @@ def test_a_refusal_says_of_what_kind_it_is_and_what_to_do(row):
 
 
 def test_inside_of_a_stream_it_is_told_apart_too():
-    assert from_frame(SEND, "accessDeniedException", MARKETPLACE, "r", 1).reason == "marketplace"
+    assert from_frame(SEND, "accessDeniedException", MARKETPLACE, None, "r", 1).reason == "marketplace"
 
 
 @pytest.mark.parametrize(
