@@ -45,6 +45,9 @@ _HANDLER_MODULES = (
     "knowledge.retrieval",
     "knowledge.reranking",
     "knowledge.vectors",
+    "opensearch.policies",
+    "opensearch.collections",
+    "opensearch.indexes",
     "identity.api_keys",
     "identity.sessions",
 )

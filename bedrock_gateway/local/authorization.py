@@ -24,6 +24,8 @@ from bedrock_gateway.local.demands.rows import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bedrock_gateway.iam.document import Policy
     from bedrock_gateway.local.call import State
     from bedrock_gateway.local.principals import Directory, Principal
@@ -114,6 +116,20 @@ class AccountLookup:
         """Return the ARN of a KMS key."""
         return self.directory.key_arn(identifier, region)
 
+    def search_policy(self, kind: str, name: str, region: str) -> object:
+        """Return the document of an OpenSearch Serverless policy."""
+        from bedrock_gateway.local.opensearch.state import SearchState
+
+        found = self.state.of(SearchState).policies.get((region, kind, name))
+        return found.document if found else None
+
+    def search_collection(self, identifier: str, region: str) -> tuple[str, Mapping[str, str]] | None:
+        """Return name and tags of an OpenSearch Serverless collection."""
+        from bedrock_gateway.local.opensearch.state import SearchState
+
+        found = self.state.of(SearchState).collections.get(identifier)
+        return (found.name, found.tags) if found and found.region == region else None
+
     @property
     def facts(self) -> AccountFacts:
         """Return what somebody said exists."""
@@ -122,7 +138,7 @@ class AccountLookup:
 
 @cache
 def _rows() -> Rows:
-    from bedrock_gateway.local.demands import control, iam, inference, knowledge, s3, services
+    from bedrock_gateway.local.demands import control, iam, inference, knowledge, s3, search, services
 
     return {
         **inference.RUNTIME,
@@ -130,6 +146,7 @@ def _rows() -> Rows:
         **knowledge.AGENT,
         **knowledge.AGENT_RUNTIME,
         **s3.S3,
+        **search.SEARCH,
         **services.VECTORS,
         **services.LOGS,
         **services.KMS,

@@ -48,6 +48,8 @@ class Existing:
     bases: dict[str, str] = field(default_factory=dict)
     entities: dict[tuple[str, str], Entity] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    search_policies: dict[tuple[str, str], object] = field(default_factory=dict)
+    collections: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     facts: AccountFacts = field(default_factory=AccountFacts)
 
     def application_profile(self, identifier: str, region: str) -> WrappedModel | None:
@@ -61,6 +63,12 @@ class Existing:
 
     def key_arn(self, identifier: str, region: str) -> str | None:
         return self.aliases.get(identifier)
+
+    def search_policy(self, kind: str, name: str, region: str) -> object:
+        return self.search_policies.get((kind, name))
+
+    def search_collection(self, identifier: str, region: str) -> tuple[str, dict[str, str]] | None:
+        return self.collections.get(identifier)
 
 
 def request(service: str, operation: str, lookup: Existing | None = None, **params: Any) -> ApiRequest:

@@ -30,6 +30,8 @@ class Existing:
     role_of_base: str | None = None
     profiles: dict[str, WrappedModel] = field(default_factory=dict)
     roles: dict[str, Entity] = field(default_factory=dict)
+    search_policies: dict[tuple[str, str], object] = field(default_factory=dict)
+    collections: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     facts: AccountFacts = field(default_factory=AccountFacts)
 
     def application_profile(self, identifier: str, region: str) -> WrappedModel | None:
@@ -43,6 +45,12 @@ class Existing:
 
     def key_arn(self, identifier: str, region: str) -> str | None:
         return None
+
+    def search_policy(self, kind: str, name: str, region: str) -> object:
+        return self.search_policies.get((kind, name))
+
+    def search_collection(self, identifier: str, region: str) -> tuple[str, dict[str, str]] | None:
+        return self.collections.get(identifier)
 
 
 def existing(s: Setting) -> Existing:

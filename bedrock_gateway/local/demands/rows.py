@@ -66,6 +66,14 @@ class Lookup(Protocol):
         """Return the ARN of the KMS key that an alias stands for, or None."""
         ...
 
+    def search_policy(self, kind: str, name: str, region: str) -> object:
+        """Return the document of the OpenSearch Serverless policy of that type and name, or None."""
+        ...
+
+    def search_collection(self, identifier: str, region: str) -> tuple[str, Mapping[str, str]] | None:
+        """Return (name, tags) of the OpenSearch Serverless collection of that id, or None."""
+        ...
+
     @property
     def facts(self) -> AccountFacts:
         """What else exists, and is not served."""
