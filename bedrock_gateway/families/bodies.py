@@ -82,7 +82,7 @@ _REASONS = ("stop_reason", "stopReason", "completionReason", "finish_reason", "f
 
 def _parts(found: Found) -> list[Found]:
     """The places of a body that can hold a stop reason, the likeliest first."""
-    first = [_dict(items[0]) for name in _LISTED if (items := _list(found.get(name)))]
+    first = [chosen for name in _LISTED if (chosen := _choice(found, name))]
     return [*first, found, _dict(found, "delta"), _dict(found, "messageStop"), _dict(found, "response")]
 
 
@@ -168,9 +168,9 @@ def chunk_text(chunk: Any) -> str:
         chunk.get("completion"),
         chunk.get("generation"),
         _choice(chunk, "outputs").get("text"),
-        _choice(chunk, "generations").get("text"),
         chunk.get("message"),  # TwelveLabs Pegasus
-        None if chunk.get("is_finished") else chunk.get("text"),
+        # Cohere: the last chunk can repeat the whole.
+        *(() if chunk.get("is_finished") else (_choice(chunk, "generations").get("text"), chunk.get("text"))),
     )
     return next((one for one in values if isinstance(one, str)), "")
 
