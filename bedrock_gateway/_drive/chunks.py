@@ -1,9 +1,9 @@
 """What of a chunked body has come already, beyond the chunk that was asked for.
 
 AWS sends an event a chunk, and http.client gives a chunk a read: of a burst, each event would cost a walk through urllib3,
-the driver and the flow. Whole chunks that lie in the buffer, or in the kernel, are taken along here; http.client is left
-between two chunks, where it was, and reads the end of the body itself. Where its insides are not as known, nothing is
-taken, and each event costs its own read.
+the driver and the flow. What lies in the buffer, or in the kernel, is taken along here, chunk after chunk. http.client
+is left between two chunks, where it was: one that is begun here is read to its end here. The end of the body, and what it
+does not expect, it reads itself. Where its insides are not as known, nothing is taken, and each event costs its own read.
 """
 
 from __future__ import annotations
@@ -12,38 +12,84 @@ import contextlib
 import re
 from typing import Any
 
+from bedrock_gateway._drive.clients import DeadlineError
+
 __all__ = ["Chunks"]
 
-_MOST_BYTES = 262_144
+_READ_SIZE = 65_536
+_MOST_BYTES = 65_536
+"""What one read takes along: some hundred events, which the caller sees when all of them are decoded."""
 # The end of the chunk before, and the head of this one; what has extensions is left to http.client.
 _HEAD = re.compile(rb"\r\n([0-9a-fA-F]{1,8})\r\n")
 
 
 class Chunks:
-    """The whole chunks at hand of one response; not for several threads."""
+    """The data of one response, by reads; not for several threads."""
 
     def __init__(self, response: Any, sock: Any) -> None:
+        self._response = response
         self._inner = getattr(response, "_fp", None)
         self._socket = sock
         self._usable = sock is not None and getattr(response, "chunked", False) is True
+        self._left = 0
+        """How much is still to come of a chunk that was begun here."""
 
-    def at_hand(self) -> list[bytes]:
-        """Return the data of each, without waiting; the socket's timeout is the caller's to set before its next read."""
+    def read(self) -> bytes:
+        """Return what one read gives, which waits, and what more is at hand; nothing at the end of the body.
+
+        The socket's timeout is the caller's to set before each.
+        """
+        first: bytes = self._rest() if self._left else self._response.read1(_READ_SIZE)
+        buffered = self._buffered() if first else None
+        if buffered is None:
+            return first
+        found = [first]
+        self._at_hand(buffered, found)
+        return b"".join(found)
+
+    def _rest(self) -> bytes:
+        """Read on, once, in the chunk that was begun."""
+        try:
+            data: bytes = self._inner.fp.read1(min(self._left, _READ_SIZE))
+        except TimeoutError:
+            raise DeadlineError("idle") from None
+        if not data:
+            raise ConnectionResetError(f"the body ended {self._left} bytes before the end of a chunk")
+        self._left -= len(data)
+        return data
+
+    def _buffered(self) -> Any:
+        """Where http.client reads from, if it is there between two chunks, or within one that was begun here."""
         if not self._usable or getattr(self._inner, "chunk_left", None) != 0:
-            return []
-        buffered: Any = getattr(self._inner, "fp", None)
-        if not hasattr(buffered, "peek"):
-            return []
-        found: list[bytes] = []
+            return None
+        found = getattr(self._inner, "fp", None)
+        return found if hasattr(found, "peek") else None
+
+    def _at_hand(self, buffered: Any, found: list[bytes]) -> None:
         taken = 0
         self._socket.settimeout(0)
         while taken < _MOST_BYTES:
-            size = _take(_peeked(buffered), found)
+            size = self._take(_peeked(buffered), found)
             if not size:
-                break
+                return
             buffered.read(size)
             taken += size
-        return found
+
+    def _take(self, data: bytes, found: list[bytes]) -> int:
+        """Put what *data* has of chunks into *found*; return how much of it that takes."""
+        total, at = len(data), min(self._left, len(data))
+        if at:
+            found.append(data[:at])
+            self._left -= at
+        while head := _HEAD.match(data, at):
+            start = head.end()
+            end = start + int(head[1], 16)
+            if start == end:
+                break
+            found.append(data[start:end])
+            at = min(end, total)
+            self._left = end - at
+        return at
 
 
 def _peeked(buffered: Any) -> bytes:
@@ -55,16 +101,3 @@ def _peeked(buffered: Any) -> bytes:
         data: bytes = buffered.peek(1)
         return data
     return b""
-
-
-def _take(data: bytes, found: list[bytes]) -> int:
-    """Put the data of the whole chunks at the beginning of *data* into *found*; return how much of it they take."""
-    at = 0
-    while head := _HEAD.match(data, at):
-        size = int(head[1], 16)
-        end = head.end() + size
-        if not size or end > len(data):
-            break
-        found.append(data[head.end() : end])
-        at = end
-    return at

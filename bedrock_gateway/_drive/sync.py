@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "Perform"]
 
-READ_SIZE = 65536
-
 
 class Body:
     """The open body of a stream; one thread reads it, any may close it."""
@@ -59,16 +57,13 @@ class Body:
                 self._close()
 
     def _read(self, until: float | None) -> Any:
-        if until is not None:
-            seconds = until - time.monotonic()
-            if seconds <= 0:
-                raise DeadlineError("idle")
-            if self._socket is not None:
-                self._socket.settimeout(seconds)
+        seconds = None if until is None else until - time.monotonic()
+        if seconds is not None and seconds <= 0:
+            raise DeadlineError("idle")
+        if self._socket is not None:
+            self._socket.settimeout(seconds)
         if self._events is None:
-            found = self._raw.read1(READ_SIZE) or None
-            if found and until is not None and (more := self._chunks.at_hand()):
-                found = b"".join((found, *more))
+            found = self._chunks.read() or None
         else:
             event = next(self._events, None)
             found = None if event is None else [event]

@@ -1,4 +1,7 @@
-"""A burst is read in few reads, however it is cut into chunks and packets; a connection that was read so serves again."""
+"""A burst is read in few reads, however it is cut into chunks and packets; a connection that was read so serves again.
+
+A chunk that is begun and not ended is an interruption, as any other cut.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ import socket
 
 import pytest
 
+from bedrock_gateway import StreamInterruptedError
 from bedrock_gateway._commands import Receive
 
 from . import wire
-from .server import Pause
+from .driving import SHORT
+from .server import CLOSE, RESET, STALL, Pause, Trickle
 from .test_connecting import HOST, Resolver, certify, remote, secured
 
 TEXTS = [f"piece {at} " for at in range(200)]
@@ -91,6 +96,46 @@ def test_how_a_stream_is_cut_into_chunks_and_packets_does_not_matter(server, dri
                 server.answer(script)
                 found, _ = await read(opened)
                 assert found == TEXTS
+            assert server.connections == 1
+
+    drive.run(body)
+
+
+LARGE = wire.delta("large " * 20_000)
+"""More than any buffer holds: the chunk it comes in is begun in one read and ended in others."""
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [(CLOSE, "transport"), (RESET, "transport"), (STALL, "idle"), (Trickle(LARGE[-500:-400]), "idle")],
+    ids=["closed", "reset", "stalled", "trickle"],
+)
+def test_a_chunk_that_is_begun_and_not_ended_is_an_interruption(server, drive, ending, reason):
+    async def body():
+        begun = wire.stream(*FRAMES[:40], end=wire.chunk(LARGE)[: len(LARGE) // 2])
+        server.answer([begun, ending])
+        seen = []
+        async with drive.open(server.port, timeouts=SHORT) as opened:
+            with pytest.raises(StreamInterruptedError) as caught:  # noqa: PT012 - the block is the stream
+                async with opened.gateway.converse_stream("Hello") as stream:
+                    async for event in stream:
+                        seen.append(event)
+            assert caught.value.reason == reason
+            assert caught.value.partial.text == "".join(TEXTS[:39])
+            assert len(seen) == 40
+            assert await drive.off_the_loop(server.closed)
+
+    drive.run(body)
+
+
+def test_a_chunk_that_no_buffer_holds_is_read_whole(server, drive):
+    async def body():
+        whole = wire.stream(*FRAMES[:40], LARGE, *FRAMES[40:])
+        server.answer([whole[:20_000], Pause(0.01), whole[20_000:60_000], Pause(0.01), whole[60_000:]])
+        async with drive.open(server.port) as opened:
+            for _ in range(2):
+                pieces, _ = await read(opened)
+                assert "".join(pieces) == "".join([*TEXTS[:39], "large " * 20_000, *TEXTS[39:]])
             assert server.connections == 1
 
     drive.run(body)
