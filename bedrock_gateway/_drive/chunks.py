@@ -28,7 +28,7 @@ class Chunks:
 
     def __init__(self, response: Any, sock: Any) -> None:
         self._response = response
-        self._inner = getattr(response, "_fp", None)
+        self._inner: Any = getattr(response, "_fp", None)
         self._socket = sock
         self._usable = sock is not None and getattr(response, "chunked", False) is True
         self._left = 0

@@ -63,7 +63,7 @@ class Body:
         if self._socket is not None:
             self._socket.settimeout(seconds)
         if self._events is None:
-            found = self._chunks.read() or None
+            found: Any = self._chunks.read() or None
         else:
             event = next(self._events, None)
             found = None if event is None else [event]
