@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         PreflightFailedError,
         QuotaExceededError,
         ServiceError,
+        SessionExpiredError,
         SetupIncompleteError,
         StreamInterruptedError,
         ThrottledError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.families import TextRequest
     from bedrock_gateway.results import (
         Answer,
+        AnswerSession,
         Citation,
         ConverseResult,
         DataSource,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDeniedError",
     "Answer",
+    "AnswerSession",
     "AsyncGateway",
     "AsyncStream",
     "CallEnded",
@@ -110,6 +113,7 @@ __all__ = [
     "RetryScheduled",
     "Send",
     "ServiceError",
+    "SessionExpiredError",
     "SetupIncompleteError",
     "Source",
     "Stream",
@@ -140,6 +144,7 @@ _ELSEWHERE = {
     "events": ("CallEnded", "IngestionPolled", "Observer", "RetryScheduled", "StructlogObserver"),
     "results": (
         "Answer",
+        "AnswerSession",
         "Citation",
         "ConverseResult",
         "DataSource",

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
-from bedrock_gateway import _flow, _requests, _responses
+from bedrock_gateway import _flow, _requests, _responses, _retrieved
 from bedrock_gateway._commands import Record, Send, Timeouts
 from bedrock_gateway._flow.ingestion import poll_ingestion
 from bedrock_gateway._flow.repair import repaired
@@ -40,8 +40,8 @@ _EMBEDDING = ("embed", "rerank")
 _CALLS: dict[str, tuple[Callable[..., Send], Callable[[Any, Send], Any]]] = {
     "Converse": (_requests.converse, _responses.converse),
     "InvokeModel": (_requests.invoke_model, _responses.invoke_model),
-    "Retrieve": (_requests.retrieve, _responses.retrieved),
-    "RetrieveAndGenerate": (_requests.retrieve_and_generate, _responses.answer),
+    "Retrieve": (_requests.retrieve, _retrieved.retrieved),
+    "RetrieveAndGenerate": (_requests.retrieve_and_generate, _retrieved.answer),
     "CreateKnowledgeBase": (_requests.create_knowledge_base, _responses.knowledge_base),
     "CreateDataSource": (_requests.create_data_source, _responses.data_source),
     "StartIngestionJob": (_requests.start_ingestion, _responses.ingestion_job),

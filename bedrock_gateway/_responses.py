@@ -15,8 +15,6 @@ from bedrock_gateway.errors import MalformedResponseError, OutputValidationError
 from bedrock_gateway.families import bodies
 from bedrock_gateway.families.embedding import embedder_of
 from bedrock_gateway.results import (
-    Answer,
-    Citation,
     ConverseResult,
     DataSource,
     EmbedResult,
@@ -24,11 +22,8 @@ from bedrock_gateway.results import (
     IngestionJob,
     InvokeResult,
     KnowledgeBase,
-    Passage,
     Ranked,
     RerankResult,
-    RetrieveResult,
-    Source,
     TokenCount,
     Usage,
 )
@@ -40,17 +35,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BODY",
-    "answer",
-    "citation",
+    "common",
     "converse",
     "data_source",
+    "document",
     "embedded",
     "guardrail",
     "ingestion_job",
     "invoke_model",
     "knowledge_base",
+    "list_of",
+    "number_of",
     "reranked",
-    "retrieved",
     "shaped",
     "token_count",
 ]
@@ -58,7 +54,7 @@ __all__ = [
 BODY = "_bedrockgw_body"
 
 
-def _malformed(send: Send, reply: Mapping[str, Any], what: str) -> MalformedResponseError:
+def malformed(send: Send, reply: Mapping[str, Any], what: str) -> MalformedResponseError:
     billed = send.resend == "billed"
     return MalformedResponseError(
         f"{send.operation}: {what}{'; it may have been billed' if billed else ''}",
@@ -72,40 +68,42 @@ def _request_id(reply: Mapping[str, Any]) -> str | None:
     return str_of(dict_of(reply.get("ResponseMetadata")).get("RequestId")) or None
 
 
-def _document(send: Send, reply: Mapping[str, Any], *required: str) -> dict[str, Any]:
+def document(send: Send, reply: Mapping[str, Any], *required: str) -> dict[str, Any]:
     """Return AWS's own JSON object, with at least these members."""
     try:
         found = parsed(reply.get(BODY) or b"")
     except ValueError:
-        raise _malformed(send, reply, "the answer is empty, cut short or not JSON") from None
+        raise malformed(send, reply, "the answer is empty, cut short or not JSON") from None
     if not isinstance(found, dict) or any(name not in found for name in required):
-        raise _malformed(send, reply, f"the answer lacks {' or '.join(required) or 'an object'}")
+        raise malformed(send, reply, f"the answer lacks {' or '.join(required) or 'an object'}")
     return found
 
 
 def _object(send: Send, reply: Mapping[str, Any], name: str, *required: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the answer, and the object that its member *name* holds, with at least these members, as text."""
-    raw = _document(send, reply, name)
+    raw = document(send, reply, name)
     found = dict_of(raw[name])
     for member in required:
         if not str_of(found.get(member)):
-            raise _malformed(send, reply, f"the answer lacks {name}.{member}")
+            raise malformed(send, reply, f"the answer lacks {name}.{member}")
     return raw, found
 
 
-def _common(send: Send, reply: Mapping[str, Any], raw: Any) -> dict[str, Any]:
+def common(send: Send, reply: Mapping[str, Any], raw: Any) -> dict[str, Any]:
+    """Return what every result has."""
     return {"model_id": send.model_id, "request_id": _request_id(reply), "raw": raw}
 
 
-def _list(value: Any) -> list[Any]:
+def list_of(value: Any) -> list[Any]:
+    """Return *value* if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def converse(reply: Mapping[str, Any], send: Send) -> ConverseResult:
     """Read Converse."""
-    raw = _document(send, reply, "output", "stopReason")
+    raw = document(send, reply, "output", "stopReason")
     if not isinstance(raw["output"], dict) or not isinstance(raw["stopReason"], str):
-        raise _malformed(send, reply, "the answer's output or stopReason is of another type")
+        raise malformed(send, reply, "the answer's output or stopReason is of another type")
     message = dict_of(dict_of(raw["output"]).get("message"))
     stop_reason = str_of(raw["stopReason"]) or None
     return ConverseResult(
@@ -114,8 +112,8 @@ def converse(reply: Mapping[str, Any], send: Send) -> ConverseResult:
         message=message,
         latency_seconds=seconds(raw.get("metrics")),
         guardrail_action="INTERVENED" if stop_reason == "guardrail_intervened" else None,
-        **shown(_list(message.get("content"))),
-        **_common(send, reply, raw),
+        **shown(list_of(message.get("content"))),
+        **common(send, reply, raw),
     )
 
 
@@ -169,7 +167,7 @@ def invoke_model(reply: Mapping[str, Any], send: Send) -> InvokeResult:
         raw = parsed(data)
     except ValueError:
         if not data or "json" in str(send.params.get("accept", "json")):
-            raise _malformed(send, reply, "the answer is empty, cut short or not JSON") from None
+            raise malformed(send, reply, "the answer is empty, cut short or not JSON") from None
         raw = data
     headers = dict_of(dict_of(reply.get("ResponseMetadata")).get("HTTPHeaders"))
     return InvokeResult(
@@ -177,103 +175,27 @@ def invoke_model(reply: Mapping[str, Any], send: Send) -> InvokeResult:
         stop_reason=bodies.stop_reason_of(raw),
         usage=_counted(headers) or bodies.usage_of(raw),
         guardrail_action=str_of(dict_of(raw).get("amazon-bedrock-guardrailAction")) or None,
-        **_common(send, reply, raw),
+        **common(send, reply, raw),
     )
 
 
-_URIS = (
-    ("s3Location", "uri"),
-    ("webLocation", "url"),
-    ("confluenceLocation", "url"),
-    ("salesforceLocation", "url"),
-    ("sharePointLocation", "url"),
-    ("kendraDocumentLocation", "uri"),
-    ("customDocumentLocation", "id"),
-)
-
-
-def _uri(location: Any) -> str | None:
-    found = dict_of(location)
-    return next((uri for name, member in _URIS if (uri := str_of(dict_of(found.get(name)).get(member)))), None)
-
-
-def _source_facts(found: Any) -> dict[str, Any]:
-    given = dict_of(found)
-    return {
-        "text": str_of(dict_of(given.get("content")).get("text")),
-        "uri": _uri(given.get("location")),
-        "metadata": dict_of(given.get("metadata")),
-        "raw": found,
-    }
-
-
-def span_of(text: str, quoted: str, span: Any) -> tuple[int, int] | None:
-    """Return the half-open span of *quoted*: AWS ends spans inclusively in unary and exclusively in streamed replies."""
-    start, end = whole(dict_of(span).get("start")), whole(dict_of(span).get("end"))
-    if start is None or end is None or not quoted:
-        return None
-    # Of a streamed answer, each later part begins one further than its text does.
-    for at in (start, start - 1):
-        stop = at + len(quoted)
-        if at >= 0 and stop in {end - 1, end, end + 1} and text[at:stop] == quoted:
-            return at, stop
-    return None
-
-
-def citation(found: Any, text: str) -> Citation:
-    """Read one citation of an answer that says *text*."""
-    given = dict_of(found)
-    part = dict_of(dict_of(given.get("generatedResponsePart")).get("textResponsePart"))
-    quoted = str_of(part.get("text"))
-    sources = tuple(Source(**_source_facts(one)) for one in _list(given.get("retrievedReferences")))
-    return Citation(quoted, span_of(text, quoted, part.get("span")), sources)
-
-
-def answer(reply: Mapping[str, Any], send: Send) -> Answer:
-    """Read RetrieveAndGenerate."""
-    raw = _document(send, reply, "output")
-    text = str_of(dict_of(raw["output"]).get("text"))
-    return Answer(
-        text=text,
-        citations=tuple(citation(one, text) for one in _list(raw.get("citations"))),
-        session_id=str_of(raw.get("sessionId")) or None,
-        guardrail_action=str_of(raw.get("guardrailAction")) or None,
-        **_common(send, reply, raw),
-    )
-
-
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """Return *value* if it is a number, else None."""
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def retrieved(reply: Mapping[str, Any], send: Send) -> RetrieveResult:
-    """Read Retrieve."""
-    raw = _document(send, reply, "retrievalResults")
-    passages = tuple(
-        Passage(score=_number(dict_of(one).get("score")), **_source_facts(one))
-        for one in _list(raw["retrievalResults"])
-    )
-    return RetrieveResult(
-        text="\n\n".join(one.text for one in passages),
-        passages=passages,
-        next_token=str_of(raw.get("nextToken")) or None,
-        guardrail_action=str_of(raw.get("guardrailAction")) or None,
-        **_common(send, reply, raw),
-    )
 
 
 def embedded(reply: Mapping[str, Any], send: Send) -> EmbedResult:
     """Read the vectors of one InvokeModel of an embedding model."""
-    raw = _document(send, reply)
+    raw = document(send, reply)
     embedder = embedder_of(send.model_id or "")
     vectors = embedder.vectors(raw) if embedder else []
     if not vectors or not all(_is_vector(one) for one in vectors):
-        raise _malformed(send, reply, "the answer holds no vectors")
+        raise malformed(send, reply, "the answer holds no vectors")
     headers = dict_of(dict_of(reply.get("ResponseMetadata")).get("HTTPHeaders"))
     return EmbedResult(
         vectors=tuple(tuple(one) for one in vectors),
         usage=_counted(headers) or bodies.usage_of(raw),
-        **_common(send, reply, raw),
+        **common(send, reply, raw),
     )
 
 
@@ -283,37 +205,37 @@ def _is_vector(value: Any) -> bool:
 
 def reranked(reply: Mapping[str, Any], send: Send) -> RerankResult:
     """Read Rerank."""
-    raw = _document(send, reply, "results")
-    sources = [dict_of(dict_of(one).get("inlineDocumentSource")) for one in _list(send.params.get("sources"))]
+    raw = document(send, reply, "results")
+    sources = [dict_of(dict_of(one).get("inlineDocumentSource")) for one in list_of(send.params.get("sources"))]
     texts = [str_of(dict_of(one.get("textDocument")).get("text")) for one in sources]
     ranked = []
-    for one in _list(raw["results"]):
+    for one in list_of(raw["results"]):
         index = whole(dict_of(one).get("index"))
         if index is not None and 0 <= index < len(texts):
-            ranked.append(Ranked(index, _number(dict_of(one).get("relevanceScore")), texts[index]))
+            ranked.append(Ranked(index, number_of(dict_of(one).get("relevanceScore")), texts[index]))
     return RerankResult(
-        ranked=tuple(ranked), next_token=str_of(raw.get("nextToken")) or None, **_common(send, reply, raw)
+        ranked=tuple(ranked), next_token=str_of(raw.get("nextToken")) or None, **common(send, reply, raw)
     )
 
 
 def token_count(reply: Mapping[str, Any], send: Send) -> TokenCount:
     """Read CountTokens."""
-    raw = _document(send, reply, "inputTokens")
+    raw = document(send, reply, "inputTokens")
     count = whole(raw["inputTokens"])
     if count is None:
-        raise _malformed(send, reply, "the answer holds no count")
-    return TokenCount(input_tokens=count, **_common(send, reply, raw))
+        raise malformed(send, reply, "the answer holds no count")
+    return TokenCount(input_tokens=count, **common(send, reply, raw))
 
 
 def guardrail(reply: Mapping[str, Any], send: Send) -> GuardrailResult:
     """Read ApplyGuardrail."""
-    raw = _document(send, reply, "action")
+    raw = document(send, reply, "action")
     return GuardrailResult(
         action=str_of(raw["action"]) or None,
         reason=str_of(raw.get("actionReason")) or None,
-        text="".join(str_of(dict_of(one).get("text")) for one in _list(raw.get("outputs"))),
-        assessments=tuple(_list(raw.get("assessments"))),
-        **_common(send, reply, raw),
+        text="".join(str_of(dict_of(one).get("text")) for one in list_of(raw.get("outputs"))),
+        assessments=tuple(list_of(raw.get("assessments"))),
+        **common(send, reply, raw),
     )
 
 
@@ -325,7 +247,7 @@ def knowledge_base(reply: Mapping[str, Any], send: Send) -> KnowledgeBase:
         arn=str_of(found.get("knowledgeBaseArn")) or None,
         status=str_of(found.get("status")) or None,
         text=str_of(found.get("name")),
-        **_common(send, reply, raw),
+        **common(send, reply, raw),
     )
 
 
@@ -337,7 +259,7 @@ def data_source(reply: Mapping[str, Any], send: Send) -> DataSource:
         knowledge_base_id=str_of(found.get("knowledgeBaseId")) or str(send.params["knowledgeBaseId"]),
         status=str_of(found.get("status")) or None,
         text=str_of(found.get("name")),
-        **_common(send, reply, raw),
+        **common(send, reply, raw),
     )
 
 
@@ -358,7 +280,7 @@ def ingestion_job(reply: Mapping[str, Any], send: Send) -> IngestionJob:
         documents_indexed=counted("NewDocumentsIndexed", "ModifiedDocumentsIndexed"),
         documents_failed=counted("DocumentsFailed"),
         documents_deleted=counted("DocumentsDeleted"),
-        failure_reasons=tuple(str_of(one) for one in _list(found.get("failureReasons"))),
+        failure_reasons=tuple(str_of(one) for one in list_of(found.get("failureReasons"))),
         knowledge_base=send.knowledge_base,
-        **_common(send, reply, raw),
+        **common(send, reply, raw),
     )

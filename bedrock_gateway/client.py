@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Any, Self
 from bedrock_gateway._drive import Perform, run
 from bedrock_gateway._facade import Facade
 from bedrock_gateway._govern import govern
+from bedrock_gateway._pages import Passages
 from bedrock_gateway._sealed import sealed
 from bedrock_gateway._stream import Stream
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
     from bedrock_gateway._commands import Send, Timeouts
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.families import TextRequest
+    from bedrock_gateway.filters import Filter, ImplicitFilter
     from bedrock_gateway.preflight.report import Report
     from bedrock_gateway.results import (
         Answer,
+        AnswerSession,
         ConverseResult,
         DataSource,
         EmbedResult,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         IngestionJob,
         InvokeResult,
         KnowledgeBase,
+        Passage,
         RerankResult,
         RetrieveResult,
         TokenCount,
@@ -243,7 +247,8 @@ class Gateway(Facade):
                 `TextRequest`, written in the words of the model's family.
             model: Model id, inference profile id or ARN; None: the only chat model that is declared.
             family: Of a `TextRequest` for a model whose id does not tell: ``anthropic``, ``nova``, ``titan``, ``llama``,
-                ``mistral``, ``cohere``, ``ai21``, ``deepseek``, ``qwen`` or ``openai``. None: from the id; of an
+                ``mistral``, ``cohere``, ``ai21``, ``deepseek``, ``qwen``, ``openai``, ``writer``, ``gemma``, ``glm``,
+                ``grok``, ``kimi``, ``minimax`` or ``nemotron``. None: from the id; of an
                 application profile from ``wraps`` in the configuration, else AWS is asked once (GetInferenceProfile).
             **members: Further members of the operation by AWS's names: ``accept``, ``contentType``,
                 ``performanceConfigLatency``, ``requestMetadata``, ``serviceTier``, ``trace``.
@@ -396,7 +401,12 @@ class Gateway(Facade):
         *,
         knowledge_base: str,
         results: int | None = None,
-        metadata_filter: Mapping[str, Any] | None = None,
+        metadata_filter: Filter | Mapping[str, Any] | None = None,
+        tenant: str | int | None = None,
+        search_type: str | None = None,
+        reranker: str | Mapping[str, Any] | None = None,
+        reranked_results: int | None = None,
+        implicit_filter: ImplicitFilter | None = None,
         next_token: str | None = None,
         **members: Any,
     ) -> RetrieveResult:
@@ -406,15 +416,26 @@ class Gateway(Facade):
             query: What to look for.
             knowledge_base: Its configured name.
             results: Most passages to return, 1 to 100; None: AWS's default.
-            metadata_filter: AWS's RetrievalFilter, such as ``{"equals": {"key": "year", "value": 2026}}``; None: all.
+            metadata_filter: A filter of `bedrock_gateway.filters`, or AWS's RetrievalFilter, such as
+                ``{"equals": {"key": "year", "value": 2026}}``; None: all.
+            tenant: Whose documents to search, where the knowledge base has a ``tenant_key``: needed there. It becomes a
+                filter that the client sends, joined with *metadata_filter* so that both must hold; IAM knows nothing of it.
+            search_type: ``hybrid`` (vectors and words) or ``semantic``, where the store has it; None: AWS decides.
+            reranker: A declared reranking model that puts the passages in order, by its id, or AWS's
+                bedrockRerankingConfiguration; None: none. It runs with the
+                knowledge base's own role.
+            reranked_results: Most passages to keep after that; None: all.
+            implicit_filter: A filter that a declared model makes from the question, one more billed call; None: none. Not
+                for tenants.
             next_token: ``next_token`` of the result before.
             **members: Further members by AWS's names: ``retrievalConfiguration``, ``userContext``.
 
         Returns:
-            The passages, best first.
+            One page of passages, best first; `retrieve_all` reads every page.
 
         Raises:
-            GovernanceError: the knowledge base is not declared; nothing was sent.
+            GovernanceError: the knowledge base or a model is not declared, or *tenant* is missing; nothing was sent.
+            InvalidRequestError: the filter or the search is none that the store has; nothing was sent.
             ConfigError: it has no id yet; the message has the line to add.
             GatewayError: as `converse` does.
 
@@ -427,12 +448,55 @@ class Gateway(Facade):
                 knowledge_base=knowledge_base,
                 results=results,
                 metadata_filter=metadata_filter,
+                tenant=tenant,
+                search_type=search_type,
+                reranker=reranker,
+                reranked_results=reranked_results,
+                implicit_filter=implicit_filter,
                 next_token=next_token,
                 **members,
             ),
             self._perform,
         )
         return result
+
+    def retrieve_all(
+        self,
+        query: str,
+        *,
+        knowledge_base: str,
+        results: int | None = None,
+        metadata_filter: Filter | Mapping[str, Any] | None = None,
+        tenant: str | int | None = None,
+        search_type: str | None = None,
+        reranker: str | Mapping[str, Any] | None = None,
+        reranked_results: int | None = None,
+        implicit_filter: ImplicitFilter | None = None,
+        **members: Any,
+    ) -> Iterator[Passage]:
+        """Find passages in a knowledge base and read page after page, each when it is needed and as a call of its own.
+
+        The arguments are those of `retrieve`, without *next_token*. Nothing is checked or sent before the first passage is
+        asked for; that raises what `retrieve` raises.
+
+        Returns:
+            An iterator over the passages, best first within a page.
+        """
+        return Passages(
+            lambda token: self.retrieve(
+                query,
+                knowledge_base=knowledge_base,
+                results=results,
+                metadata_filter=metadata_filter,
+                tenant=tenant,
+                search_type=search_type,
+                reranker=reranker,
+                reranked_results=reranked_results,
+                implicit_filter=implicit_filter,
+                next_token=token,
+                **members,
+            )
+        )
 
     @sealed
     def retrieve_and_generate(
@@ -441,9 +505,21 @@ class Gateway(Facade):
         *,
         knowledge_base: str,
         model: str | None = None,
-        session_id: str | None = None,
+        session: AnswerSession | str | None = None,
         results: int | None = None,
-        metadata_filter: Mapping[str, Any] | None = None,
+        metadata_filter: Filter | Mapping[str, Any] | None = None,
+        tenant: str | int | None = None,
+        search_type: str | None = None,
+        reranker: str | Mapping[str, Any] | None = None,
+        reranked_results: int | None = None,
+        implicit_filter: ImplicitFilter | None = None,
+        prompt_template: str | None = None,
+        orchestration_prompt_template: str | None = None,
+        decompose: bool | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        stop_sequences: Sequence[str] | None = None,
         **members: Any,
     ) -> Answer:
         """Answer from a knowledge base, with citations; billed by AWS.
@@ -452,16 +528,41 @@ class Gateway(Facade):
             question: What to answer.
             knowledge_base: Its configured name.
             model: What writes the answer: model id, inference profile id or ARN; None: the only one declared.
-            session_id: ``session_id`` of the answer before, to continue its conversation; None: a new one.
+            session: ``session`` of the answer before, to continue its conversation, or AWS's id of it (not for tenants);
+                None: a new one.
             results: Most passages to write from, 1 to 100; None: AWS's default.
-            metadata_filter: AWS's RetrievalFilter; None: all passages.
-            **members: Further members by AWS's names: ``sessionConfiguration``, ``userContext``.
+            metadata_filter: A filter of `bedrock_gateway.filters`, or AWS's RetrievalFilter, such as
+                ``{"equals": {"key": "year", "value": 2026}}``; None: all.
+            tenant: Whose documents to search, where the knowledge base has a ``tenant_key``: needed there. It becomes a
+                filter that the client sends, joined with *metadata_filter* so that both must hold; IAM knows nothing of it.
+            search_type: ``hybrid`` (vectors and words) or ``semantic``, where the store has it; None: AWS decides.
+            reranker: A declared reranking model that puts the passages in order, by its id, or AWS's
+                bedrockRerankingConfiguration; None: none. It runs with the
+                caller's rights.
+            reranked_results: Most passages to keep after that; None: all.
+            implicit_filter: A filter that a declared model makes from the question, one more billed call; None: none. Not
+                for tenants.
+            prompt_template: What the model is told, at most 4,000 characters; it holds ``$search_results$``. Without
+                ``$output_format_instructions$`` AWS returns no citations. None: AWS's own.
+            orchestration_prompt_template: How the model turns conversation and question into a query; it holds
+                ``$conversation_history$`` and ``$output_format_instructions$``. None: AWS's own.
+            decompose: Whether AWS takes the question apart and searches for each part.
+            max_tokens: Most tokens to generate; None: the model's own limit.
+            temperature: Randomness, 0 to 1; None: AWS's default.
+            top_p: Share of the likeliest tokens to choose from; None: AWS's default.
+            stop_sequences: Up to four texts at which the model stops.
+            **members: Further members by AWS's names: ``generationConfiguration``, ``orchestrationConfiguration``,
+                ``retrievalConfiguration``, ``sessionConfiguration``, ``userContext``.
 
         Returns:
-            The answer, and for each part of it what it stands on.
+            The answer, and for each part of it what it stands on. ``empty``: nothing was found to answer from;
+            ``grounded``: all of it is cited.
 
         Raises:
-            GovernanceError: the knowledge base or the model is not declared; nothing was sent.
+            GovernanceError: the knowledge base or a model is not declared, *tenant* is missing, or *session* is another
+                tenant's; nothing was sent.
+            SessionExpiredError: AWS does not know the session any more: ask without it.
+            InvalidRequestError: a template lacks a placeholder, or the store has no such search; nothing was sent.
             ConfigError: the knowledge base has no id yet; the message has the line to add.
             GatewayError: as `converse` does.
 
@@ -473,9 +574,21 @@ class Gateway(Facade):
                 question,
                 knowledge_base=knowledge_base,
                 model=model,
-                session_id=session_id,
+                session=session,
                 results=results,
                 metadata_filter=metadata_filter,
+                tenant=tenant,
+                search_type=search_type,
+                reranker=reranker,
+                reranked_results=reranked_results,
+                implicit_filter=implicit_filter,
+                prompt_template=prompt_template,
+                orchestration_prompt_template=orchestration_prompt_template,
+                decompose=decompose,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                stop_sequences=stop_sequences,
                 **members,
             ),
             self._perform,
@@ -488,9 +601,21 @@ class Gateway(Facade):
         *,
         knowledge_base: str,
         model: str | None = None,
-        session_id: str | None = None,
+        session: AnswerSession | str | None = None,
         results: int | None = None,
-        metadata_filter: Mapping[str, Any] | None = None,
+        metadata_filter: Filter | Mapping[str, Any] | None = None,
+        tenant: str | int | None = None,
+        search_type: str | None = None,
+        reranker: str | Mapping[str, Any] | None = None,
+        reranked_results: int | None = None,
+        implicit_filter: ImplicitFilter | None = None,
+        prompt_template: str | None = None,
+        orchestration_prompt_template: str | None = None,
+        decompose: bool | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        stop_sequences: Sequence[str] | None = None,
         **members: Any,
     ) -> Stream[Answer]:
         """Answer from a knowledge base and read the answer as it is made; billed by AWS.
@@ -508,9 +633,21 @@ class Gateway(Facade):
                 question,
                 knowledge_base=knowledge_base,
                 model=model,
-                session_id=session_id,
+                session=session,
                 results=results,
                 metadata_filter=metadata_filter,
+                tenant=tenant,
+                search_type=search_type,
+                reranker=reranker,
+                reranked_results=reranked_results,
+                implicit_filter=implicit_filter,
+                prompt_template=prompt_template,
+                orchestration_prompt_template=orchestration_prompt_template,
+                decompose=decompose,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                stop_sequences=stop_sequences,
                 **members,
             ),
             self._perform,

@@ -12,7 +12,8 @@
     │  ├─ AccessDeniedError            .missing .resource .reason
     │  ├─ NotFoundError
     │  ├─ InvalidRequestError
-    │  │  └─ InferenceProfileRequiredError  .suggested_model_id
+    │  │  ├─ InferenceProfileRequiredError  .suggested_model_id
+    │  │  └─ SessionExpiredError
     │  ├─ ConflictError
     │  ├─ QuotaExceededError
     │  ├─ ThrottledError
@@ -65,6 +66,7 @@ __all__ = [
     "PreflightFailedError",
     "QuotaExceededError",
     "ServiceError",
+    "SessionExpiredError",
     "SetupIncompleteError",
     "StreamInterruptedError",
     "ThrottledError",
@@ -211,6 +213,10 @@ class InferenceProfileRequiredError(InvalidRequestError):
 
     suggested_model_id: str | None = None
     """A profile id that serves this model from this Region, or None where none is known."""
+
+
+class SessionExpiredError(InvalidRequestError):
+    """AWS does not know the session of the question, any more or at all: ask without it."""
 
 
 class ConflictError(ServiceError):

@@ -20,6 +20,7 @@ else:
 
 __all__ = [
     "Answer",
+    "AnswerSession",
     "BlockStopped",
     "ChunkReceived",
     "Citation",
@@ -174,7 +175,7 @@ class Source:
 
     text: str = field(default="", repr=False)
     uri: str | None = None
-    """Where the document is, such as ``s3://bucket/key``."""
+    """Where the document is, such as ``s3://bucket/key``; of a document given directly its id; None where AWS named no place."""
     metadata: dict[str, Any] = field(default_factory=dict, repr=False)
     raw: Any = field(default=None, repr=False)
 
@@ -190,14 +191,62 @@ class Citation:
     sources: tuple[Source, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerSession:
+    """A conversation that AWS keeps; give it to the next question. It can be stored, and made again from its members."""
+
+    id: str
+    """Assigned by AWS: one that it never gave is refused by it."""
+    knowledge_base: str | None = None
+    """Configured name of the knowledge base; None: the conversation is about a document given with the question."""
+    tenant: str | int | None = None
+    """Whose documents it is about; None: the knowledge base tells no tenants apart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(_Result):
-    """An answer out of a knowledge base."""
+    """An answer out of a knowledge base, or out of a document given with the question."""
 
     citations: tuple[Citation, ...] = field(default=(), repr=False)
-    session_id: str | None = None
-    """Give it to the next question to continue the conversation."""
+    session: AnswerSession | None = None
+    """Give it to the next question to continue the conversation; None where AWS gave none."""
     guardrail_action: str | None = None
+    """``INTERVENED``, ``NONE`` or None where AWS did not say."""
+
+    @property
+    def session_id(self) -> str | None:
+        """AWS's id of the conversation."""
+        return self.session.id if self.session else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no passage came with the answer: nothing was found, or nothing of what was found was used.
+
+        AWS does not tell the two apart: it sends the passages that are cited, and no others.
+        """
+        return not any(one.sources for one in self.citations)
+
+    @property
+    def grounded_share(self) -> float:
+        """How much of the text is within a citation that has at least one passage: 0.0 to 1.0, without white space.
+
+        A citation without a span counts for nothing. An empty text is 0.0.
+        """
+        covered = bytearray(len(self.text))
+        for one in self.citations:
+            if one.sources and one.span is not None:
+                start, end = one.span
+                covered[start:end] = b"\x01" * (end - start)
+        spoken = [at for at, character in enumerate(self.text) if not character.isspace()]
+        return sum(covered[at] for at in spoken) / len(spoken) if spoken else 0.0
+
+    @property
+    def grounded(self) -> bool:
+        """Whether every character of the text, white space aside, is within a citation that has at least one passage.
+
+        It says that AWS names a source for everything, not that the source says so.
+        """
+        return self.grounded_share == 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +262,13 @@ class RetrieveResult(_Result):
 
     passages: tuple[Passage, ...] = field(default=(), repr=False)
     next_token: str | None = None
+    """For the next page; None: there is none."""
     guardrail_action: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was found, and no page follows."""
+        return not self.passages and self.next_token is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +385,7 @@ class ChunkReceived(StreamEvent):
 
 @dataclass(frozen=True, slots=True)
 class CitationReceived(StreamEvent):
-    """What a part of a streamed answer stands on."""
+    """What a part of a streamed answer stands on; its span is of the text so far, and holds for the whole too."""
 
     citation: Citation | None = field(default=None, repr=False)
 

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 # Each layer may import the layers above it (and itself).
 LAYERS = (
     {"errors"},
-    {"_commands", "capabilities", "events", "results", "_config", "config"},
+    {"_commands", "capabilities", "events", "filters", "results", "_config", "config"},
     {
         "governance",
         "families",
@@ -23,13 +23,15 @@ LAYERS = (
         "_structured",
         "_requests",
         "_responses",
+        "_retrieved",
+        "_spans",
         "_fold",
         "_eventstream",
     },
     {"_flow"},
     {"_drive"},
     {"preflight"},
-    {"_stream", "_facade", "_govern", "client", "aio"},
+    {"_stream", "_pages", "_facade", "_govern", "client", "aio"},
     {"setup"},
     {"cli", "__main__"},
 )

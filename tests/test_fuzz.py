@@ -17,7 +17,7 @@ from zlib import crc32
 
 import pytest
 
-from bedrock_gateway import _responses
+from bedrock_gateway import _responses, _retrieved
 from bedrock_gateway._commands import Receive, Send
 from bedrock_gateway._eventstream import Decoder
 from bedrock_gateway._flow import Context, call, stream
@@ -29,8 +29,8 @@ FOLDS = {"ConverseStream": ("stream", ConverseFold), "InvokeModelWithResponseStr
 PARSERS = {
     "Converse": _responses.converse,
     "InvokeModel": _responses.invoke_model,
-    "Retrieve": _responses.retrieved,
-    "RetrieveAndGenerate": _responses.answer,
+    "Retrieve": _retrieved.retrieved,
+    "RetrieveAndGenerate": _retrieved.answer,
     "CreateKnowledgeBase": _responses.knowledge_base,
     "CreateDataSource": _responses.data_source,
     "StartIngestionJob": _responses.ingestion_job,

@@ -13,7 +13,13 @@ import sys
 from pathlib import Path
 
 CASE = Path(__file__).parent / "cases" / "public_api.json"
-MODULES = ("bedrock_gateway", "bedrock_gateway.errors", "bedrock_gateway.events", "bedrock_gateway.results")
+MODULES = (
+    "bedrock_gateway",
+    "bedrock_gateway.errors",
+    "bedrock_gateway.events",
+    "bedrock_gateway.filters",
+    "bedrock_gateway.results",
+)
 
 
 def signature(one) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._fold import Fold, str_of
-from bedrock_gateway._responses import citation
+from bedrock_gateway._fold.merging import joined
+from bedrock_gateway._retrieved import citation, session_of
 from bedrock_gateway.results import Answer, Citation, CitationReceived, GuardrailReported, TextDelta, UnknownEvent
 
 if TYPE_CHECKING:
     from bedrock_gateway._commands import Send
+    from bedrock_gateway.results import AnswerSession
 
 __all__ = ["AnswerFold"]
 
@@ -27,11 +29,11 @@ class AnswerFold(Fold):
         self._cited: list[Any] = []
         self._guardrail: str | None = None
         self._raw: list[dict[str, Any]] = []
-        self._session_id: str | None = None
+        self._session: AnswerSession | None = None
 
     def began(self, reply: dict[str, Any]) -> None:
         """Take the session: it comes in a header."""
-        self._session_id = str_of(reply.get("sessionId")) or None
+        self._session = session_of(self._send, reply)
 
     def ended(self, *, between_frames: bool) -> None:
         """Take the end of the body for the end of the answer, if there was one."""
@@ -49,7 +51,7 @@ class AnswerFold(Fold):
             # Newer services repeat the members of `citation` beside it.
             found = payload.get("citation") or payload
             self._cited.append(found)
-            return CitationReceived(raw, citation(found, "".join(self._text)))
+            return CitationReceived(raw, citation(found, joined(self._text)))
         if name == "guardrail" and isinstance(payload, dict):
             self._guardrail = str_of(payload.get("action")) or self._guardrail
             return GuardrailReported(raw, self._guardrail)
@@ -60,7 +62,7 @@ class AnswerFold(Fold):
 
     def result(self, request_id: str | None, *, local: bool = False) -> Answer:
         """Return the whole, or what there is of it."""
-        text = "".join(self._text)
+        text = joined(self._text)
         return Answer(
             text=text,
             model_id=self._send.model_id,
@@ -68,6 +70,6 @@ class AnswerFold(Fold):
             raw=list(self._raw),
             local=local,
             citations=self._citations(text),
-            session_id=self._session_id,
+            session=self._session,
             guardrail_action=self._guardrail,
         )

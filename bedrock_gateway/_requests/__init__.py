@@ -6,6 +6,7 @@ an argument of its own and cannot come in as a further member.
 
 from __future__ import annotations
 
+from bedrock_gateway._requests.answers import retrieve_and_generate
 from bedrock_gateway._requests.base import CAPABILITY_OF
 from bedrock_gateway._requests.knowledge import (
     create_data_source,
@@ -13,7 +14,6 @@ from bedrock_gateway._requests.knowledge import (
     get_ingestion,
     rerank,
     retrieve,
-    retrieve_and_generate,
     start_ingestion,
 )
 from bedrock_gateway._requests.models import (

@@ -63,6 +63,13 @@ _CHAT = (
     "toolConfig",
 )
 _BODY = ("accept", "contentType", "performanceConfigLatency", "requestMetadata", "serviceTier", "trace")
+_ANSWER = (
+    "generationConfiguration",
+    "orchestrationConfiguration",
+    "retrievalConfiguration",
+    "sessionConfiguration",
+    "userContext",
+)
 
 # Operation → the members of AWS that can be given by name, beside what has an argument of its own.
 _MEMBERS = {
@@ -71,8 +78,8 @@ _MEMBERS = {
     "InvokeModel": _BODY,
     "InvokeModelWithResponseStream": _BODY,
     "Retrieve": ("nextToken", "retrievalConfiguration", "userContext"),
-    "RetrieveAndGenerate": ("sessionConfiguration", "userContext"),
-    "RetrieveAndGenerateStream": ("sessionConfiguration", "userContext"),
+    "RetrieveAndGenerate": _ANSWER,
+    "RetrieveAndGenerateStream": _ANSWER,
 }
 # What the configuration decides, so that no call can.
 _GOVERNED = frozenset(

@@ -6,83 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway._requests.base import members_of, model_arn, model_of, send_of, token
+from bedrock_gateway._requests.search import OPTIONS, Search, base_of, retrieval_configuration
 from bedrock_gateway._requests.sources import embedding_configuration, ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.scope import checked
-from bedrock_gateway.capabilities.stores import STORES, check_filter
+from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.errors import ConfigError, GovernanceError
 from bedrock_gateway.results import IngestionJob
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bedrock_gateway._commands import Send
-    from bedrock_gateway.config import GatewayConfig, KnowledgeBaseConfig
+    from bedrock_gateway.config import GatewayConfig
 
 __all__ = [
     "create_data_source",
     "create_knowledge_base",
     "get_ingestion",
+    "id_of",
     "rerank",
     "retrieve",
-    "retrieve_and_generate",
     "start_ingestion",
 ]
 
 
-def retrieve(
-    config: GatewayConfig,
-    query: Any,
-    *,
-    knowledge_base: Any,
-    results: Any = None,
-    metadata_filter: Any = None,
-    next_token: Any = None,
-    **members: Any,
-) -> Send:
+def retrieve(config: GatewayConfig, query: Any, *, knowledge_base: Any, next_token: Any = None, **options: Any) -> Send:
     """Build Retrieve."""
     name = "Retrieve"
+    search = Search(**{one: options.pop(one) for one in OPTIONS & options.keys()})
+    members = members_of(name, options)
     params: dict[str, Any] = {
-        "knowledgeBaseId": _id_of(config, name, knowledge_base),
+        "knowledgeBaseId": id_of(config, name, knowledge_base),
         "retrievalQuery": {"text": arguments.text(name, "query", query)},
-        **members_of(name, members),
     }
-    if search := _search(
-        config, name, knowledge_base, params.pop("retrievalConfiguration", {}), results, metadata_filter
-    ):
-        params["retrievalConfiguration"] = search
+    found = retrieval_configuration(config, name, knowledge_base, members.pop("retrievalConfiguration", None), search)
+    if found:
+        params["retrievalConfiguration"] = found
+    params |= members
     if next_token is not None:
         params["nextToken"] = arguments.text(name, "next_token", next_token)
-    return send_of(config, name, params, knowledge_base=knowledge_base)
-
-
-def retrieve_and_generate(
-    config: GatewayConfig,
-    question: Any,
-    *,
-    knowledge_base: Any,
-    model: Any,
-    session_id: Any = None,
-    results: Any = None,
-    metadata_filter: Any = None,
-    streamed: bool = False,
-    **members: Any,
-) -> Send:
-    """Build RetrieveAndGenerate or its streaming form."""
-    name = "RetrieveAndGenerateStream" if streamed else "RetrieveAndGenerate"
-    base: dict[str, Any] = {
-        "knowledgeBaseId": _id_of(config, name, knowledge_base),
-        "modelArn": model_arn(config, model_of(name, model)),
-    }
-    if search := _search(config, name, knowledge_base, {}, results, metadata_filter):
-        base["retrievalConfiguration"] = search
-    params: dict[str, Any] = {
-        "input": {"text": arguments.text(name, "question", question)},
-        "retrieveAndGenerateConfiguration": {"type": "KNOWLEDGE_BASE", "knowledgeBaseConfiguration": base},
-        **members_of(name, members),
-    }
-    if session_id is not None:
-        params["sessionId"] = arguments.identifier(name, "session_id", session_id)
-    return send_of(config, name, params, model_id=model, knowledge_base=knowledge_base)
+    return send_of(config, name, params, knowledge_base=knowledge_base, tenant=search.tenant)
 
 
 def rerank(config: GatewayConfig, query: Any, documents: Any, *, model: Any, results: Any = None) -> Send:
@@ -108,7 +69,7 @@ def create_knowledge_base(
 ) -> Send:
     """Build CreateKnowledgeBase on an S3 Vectors index."""
     name = "CreateKnowledgeBase"
-    found = _base(config, name, base)
+    found = base_of(config, name, base)
     if not STORES[found.store].made_by_us:
         raise ConfigError(
             f"knowledge base {base!r} is on {found.store}, which takes no index ARN: `bedrock-gateway kb create` makes it"
@@ -131,17 +92,17 @@ def create_knowledge_base(
 def create_data_source(config: GatewayConfig, base: Any, *, knowledge_base_id: Any = None, source: Any = 0) -> Send:
     """Build CreateDataSource of the configured source with that index."""
     name = "CreateDataSource"
-    sources = _base(config, name, base).sources
+    sources = base_of(config, name, base).sources
     at = arguments.integer(name, "source", source, least=0)
     if at >= len(sources):
         raise ConfigError(f"knowledge base {base!r} has no source number {at} in the configuration")
     params = {
         "clientToken": token(),
-        "knowledgeBaseId": _id_of(config, name, base, knowledge_base_id),
-        "name": f"{base}-{at}",
+        "knowledgeBaseId": id_of(config, name, base, knowledge_base_id),
+        "name": sources[at].name or f"{base}-{at}",
         "dataSourceConfiguration": source_configuration(config, sources[at]),
     }
-    if (cut := ingestion_configuration(sources[at])) is not None:
+    if (cut := ingestion_configuration(config, sources[at])) is not None:
         params["vectorIngestionConfiguration"] = cut
     return send_of(config, name, params, knowledge_base=base)
 
@@ -151,7 +112,7 @@ def start_ingestion(config: GatewayConfig, base: Any, *, data_source_id: Any, kn
     name = "StartIngestionJob"
     params = {
         "clientToken": token(),
-        "knowledgeBaseId": _id_of(config, name, base, knowledge_base_id),
+        "knowledgeBaseId": id_of(config, name, base, knowledge_base_id),
         "dataSourceId": arguments.identifier(name, "data_source_id", data_source_id),
     }
     return send_of(config, name, params, knowledge_base=base)
@@ -163,32 +124,16 @@ def get_ingestion(config: GatewayConfig, job: Any) -> Send:
     if not isinstance(job, IngestionJob):
         arguments.refuse(name, f"job is an IngestionJob, as start_ingestion returns it, not {type(job).__name__}")
     params = {
-        "knowledgeBaseId": _id_of(config, name, job.knowledge_base, job.knowledge_base_id),
+        "knowledgeBaseId": id_of(config, name, job.knowledge_base, job.knowledge_base_id),
         "dataSourceId": arguments.identifier(name, "job.data_source_id", job.data_source_id),
         "ingestionJobId": arguments.identifier(name, "job.id", job.id),
     }
     return send_of(config, name, params, knowledge_base=job.knowledge_base)
 
 
-def _base(config: GatewayConfig, name: str, base: Any) -> KnowledgeBaseConfig:
-    """Return a configured knowledge base.
-
-    Raises:
-        GovernanceError: there is none of that name.
-    """
-    arguments.identifier(name, "knowledge_base", base)
-    found = config.knowledge_bases.get(base)
-    if found is None:
-        known = ", ".join(config.knowledge_bases) or "none"
-        raise GovernanceError(
-            f"knowledge base {base[:80]!r} is not declared; declared: {known}", rule="declared-knowledge-bases"
-        )
-    return found
-
-
-def _id_of(config: GatewayConfig, name: str, base: Any, given: Any = None) -> str:
+def id_of(config: GatewayConfig, name: str, base: Any, given: Any = None) -> str:
     """Return the id of knowledge base *base*: *given*, which may not be in the configuration yet, or the configured one."""
-    found = _base(config, name, base)
+    found = base_of(config, name, base)
     if given is not None:
         checked("knowledge_base", arguments.identifier(name, "knowledge_base_id", given), name="knowledge base id")
         if found.id not in {None, given}:
@@ -200,31 +145,3 @@ def _id_of(config: GatewayConfig, name: str, base: Any, given: Any = None) -> st
         where = f"[env.{config.environment or 'NAME'}.knowledge_base.{base}]"
         raise ConfigError(f'knowledge base {base!r} has no id yet; add to gateway.toml: {where} id = "…"')
     return found.id
-
-
-def _search(
-    config: GatewayConfig, name: str, base: Any, given: Mapping[str, Any], results: Any, metadata_filter: Any
-) -> dict[str, Any]:
-    """Return retrievalConfiguration, or nothing where the caller said nothing of it."""
-    given = arguments.mapping(name, "retrievalConfiguration", given)
-    search = arguments.mapping(name, "vectorSearchConfiguration", given.get("vectorSearchConfiguration", {}))
-    if results is not None:
-        search["numberOfResults"] = arguments.integer(name, "results", results, most=100)
-    if metadata_filter is not None:
-        search["filter"] = arguments.mapping(name, "metadata_filter", metadata_filter)
-    _check_search(name, _base(config, name, base), search)
-    return {**given, "vectorSearchConfiguration": search} if search else dict(given)
-
-
-def _check_search(name: str, base: KnowledgeBaseConfig, search: Mapping[str, Any]) -> None:
-    """Refuse what the store of the knowledge base cannot do: AWS says so only after the query was embedded."""
-    wanted, store = search.get("overrideSearchType"), STORES[base.store]
-    if wanted is not None and wanted not in store.search_types:
-        arguments.refuse(
-            name, f"{store.name} has no search of type {wanted!s:.40}, but {', '.join(store.search_types)}"
-        )
-    if search.get("filter") is not None:
-        try:
-            check_filter(base.store, arguments.mapping(name, "filter", search["filter"]))
-        except ConfigError as error:
-            arguments.refuse(name, error.message)

@@ -8,8 +8,9 @@ Not verified against AWS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +23,6 @@ __all__ = [
     "PRICES_OF",
     "STORES",
     "Store",
-    "check_filter",
     "check_storage",
     "dimensions_for",
     "storage_configuration",
@@ -88,9 +88,15 @@ class Store:
     """Members that must be given; none where set-up makes the store."""
     optional: tuple[str, ...] = ()
     fields: tuple[str, ...] = ("textField", "metadataField", "vectorField")
-    """Members of ``fieldMapping``."""
+    """Members that ``fieldMapping`` has to have."""
+    optional_fields: tuple[str, ...] = ()
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    """Member → what AWS takes; what is not named is printable text. ``*`` stands for every member of fieldMapping."""
+    role: tuple[tuple[str, str, str], ...] = ()
+    """(field of the template in `bedrock_gateway.iam.documents.stores`, member, what in it comes before the value; empty:
+    the whole)."""
     made_by_us: bool = False
-    """Whether set-up makes and removes it; else one that exists is used and never touched."""
+    """Whether set-up can make and remove it; one that exists is used and never touched."""
     third_party: bool = False
     """Whether it is outside AWS and opened by a secret."""
     search_types: tuple[str, ...] = _SEMANTIC
@@ -112,6 +118,25 @@ class Store:
     """The member with an ARN that must be of the configuration's Region and account."""
     sources: tuple[str, ...] = (_SETUP, _FILTERS, _SEARCH)
 
+    def is_made(self, storage: Mapping[str, Any]) -> bool:
+        """Whether set-up makes it: where no members of one that exists are given in *storage*."""
+        return self.made_by_us and not storage
+
+    def role_values(self, storage: Mapping[str, Any]) -> dict[str, str]:
+        """Return what the service role's template takes of a store that exists."""
+        return {name: _behind(str(storage[member]), before) for name, member, before in self.role if member in storage}
+
+
+def _behind(value: str, before: str) -> str:
+    return value.rpartition(before)[2] if before else value
+
+
+_ARN = r"arn:aws(?:-us-gov)?"
+_TEXT = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,2048}"
+_SHORT_TEXT = _TEXT.replace("2048", "63")
+_COLUMN = r"[a-zA-Z0-9_-]{1,63}"
+_BY_SECRET = ("secret", "credentialsSecretArn", "")
+_SECRET_ARN = rf"{_ARN}:secretsmanager:[a-z0-9-]{{1,20}}:[0-9]{{12}}:secret:[a-zA-Z0-9/_+=.@-]{{1,512}}"
 
 _ROWS = (
     Store(
@@ -134,6 +159,9 @@ _ROWS = (
         "OPENSEARCH_SERVERLESS",
         "opensearchServerlessConfiguration",
         required=("collectionArn", "vectorIndexName", "fieldMapping"),
+        # AWS's own pattern knows no other partition.
+        patterns={"collectionArn": r"arn:aws:aoss:[a-z0-9-]{1,20}:[0-9]{12}:collection/[a-z0-9-]{3,32}"},
+        role=(("collection", "collectionArn", "/"),),
         search_types=("HYBRID", "SEMANTIC"),
         hybrid_needs="a filterable text field in the index",
         refused_operators=frozenset(),
@@ -146,6 +174,12 @@ _ROWS = (
         "OPENSEARCH_MANAGED_CLUSTER",
         "opensearchManagedClusterConfiguration",
         required=("domainArn", "domainEndpoint", "vectorIndexName", "fieldMapping"),
+        patterns={
+            "domainArn": rf"{_ARN}:es:[a-z0-9-]{{1,20}}:[0-9]{{12}}:domain/[a-z][a-z0-9-]{{3,28}}",
+            "domainEndpoint": r"https://[A-Za-z0-9][^\s@]{0,2000}",
+            "vectorIndexName": r"[a-z0-9][a-z0-9_.-]{0,127}",
+        },
+        role=(("domain", "domainArn", "/"), ("index", "vectorIndexName", "")),
         floor="what the domain's instances cost",
         arn_member="domainArn",
     ),
@@ -154,7 +188,16 @@ _ROWS = (
         "RDS",
         "rdsConfiguration",
         required=("resourceArn", "credentialsSecretArn", "databaseName", "tableName", "fieldMapping"),
-        fields=("primaryKeyField", "textField", "metadataField", "vectorField", "customMetadataField"),
+        fields=("primaryKeyField", "textField", "metadataField", "vectorField"),
+        optional_fields=("customMetadataField",),
+        patterns={
+            "resourceArn": rf"{_ARN}:rds:[a-z0-9-]{{1,20}}:[0-9]{{12}}:cluster:[a-zA-Z0-9-]{{1,63}}",
+            "credentialsSecretArn": _SECRET_ARN,
+            "databaseName": _COLUMN,
+            "tableName": r"[a-zA-Z0-9_.-]{1,63}",
+            "*": _COLUMN,
+        },
+        role=(("cluster", "resourceArn", ":"), _BY_SECRET),
         floor="what the cluster's capacity costs",
         arn_member="resourceArn",
     ),
@@ -163,6 +206,8 @@ _ROWS = (
         "NEPTUNE_ANALYTICS",
         "neptuneAnalyticsConfiguration",
         required=("graphArn", "fieldMapping"),
+        patterns={"graphArn": rf"{_ARN}:neptune-graph:[a-z0-9-]{{1,20}}:[0-9]{{12}}:graph/g-[a-zA-Z0-9]{{10}}"},
+        role=(("graph", "graphArn", "/"),),
         fields=("textField", "metadataField"),
         floor="what the graph's memory costs",
         arn_member="graphArn",
@@ -173,6 +218,8 @@ _ROWS = (
         "pineconeConfiguration",
         required=("connectionString", "credentialsSecretArn", "fieldMapping"),
         optional=("namespace",),
+        patterns={"credentialsSecretArn": _SECRET_ARN},
+        role=(_BY_SECRET,),
         fields=("textField", "metadataField"),
         third_party=True,
         floor="another company's price",
@@ -182,6 +229,8 @@ _ROWS = (
         "REDIS_ENTERPRISE_CLOUD",
         "redisEnterpriseCloudConfiguration",
         required=("endpoint", "vectorIndexName", "credentialsSecretArn", "fieldMapping"),
+        patterns={"credentialsSecretArn": _SECRET_ARN},
+        role=(_BY_SECRET,),
         third_party=True,
         floor="another company's price",
     ),
@@ -198,6 +247,13 @@ _ROWS = (
             "fieldMapping",
         ),
         optional=("endpointServiceName", "textIndexName"),
+        patterns={
+            "credentialsSecretArn": _SECRET_ARN,
+            "databaseName": _SHORT_TEXT,
+            "collectionName": _SHORT_TEXT,
+            "endpointServiceName": r"[a-zA-Z0-9*][a-zA-Z0-9*._:/-]{0,254}",
+        },
+        role=(_BY_SECRET,),
         third_party=True,
         floor="another company's price",
     ),
@@ -211,10 +267,12 @@ def check_storage(store: str, given: Mapping[str, Any]) -> None:
     """Refuse members that the store does not take, or that it lacks.
 
     Raises:
-        ConfigError: one is missing, unknown or of a wrong type.
+        ConfigError: one is missing, unknown, or nothing that AWS takes.
     """
     row = STORES[store]
-    if row.made_by_us and given:
+    if row.is_made(given):
+        return
+    if not row.required:
         raise ConfigError(
             f"{store} is made by set-up and takes no `storage`; name it with vector_bucket and vector_index"
         )
@@ -230,14 +288,26 @@ def check_storage(store: str, given: Mapping[str, Any]) -> None:
             _check_fields(row, value)
         elif not isinstance(value, str):
             raise ConfigError(f"{name} of {store} is a string")
+        else:
+            _check_value(row, name, value, row.patterns.get(name, _TEXT))
 
 
 def _check_fields(row: Store, given: object) -> None:
+    taken = (*row.fields, *row.optional_fields)
     if not isinstance(given, Mapping):
-        raise ConfigError(f"fieldMapping of {row.name} is a table with {', '.join(row.fields)}")
+        raise ConfigError(f"fieldMapping of {row.name} is a table with {', '.join(taken)}")
     for name, value in given.items():
-        if name not in row.fields or not isinstance(value, str):
-            raise ConfigError(f"fieldMapping of {row.name} takes {', '.join(row.fields)}, each a string")
+        if name not in taken or not isinstance(value, str):
+            raise ConfigError(f"fieldMapping of {row.name} takes {', '.join(taken)}, each a string")
+        _check_value(row, f"fieldMapping.{name}", value, row.patterns.get("*", _TEXT))
+    for name in row.fields:
+        if name not in given:
+            raise ConfigError(f"fieldMapping of {row.name} needs {name}")
+
+
+def _check_value(row: Store, name: str, value: str, pattern: str) -> None:
+    if not re.fullmatch(pattern, value):
+        raise ConfigError(f"{name} of {row.name}: {value[:200]!r} is nothing that AWS takes there")
 
 
 def storage_configuration(store: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,31 +341,3 @@ def dimensions_for(store: str, model: str, wanted: int | None = None) -> int:
     if limits is not None and not limits[0] <= length <= limits[1]:
         raise ConfigError(f"{store} takes vectors of length {limits[0]} to {limits[1]}, not {length}")
     return length
-
-
-def check_filter(store: str, metadata_filter: Mapping[str, Any]) -> None:
-    """Refuse a RetrievalFilter with an operator that the store does not have.
-
-    Raises:
-        ConfigError: there is one; the message names it, and what can be used instead.
-    """
-    for operator in _operators(metadata_filter):
-        if operator not in OPERATORS:
-            raise ConfigError(
-                f"{operator[:80]!r} is no operator of a metadata filter; AWS's are {', '.join(sorted(OPERATORS))}"
-            )
-        if operator in STORES[store].refused_operators:
-            able = sorted(OPERATORS - STORES[store].refused_operators)
-            raise ConfigError(f"{store} has no operator {operator}; it has {', '.join(able)}")
-
-
-def _operators(given: Mapping[str, Any]) -> Iterator[str]:
-    stack: list[Any] = [given]
-    while stack:
-        one = stack.pop()
-        if not isinstance(one, Mapping):
-            raise ConfigError("a metadata filter is a table of operators, as AWS's RetrievalFilter")
-        for operator, value in one.items():
-            yield str(operator)
-            if operator in {"andAll", "orAll"} and isinstance(value, Sequence) and not isinstance(value, str):
-                stack.extend(value)

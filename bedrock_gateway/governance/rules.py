@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.models import ModelId, on_demand_in, parse_model_id, profiles_for
 from bedrock_gateway.errors import ConfigError, GatewayError, GovernanceError, InferenceProfileRequiredError
+from bedrock_gateway.governance.tenants import one_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +67,13 @@ class _Judges:
         self._models = frozenset(_normal(one, config) for one in (*declared.models, *declared.rerankers))
 
     def all(self) -> tuple[Callable[[Send], Send], ...]:
-        return self.declared_capabilities, self.declared_models, self.declared_knowledge_bases, self.declared_region
+        return (
+            self.declared_capabilities,
+            self.declared_models,
+            self.declared_knowledge_bases,
+            self.declared_region,
+            one_tenant(self._config),
+        )
 
     def declared_capabilities(self, send: Send) -> Send:
         if send.capability not in self._capabilities:

@@ -8,15 +8,18 @@ import pytest
 from botocore.session import Session
 
 from bedrock_gateway import ConfigError, GatewayConfig
-from bedrock_gateway._config.tables import StoreName
+from bedrock_gateway._config.knowledge import StoreName
+from bedrock_gateway.capabilities.metadata_filters import check_filter
 from bedrock_gateway.capabilities.stores import (
     EMBEDDING_DIMENSIONS,
     OPERATORS,
     STORES,
-    check_filter,
+    check_storage,
     dimensions_for,
     storage_configuration,
 )
+
+from .shapes import faults
 
 CONFIG = """\
 format = 1
@@ -36,6 +39,53 @@ connectionString = "https://example.pinecone.io"
 credentialsSecretArn = "arn:aws:secretsmanager:us-east-2:111122223333:secret:pinecone-AbCdEf"
 fieldMapping = {textField = "text", metadataField = "metadata"}
 """
+HERE = "us-east-2:111122223333"
+SECRET = f"arn:aws:secretsmanager:{HERE}:secret:store-AbCdEf"
+THREE = {"textField": "text", "metadataField": "metadata", "vectorField": "vector"}
+TWO = {"textField": "text", "metadataField": "metadata"}
+WHOLE = {
+    "opensearch-serverless": {
+        "collectionArn": f"arn:aws:aoss:{HERE}:collection/abcdefghij1234567890",
+        "vectorIndexName": "pages",
+        "fieldMapping": THREE,
+    },
+    "opensearch-managed": {
+        "domainArn": f"arn:aws:es:{HERE}:domain/example",
+        "domainEndpoint": "https://search-example.us-east-2.es.amazonaws.com",
+        "vectorIndexName": "pages",
+        "fieldMapping": THREE,
+    },
+    "aurora": {
+        "resourceArn": f"arn:aws:rds:{HERE}:cluster:example",
+        "credentialsSecretArn": SECRET,
+        "databaseName": "bedrock",
+        "tableName": "bedrock_integration.bedrock_kb",
+        "fieldMapping": {**THREE, "primaryKeyField": "id", "customMetadataField": "custom"},
+    },
+    "neptune-analytics": {"graphArn": f"arn:aws:neptune-graph:{HERE}:graph/g-abcdefghij", "fieldMapping": TWO},
+    "pinecone": {
+        "connectionString": "https://example-1234567.svc.example.pinecone.io",
+        "credentialsSecretArn": SECRET,
+        "namespace": "handbook",
+        "fieldMapping": TWO,
+    },
+    "redis": {
+        "endpoint": "redis-12345.example.redislabs.com:12345",
+        "vectorIndexName": "pages",
+        "credentialsSecretArn": SECRET,
+        "fieldMapping": THREE,
+    },
+    "mongodb-atlas": {
+        "endpoint": "example.abcde.mongodb.net",
+        "endpointServiceName": "com.amazonaws.vpce.us-east-2.vpce-svc-0123456789abcdef0",
+        "databaseName": "bedrock",
+        "collectionName": "pages",
+        "vectorIndexName": "vectors",
+        "textIndexName": "texts",
+        "credentialsSecretArn": SECRET,
+        "fieldMapping": THREE,
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +100,46 @@ def test_a_store_takes_what_create_knowledge_base_takes(storage_shape, row):
     assert set(member.required_members) == set(row.required)
     if not row.made_by_us:
         assert set(member.members) == {*row.required, *row.optional}
-        assert set(member.members["fieldMapping"].members) == set(row.fields)
+        mapping = member.members["fieldMapping"]
+        assert set(mapping.required_members) == set(row.fields)
+        assert set(mapping.members) == {*row.fields, *row.optional_fields}
+
+
+@pytest.mark.parametrize("store", WHOLE)
+def test_a_store_with_every_member_is_what_aws_takes(storage_shape, store):
+    check_storage(store, WHOLE[store])
+    assert {*STORES[store].required, *STORES[store].optional} == set(WHOLE[store])
+    assert faults(storage_shape, storage_configuration(store, WHOLE[store])) == []
+
+
+@pytest.mark.parametrize("store", WHOLE)
+def test_a_member_that_is_missing_or_hostile_is_refused(store):
+    """Nothing of the store is asked: what AWS would say after the role was made is said before."""
+    row, whole = STORES[store], WHOLE[store]
+    for name in row.required:
+        with pytest.raises(ConfigError, match=f"{store} needs {name}"):
+            check_storage(store, {**whole, name: ""})
+    for name in row.fields:
+        left = {field: value for field, value in whole["fieldMapping"].items() if field != name}
+        with pytest.raises(ConfigError, match=f"fieldMapping of {store} needs {name}"):
+            check_storage(store, {**whole, "fieldMapping": left})
+    for name in (one for one in whole if one != "fieldMapping"):
+        for hostile in ("x\n", "\x1b[2J", "\x00", "a" * 2049):
+            with pytest.raises(ConfigError, match=f"{name} of {store}: .* is nothing that AWS takes"):
+                check_storage(store, {**whole, name: hostile})
+    with pytest.raises(ConfigError, match=r"fieldMapping\.textField"):
+        check_storage(store, {**whole, "fieldMapping": {**whole["fieldMapping"], "textField": "a\nb"}})
+
+
+@pytest.mark.parametrize("member", ["*", "arn:aws:rds:us-east-2:*:cluster:example", "arn:aws:iam::111122223333:role/x"])
+def test_an_arn_that_is_none_of_the_store_is_refused(member):
+    for store, name in (
+        ("aurora", "resourceArn"),
+        ("neptune-analytics", "graphArn"),
+        ("pinecone", "credentialsSecretArn"),
+    ):
+        with pytest.raises(ConfigError, match="nothing that AWS takes"):
+            check_storage(store, {**WHOLE[store], name: member})
 
 
 def test_every_store_of_aws_has_a_row_and_a_name_in_the_configuration(storage_shape):

@@ -104,7 +104,7 @@ CASES = [
     ("retrieve_and_generate", (), "question", NO_TEXT),
     ("retrieve_and_generate", ("x",), "knowledge_base", [*NO_NAME, None, "others"]),
     ("retrieve_and_generate", ("x",), "model", NO_MODEL),
-    ("retrieve_and_generate", ("x",), "session_id", list(NO_NAME)),
+    ("retrieve_and_generate", ("x",), "session", list(NO_NAME)),
     ("retrieve_and_generate", ("x",), "retrieveAndGenerateConfiguration", [{}]),
     ("create_knowledge_base", (), "name", [*NO_NAME, None, "others"]),
     ("create_knowledge_base", ("handbook",), "role_arn", [*NO_NAME, None]),

@@ -117,7 +117,7 @@ def test_passages_and_cited_answers_come_from_the_knowledge_base(both, opened):
             assert answer.text[start:end] == citation.text
             assert citation.sources[0].uri == found.passages[0].uri
             again = await gateway.retrieve_and_generate(
-                "And equipment?", knowledge_base="handbook", session_id=answer.session_id
+                "And equipment?", knowledge_base="handbook", session=answer.session
             )
             assert again.session_id == answer.session_id
             assert [one.outcome for one in ended(events)] == ["ok"] * 3

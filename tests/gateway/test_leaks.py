@@ -46,7 +46,7 @@ CALLS = {
     "invoke_model": lambda g: g.invoke_model({"messages": MESSAGES[1:], "system": SYSTEM}),
     "invoke_model_stream": lambda g: streamed(g.invoke_model_stream({"prompt": PROMPT, "system": SYSTEM})),
     "retrieve": lambda g: g.retrieve(PROMPT, knowledge_base="handbook", metadata_filter={"equals": {"key": KEY, "value": DOCUMENT}}),
-    "retrieve_and_generate": lambda g: g.retrieve_and_generate(PROMPT, knowledge_base="handbook", session_id="s-1234567"),
+    "retrieve_and_generate": lambda g: g.retrieve_and_generate(PROMPT, knowledge_base="handbook", session="s-1234567"),
     "an argument that cannot be sent": lambda g: g.converse([{"role": "user", "content": [{"text": PROMPT, "x": object()}]}]),
     "an argument botocore refuses": lambda g: g.converse([{"role": "user", "content": [{KEY: PROMPT}]}], system=SYSTEM),
     "a member with a typo": lambda g: g.converse(PROMPT, sytem=SYSTEM),

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _filter(text: str, store: str) -> dict[str, Any]:
-    from bedrock_gateway.capabilities.stores import check_filter
+    from bedrock_gateway.capabilities.metadata_filters import check_filter
 
     try:
         given = json.loads(text)
