@@ -44,7 +44,7 @@ _HANDLER_MODULES = (
     "knowledge.bases",
     "knowledge.retrieval",
     "knowledge.reranking",
-    "knowledge.vectors",
+    "knowledge.vector_requests",
     "opensearch.policies",
     "opensearch.collections",
     "opensearch.indexes",

@@ -14,14 +14,17 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.local.knowledge.embedding import embed
+from bedrock_gateway.local.knowledge.embedders import HASHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CHARACTERS_PER_TOKEN", "Chunk", "fixed_size", "semantic", "whole"]
+    from bedrock_gateway.local.knowledge.embedders import Embedder
+
+__all__ = ["CHARACTERS_PER_TOKEN", "Chunk", "fixed_size", "hierarchical", "semantic", "whole"]
 
 CHARACTERS_PER_TOKEN = 4
+_SEMANTIC_DIMENSIONS = 256
 
 # The strongest break that falls in the last part of the window wins: before a heading, between paragraphs, after a
 # sentence, between words.
@@ -92,16 +95,38 @@ def fixed_size(text: str, *, max_tokens: int = 300, overlap_percentage: int = 20
     return list(_windows(text, size, size * overlap_percentage // 100))
 
 
+def hierarchical(text: str, *, parent_tokens: int, child_tokens: int, overlap_tokens: int) -> list[tuple[Chunk, Chunk]]:
+    """Cut *text* into large chunks and each of these into small ones; return (child, its parent) in order.
+
+    Both layers overlap by at most *overlap_tokens*; a child never reaches beyond its parent.
+    """
+    overlap = overlap_tokens * CHARACTERS_PER_TOKEN
+    return [
+        (Chunk(parent.start + child.start, parent.start + child.end, child.text), parent)
+        for parent in _windows(text, parent_tokens * CHARACTERS_PER_TOKEN, overlap)
+        for child in _windows(parent.text, child_tokens * CHARACTERS_PER_TOKEN, overlap)
+    ]
+
+
 def _sentences(text: str) -> list[Chunk]:
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     starts = [0, *ends]
     return [_chunk(text, a, b) for a, b in zip(starts, [*ends, len(text)], strict=True) if b > a]
 
 
-def semantic(text: str, *, max_tokens: int, breakpoint_percentile: int, dimensions: int = 256) -> list[Chunk]:
-    """Cut *text* where neighbouring sentences differ most, and wherever *max_tokens* is reached."""
+def semantic(
+    text: str, *, max_tokens: int, breakpoint_percentile: int, buffer_size: int = 0, embedder: Embedder = HASHING
+) -> list[Chunk]:
+    """Cut *text* where neighbouring sentences differ most, and wherever *max_tokens* is reached.
+
+    Each sentence is compared together with the *buffer_size* sentences before and behind it.
+    """
     sentences = _sentences(text)
-    vectors = [embed(sentence.text, dimensions) for sentence in sentences]
+    groups = [
+        text[sentences[max(0, n - buffer_size)].start : sentences[min(len(sentences) - 1, n + buffer_size)].end]
+        for n in range(len(sentences))
+    ]
+    vectors = embedder.embed(groups, _SEMANTIC_DIMENSIONS)
     distances = [1.0 - sum(x * y for x, y in zip(a, b, strict=True)) for a, b in itertools.pairwise(vectors)]
     ranked = sorted(distances)
     rank = math.ceil(len(ranked) * breakpoint_percentile / 100) - 1

@@ -34,7 +34,9 @@ _CHUNKING_MEMBERS: dict[str, str | None] = {
     "NONE": None,
     "FIXED_SIZE": "fixedSizeChunkingConfiguration",
     "SEMANTIC": "semanticChunkingConfiguration",
+    "HIERARCHICAL": "hierarchicalChunkingConfiguration",
 }
+_LAYERS = 2
 _UNSERVED = {
     "parsingConfiguration": "Parsing by a model is",
     "customTransformationConfiguration": "Custom transformations are",
@@ -80,6 +82,20 @@ def _check_ingestion(ingestion: Mapping[str, Any]) -> None:
         raise invalid(f"The chunking strategy {strategy} is not served by the local Bedrock; use {', '.join(_CHUNKING_MEMBERS)}.")  # fmt: skip
     if (needed := _CHUNKING_MEMBERS[strategy]) is not None and needed not in chunking:
         raise invalid(f"{needed} is required for the chunking strategy {strategy}.")
+    if strategy == "HIERARCHICAL":
+        _check_layers(chunking[needed])
+
+
+def _check_layers(layers: Mapping[str, Any]) -> None:
+    """Refuse layers that cannot be cut; the words are ours."""
+    sizes = [level["maxTokens"] for level in layers["levelConfigurations"]]
+    if len(sizes) != _LAYERS:
+        raise invalid(f"levelConfigurations must have {_LAYERS} levels, parents and children, not {len(sizes)}.")
+    parent, child = sizes
+    if child > parent:
+        raise invalid(f"maxTokens of the child chunks, {child}, must not exceed that of the parent chunks, {parent}.")
+    if layers["overlapTokens"] >= child:
+        raise invalid(f"overlapTokens, {layers['overlapTokens']}, must be less than maxTokens of the child chunks, {child}.")  # fmt: skip
 
 
 def _check(call: Call, base: KnowledgeBase, *, own_id: str | None = None) -> None:

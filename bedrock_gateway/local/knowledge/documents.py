@@ -50,6 +50,9 @@ _UNREAD = frozenset(
 class UnreadableDocumentError(Exception):
     """The document's text cannot be read; the message says why."""
 
+    service = "Amazon S3 Source"
+    """What AWS says the call went to that did not succeed."""
+
 
 def _joined(text: str) -> str:
     """Join lines that belong to one paragraph or list item."""

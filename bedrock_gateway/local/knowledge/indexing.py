@@ -141,7 +141,8 @@ def _take(work: _Work, document: _Object, sidecar: _Object | None) -> None:
     except (Fault, UnreadableDocumentError) as error:
         count["numberOfDocumentsFailed"] += 1
         work.source.set_state(_place(work, document.key), "FAILED", str(error))
-        work.job.failure_reasons.append(f"Encountered error: {error} [Files: {work.uri(document.key)}]. Call to Amazon S3 Source did not succeed.")  # fmt: skip
+        service = getattr(error, "service", UnreadableDocumentError.service)
+        work.job.failure_reasons.append(f"Encountered error: {error} [Files: {work.uri(document.key)}]. Call to {service} did not succeed.")  # fmt: skip
         return
     work.source.documents[document.key] = after(keys)
     work.source.set_state(_place(work, document.key), "INDEXED")

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.knowledge.embedders import Embedding
 from bedrock_gateway.local.knowledge.ranking import scores
 from bedrock_gateway.local.knowledge.store import invalid, page
 from bedrock_gateway.local.models.targets import resolve
@@ -39,7 +40,8 @@ def rerank(call: Call) -> Reply:
     wanted = asked.get("numberOfResults") or len(texts)
     if wanted > len(texts):
         raise Fault("ValidationException", "numberOfResults is more than there are sources.", 400)
-    rated = sorted(enumerate(scores(call.params["queries"][0]["textQuery"].get("text", ""), texts)), key=_best_first)
+    question = call.params["queries"][0]["textQuery"].get("text", "")
+    rated = sorted(enumerate(scores(question, texts, embedder=call.state.of(Embedding).embedder)), key=_best_first)
     rows, following = page(call, rated[:wanted])
     return Reply({"results": [{"index": index, "relevanceScore": score} for index, score in rows], **following})
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault
 from bedrock_gateway.local.knowledge import filters, vectors
-from bedrock_gateway.local.knowledge.embedding import embed
-from bedrock_gateway.local.knowledge.ranking import lexical_scores, relevance
+from bedrock_gateway.local.knowledge.embedders import Embedding
 from bedrock_gateway.local.knowledge.store import KnowledgeBase, invalid
+from bedrock_gateway.local.knowledge.writing import PARENT_START, PARENT_TEXT
 from bedrock_gateway.local.service_role import assumed, require
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["Passage", "search"]
 
@@ -68,11 +69,37 @@ def search(call: Call, base: KnowledgeBase, question: str, configuration: Mappin
     index = vectors.find_index(call.account, call.region, base.index_arn)
     if index is None:
         raise Fault("ResourceNotFoundException", f"The vector index {base.index_arn} does not exist.", 404)
-    hits = vectors.query(index, embed(question, base.dimensions), query_filter=query_filter)
-    hits = [hit for hit in hits if "AMAZON_BEDROCK_TEXT" in hit.metadata]
-    lexical = lexical_scores(question, [hit.metadata["AMAZON_BEDROCK_TEXT"] for hit in hits])
-    found = [_passage(hit, relevance(hit.similarity, score)) for hit, score in zip(hits, lexical, strict=True)]
-    return sorted(found, key=lambda passage: -passage.score)[:wanted]
+    (asked,) = call.state.of(Embedding).embedder.embed([question], base.dimensions)
+    hits = vectors.search(index, asked, question, top=wanted, query_filter=query_filter)
+    return list(_passages(hits))
+
+
+def _passages(hits: list[tuple[Mapping[str, Any], str, float]]) -> Iterator[Passage]:
+    """Yield a passage a chunk; children of one parent are the parent, once, with the score of the best of them.
+
+    So there may be fewer than were asked for, as on AWS.
+    """
+    seen = set()
+    for metadata, key, score in hits:
+        origin = _origin(metadata)
+        text = str(origin.get(PARENT_TEXT, metadata[vectors.TEXT_KEY]))
+        shown = {name: value for name, value in metadata.items() if name not in _INTERNAL_KEYS}
+        uri = str(shown.get(_SOURCE_URI, ""))
+        parent = (uri, origin[PARENT_START]) if PARENT_START in origin else None
+        if parent in seen:
+            continue
+        seen.add(parent or key)
+        kind = "S3" if uri.startswith("s3://") else "CUSTOM"
+        yield Passage(text, uri, kind, {**shown, "x-amz-bedrock-kb-chunk-id": key}, round(score, 7))
+
+
+def _origin(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the knowledge base noted of a chunk; nothing where somebody else wrote the vector."""
+    try:
+        noted = json.loads(str(metadata.get("AMAZON_BEDROCK_METADATA")))
+    except ValueError:
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def _options(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -106,10 +133,3 @@ def _check_role(call: Call, base: KnowledgeBase) -> None:
     # S3 Vectors asks for GetVectors too as soon as a query filters or returns metadata.
     for action in ("s3vectors:QueryVectors", "s3vectors:GetVectors"):
         require(call, role, action, base.index_arn)
-
-
-def _passage(hit: vectors.Hit, score: float) -> Passage:
-    shown = {name: value for name, value in hit.metadata.items() if name not in _INTERNAL_KEYS}
-    metadata = {**shown, "x-amz-bedrock-kb-chunk-id": hit.key}
-    text, uri = hit.metadata["AMAZON_BEDROCK_TEXT"], str(shown.get(_SOURCE_URI, ""))
-    return Passage(text, uri, "S3" if uri.startswith("s3://") else "CUSTOM", metadata, round(score, 7))

@@ -1,27 +1,32 @@
-"""S3 Vectors as the local Bedrock needs it: moto holds buckets, indexes and vectors; what moto lacks is here.
+"""The vectors of S3 Vectors: moto holds buckets, indexes and vectors; how they are searched is here.
 
-moto has no QueryVectors and forgets an index's ``metadataConfiguration``, which decides whether a knowledge base may
-use the index. Both are kept on moto's own objects, so that they live exactly as long as the index does.
+moto has no search and forgets an index's ``metadataConfiguration``, which decides whether a knowledge base may use the
+index. Both are kept on moto's own objects, so that they live exactly as long as the index does. The requests are in
+`vector_requests`.
 """
 
 from __future__ import annotations
 
+import itertools
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.knowledge import filters
+from bedrock_gateway.local.knowledge.ranking import LEXICAL_SHARE
 from bedrock_gateway.local.moto_bridge import LOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    import numpy as np
+    from bedrock_gateway.local.knowledge.searchable import Searchable
 
 __all__ = [
-    "HANDLERS",
+    "TEXT_KEY",
     "Hit",
+    "backend",
     "delete",
     "existing_index",
     "find_index",
@@ -29,9 +34,12 @@ __all__ = [
     "metadata_keys",
     "put",
     "query",
+    "search",
 ]
 
 _ARN_PARTS = 6
+TEXT_KEY = "AMAZON_BEDROCK_TEXT"
+"""Where a knowledge base keeps the text that a vector stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,11 @@ class Hit:
 
     key: str
     distance: float
-    similarity: float
-    """Cosine similarity, whatever the index's metric."""
     metadata: Mapping[str, Any]
 
 
-def _backend(account: str, partition: str) -> Any:
+def backend(account: str, partition: str) -> Any:
+    """Return moto's s3vectors backend of an account in a partition."""
     from moto.backends import get_backend
 
     # moto keeps every Region of a partition in one s3vectors backend, which confuses buckets of one name: the ARN decides.
@@ -68,7 +75,7 @@ def find_index(account: str, region: str, index_arn: str) -> Any | None:
         return None
     bucket_arn = index_arn.partition("/index/")[0]
     with LOCK:
-        bucket = _backend(account, parts[1]).vector_buckets.get(bucket_arn)
+        bucket = backend(account, parts[1]).vector_buckets.get(bucket_arn)
         return bucket.indexes.get(index_arn) if bucket else None
 
 
@@ -89,11 +96,29 @@ def metadata_keys(index: Any) -> tuple[str, ...]:
     return tuple(getattr(index, "metadata_configuration", {}).get("nonFilterableMetadataKeys", ()))
 
 
-def put(index: Any, vectors: Sequence[Mapping[str, Any]]) -> None:
-    """Write *vectors* (PutVectors' own shape, of the index's length) to moto's *index*."""
+@lru_cache(maxsize=1)
+def _stored_class() -> type[Any]:
+    """Return moto's Vector with its numbers in an array: a list of 1,024 Python floats is 32 KB, the array is 4."""
+    import numpy as np
     from moto.s3vectors.models import Vector
 
-    made = {vector["key"]: Vector(vector["key"], vector["data"], vector.get("metadata", {})) for vector in vectors}
+    class Stored(Vector):
+        def __init__(self, key: str, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+            self.key = key
+            self.row = np.asarray(data["float32"], dtype=np.float32)
+            self.metadata = metadata
+
+        @property
+        def data(self) -> Any:  # type: ignore[override]  # moto's is an attribute
+            """What GetVectors and ListVectors show."""
+            return {"float32": self.row.tolist()}
+
+    return Stored
+
+
+def put(index: Any, vectors: Sequence[Mapping[str, Any]]) -> None:
+    """Write *vectors* (PutVectors' own shape, of the index's length) to moto's *index*."""
+    made = {one["key"]: _stored_class()(one["key"], one["data"], one.get("metadata", {})) for one in vectors}
     with LOCK:
         index.vectors.update(made)
 
@@ -105,14 +130,27 @@ def delete(index: Any, keys: Sequence[str]) -> None:
             index.vectors.pop(key, None)
 
 
-def _row(vector: Any) -> np.ndarray:
-    """Return the vector as an array, kept on moto's object: converting it anew costs more than the search."""
-    import numpy as np
+@contextmanager
+def _searchable(index: Any) -> Iterator[Searchable]:
+    """Give what is searched of *index*, up to date, to one thread at a time."""
+    from bedrock_gateway.local.knowledge.searchable import Searchable
 
-    row = getattr(vector, "row", None)
-    if row is None:
-        row = vector.row = np.asarray(vector.data["float32"], dtype=np.float32)
-    return row
+    with LOCK:
+        kept = getattr(index, "searchable", None)
+        if kept is None:
+            kept = index.searchable = Searchable(index.dimension)
+    with kept.lock:
+        with LOCK:
+            stored = list(index.vectors.values())
+        kept.refresh(stored)
+        yield kept
+
+
+def _check_query(index: Any, vector: Sequence[float], query_filter: Mapping[str, Any] | None) -> None:
+    if len(vector) != index.dimension:
+        raise Fault("ValidationException", f"Query vector contains invalid values or is invalid for this index: it must have length {index.dimension}, but has length {len(vector)}")  # fmt: skip
+    if query_filter is not None:
+        filters.check(query_filter, metadata_keys(index))
 
 
 def query(
@@ -125,103 +163,40 @@ def query(
     """
     import numpy as np
 
-    if len(vector) != index.dimension:
-        raise Fault("ValidationException", f"Query vector contains invalid values or is invalid for this index: it must have length {index.dimension}, but has length {len(vector)}")  # fmt: skip
-    if query_filter is not None:
-        filters.check(query_filter, metadata_keys(index))
-    with LOCK:
-        stored = list(index.vectors.values())
-    found = [v for v in stored if query_filter is None or filters.matches(query_filter, v.metadata or {})]
-    if not found:
-        return []
-    rows, wanted = np.stack([_row(v) for v in found]), np.asarray(vector, dtype=np.float32)
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(wanted)
-    similarities = rows @ wanted / np.where(lengths == 0.0, 1.0, lengths)
-    euclidean = index.distance_metric == "euclidean"
-    distances = np.linalg.norm(rows - wanted, axis=1) if euclidean else 1.0 - similarities
-    order = np.argsort(distances, kind="stable")[:top]
-    return [Hit(found[i].key, float(distances[i]), float(similarities[i]), found[i].metadata or {}) for i in order]
+    _check_query(index, vector, query_filter)
+    wanted = np.asarray(vector, dtype=np.float32)
+    with _searchable(index) as kept:
+        slots = kept.matching(None if query_filter is None else filters.compiled(query_filter))
+        euclidean = index.distance_metric == "euclidean"
+        distances = (kept.distances(wanted) if euclidean else 1.0 - kept.similarities(wanted))[slots]
+        order = np.argsort(distances, kind="stable")[:top]
+        found = [(kept.vectors[slots[i]], float(distances[i])) for i in order]
+    return [Hit(one.key, distance, one.metadata or {}) for one, distance in found]
 
 
-def _bucket_arn(call: Call) -> str:
-    named = f"arn:{call.partition}:s3vectors:{call.region}:{call.account}:bucket/{call.params.get('vectorBucketName')}"
-    return str(call.params.get("vectorBucketArn") or named)
+def search(
+    index: Any,
+    vector: Sequence[float],
+    question: str,
+    *,
+    top: int,
+    query_filter: Mapping[str, Any] | None = None,
+) -> list[tuple[Mapping[str, Any], str, float]]:
+    """Return metadata, key and relevance of the *top* texts for *question*, whose vector is *vector*, best first.
 
+    Vectors without a text, which no knowledge base has written, are passed over.
 
-def _index_of(call: Call) -> Any:
-    arn = call.params.get("indexArn") or f"{_bucket_arn(call)}/index/{call.params.get('indexName')}"
-    index = find_index(call.account, call.region, arn)
-    if index is None:
-        raise Fault("NotFoundException", "The specified index could not be found", 404)
-    return index
+    Raises:
+        Fault: ``ValidationException`` where the vector's length or the filter is wrong.
+    """
+    import numpy as np
 
-
-def query_vectors(call: Call) -> Reply:
-    """Serve QueryVectors."""
-    index = _index_of(call)
-    hits = query(
-        index,
-        call.params["queryVector"]["float32"],
-        top=call.params["topK"],
-        query_filter=call.params.get("filter"),
-    )
-    return Reply({"vectors": [_shown(hit, call.params) for hit in hits], "distanceMetric": index.distance_metric})
-
-
-def _shown(hit: Hit, params: Mapping[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"key": hit.key}
-    if params.get("returnMetadata"):
-        shown["metadata"] = dict(hit.metadata)
-    if params.get("returnDistance"):
-        shown["distance"] = hit.distance
-    return shown
-
-
-def create_index(call: Call) -> Reply:
-    """Serve CreateIndex: moto makes the index, its metadata configuration is remembered."""
-    params, bucket_arn = call.params, _bucket_arn(call)
-    arn = f"{bucket_arn}/index/{params['indexName']}"
-    with LOCK:
-        backend = _backend(call.account, call.partition)
-        bucket = backend.vector_buckets.get(bucket_arn)
-        if bucket is None:
-            raise Fault("NotFoundException", "The specified vector bucket could not be found", 404)
-        if arn in bucket.indexes:
-            raise Fault("ConflictException", "An index with the specified name already exists", 409)
-        index = _new_index(bucket, params)
-        bucket.indexes[arn] = index
-        if params.get("tags"):
-            backend.tag_resource(arn, params["tags"])
-    return Reply({"indexArn": arn})
-
-
-def _new_index(bucket: Any, params: Mapping[str, Any]) -> Any:
-    from moto.s3vectors.models import Index
-
-    index: Any = Index(bucket, params["indexName"], params["dimension"], params["dataType"], params["distanceMetric"])
-    index.metadata_configuration = params.get("metadataConfiguration", {})
-    index.creation_time = datetime.now(UTC)
-    return index
-
-
-def get_index(call: Call) -> Reply:
-    """Serve GetIndex, metadata configuration included."""
-    index = _index_of(call)
-    configuration = getattr(index, "metadata_configuration", {})
-    shown = {
-        "vectorBucketName": index.vectorBucketName,
-        "indexName": index.index_name,
-        "indexArn": index.index_arn,
-        "creationTime": getattr(index, "creation_time", datetime.now(UTC)),
-        "dataType": index.data_type,
-        "dimension": index.dimension,
-        "distanceMetric": index.distance_metric,
-    }
-    return Reply({"index": shown | ({"metadataConfiguration": configuration} if configuration else {})})
-
-
-HANDLERS: Handlers = {
-    ("s3vectors", "CreateIndex"): create_index,
-    ("s3vectors", "GetIndex"): get_index,
-    ("s3vectors", "QueryVectors"): query_vectors,
-}
+    _check_query(index, vector, query_filter)
+    with _searchable(index) as kept:
+        slots = kept.matching(None if query_filter is None else filters.compiled(query_filter))
+        likeness = kept.similarities(np.asarray(vector, dtype=np.float32))[slots]
+        scores = (1.0 - LEXICAL_SHARE) * np.maximum(0.0, likeness) + LEXICAL_SHARE * kept.lexical(question)[slots]
+        order = np.argsort(-scores, kind="stable")
+        texts = ((kept.vectors[slots[i]], float(scores[i])) for i in order)
+        found = itertools.islice((pair for pair in texts if TEXT_KEY in (pair[0].metadata or {})), top)
+        return [(one.metadata, one.key, score) for one, score in found]

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.knowledge import chunking, vectors
 from bedrock_gateway.local.knowledge.documents import UnreadableDocumentError
-from bedrock_gateway.local.knowledge.embedding import embed
+from bedrock_gateway.local.knowledge.embedders import Embedding
+from bedrock_gateway.local.knowledge.vector_requests import check_metadata
 from bedrock_gateway.local.service_role import assumed, require
 
 if TYPE_CHECKING:
@@ -23,17 +25,39 @@ if TYPE_CHECKING:
     from bedrock_gateway.local.knowledge.store import DataSource, KnowledgeBase
     from bedrock_gateway.local.principals import Principal
 
-__all__ = ["MAX_DOCUMENT_BYTES", "Place", "Writer", "attributes_of", "typed_value", "writer"]
+__all__ = [
+    "MAX_DOCUMENT_BYTES",
+    "PARENT_START",
+    "PARENT_TEXT",
+    "Place",
+    "RefusedRecordError",
+    "Writer",
+    "attributes_of",
+    "typed_value",
+    "writer",
+]
 
 MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
-_MAX_FILTERABLE_BYTES = 2048
-_MAX_METADATA_BYTES = 40 * 1024
+PARENT_TEXT, PARENT_START = "parentText", "parentStart"
+"""Where a child chunk notes the chunk that is returned in its stead, and where in the document that begins. The names
+are ours: AWS documents none."""
+_MAX_METADATA_FILE_BYTES = 10 * 1024
+_MAX_ATTRIBUTE_BYTES = 1024
+_MAX_ATTRIBUTES = 35
+"""What a knowledge base takes of a document's own attributes on S3 Vectors: less than S3 Vectors itself. Source: S3 User
+Guide, s3-vectors-bedrock-kb; the words with which it refuses are ours."""
 _TYPED_VALUES = {
     "STRING": "stringValue",
     "NUMBER": "numberValue",
     "BOOLEAN": "booleanValue",
     "STRING_LIST": "stringListValue",
 }
+
+
+class RefusedRecordError(UnreadableDocumentError):
+    """The vector store does not take what a document would become."""
+
+    service = "Amazon S3 Vectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +103,15 @@ class Writer:
         """Write a document's chunks and take its *former* ones away; return the vectors' keys.
 
         Raises:
-            UnreadableDocumentError: its metadata is too large.
+            RefusedRecordError: its metadata is too large.
             Fault: the role may not take the former ones away.
         """
-        rows = [self._row(place, number, chunk, attributes) for number, chunk in enumerate(_chunks(self.source, text))]
+        _check_attributes(attributes)
+        rows = [self._row(place, number, *cut, attributes) for number, cut in enumerate(self._chunks(text))]
+        embedder = self.call.state.of(Embedding).embedder
+        texts = [row["metadata"][vectors.TEXT_KEY] for row in rows]
+        for row, numbers in zip(rows, embedder.embed(texts, self.base.dimensions), strict=True):
+            row["data"] = {"float32": numbers}
         vectors.put(self.index, rows)
         keys = tuple(row["key"] for row in rows)
         self.forget([key for key in former if key not in keys])
@@ -98,23 +127,71 @@ class Writer:
             require(self.call, self.role, "s3vectors:DeleteVectors", self.base.index_arn)
             vectors.delete(self.index, keys)
 
-    def _row(self, place: Place, number: int, chunk: chunking.Chunk, attributes: Mapping[str, Any]) -> dict[str, Any]:
-        filterable = {
+    def _chunks(self, text: str) -> list[tuple[chunking.Chunk, chunking.Chunk | None]]:
+        """Return each chunk with its parent; None where there is but one layer."""
+        rule = (self.source.ingestion or {}).get("chunkingConfiguration") or {"chunkingStrategy": "DEFAULT"}
+        if rule["chunkingStrategy"] == "HIERARCHICAL":
+            layers = rule["hierarchicalChunkingConfiguration"]
+            parent, child = (level["maxTokens"] for level in layers["levelConfigurations"])
+            cut = chunking.hierarchical(
+                text, parent_tokens=parent, child_tokens=child, overlap_tokens=layers["overlapTokens"]
+            )
+            return list(cut)
+        return [(chunk, None) for chunk in self._flat_chunks(text, rule)]
+
+    def _flat_chunks(self, text: str, rule: Mapping[str, Any]) -> list[chunking.Chunk]:
+        match rule["chunkingStrategy"]:
+            case "NONE":
+                return chunking.whole(text)
+            case "FIXED_SIZE":
+                fixed = rule["fixedSizeChunkingConfiguration"]
+                return chunking.fixed_size(
+                    text, max_tokens=fixed["maxTokens"], overlap_percentage=fixed["overlapPercentage"]
+                )
+            case "SEMANTIC":
+                semantic = rule["semanticChunkingConfiguration"]
+                return chunking.semantic(
+                    text,
+                    max_tokens=semantic["maxTokens"],
+                    breakpoint_percentile=semantic["breakpointPercentileThreshold"],
+                    buffer_size=semantic["bufferSize"],
+                    embedder=self.call.state.of(Embedding).embedder,
+                )
+            case _:
+                return chunking.fixed_size(text)
+
+    def _row(
+        self,
+        place: Place,
+        number: int,
+        chunk: chunking.Chunk,
+        parent: chunking.Chunk | None,
+        attributes: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        origin: dict[str, Any] = {"source": {"sourceType": place.kind, "sourceLocation": place.name}}
+        if parent is not None:
+            origin |= {PARENT_TEXT: parent.text, PARENT_START: parent.start}
+        metadata = {
+            vectors.TEXT_KEY: chunk.text,
+            "AMAZON_BEDROCK_METADATA": json.dumps(origin, ensure_ascii=False),
             **attributes,
             "x-amz-bedrock-kb-source-uri": place.name,
             "x-amz-bedrock-kb-data-source-id": self.source.data_source_id,
         }
-        origin = json.dumps({"source": {"sourceType": place.kind, "sourceLocation": place.name}})
-        metadata = {"AMAZON_BEDROCK_TEXT": chunk.text, "AMAZON_BEDROCK_METADATA": origin, **filterable}
-        for what, found, most in (
-            ("Filterable metadata", filterable, _MAX_FILTERABLE_BYTES),
-            ("Metadata", metadata, _MAX_METADATA_BYTES),
-        ):
-            if len(json.dumps(found, ensure_ascii=False).encode()) > most:
-                raise UnreadableDocumentError(f"Invalid record for key: {what} must have at most {most} bytes.")
-        identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.source.data_source_id}/{place.name}#{number}")
-        data = {"float32": embed(chunk.text, self.base.dimensions)}
-        return {"key": str(identity), "data": data, "metadata": metadata}
+        key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.source.data_source_id}/{place.name}#{number}"))
+        try:
+            check_metadata(key, metadata, vectors.metadata_keys(self.index))
+        except Fault as fault:
+            raise RefusedRecordError(f"{fault.message} (Service: S3Vectors, Status Code: 400, Request ID: {self.call.request_id})") from fault  # fmt: skip
+        return {"key": key, "metadata": metadata}
+
+
+def _check_attributes(attributes: Mapping[str, Any]) -> None:
+    size = len(json.dumps(attributes, ensure_ascii=False).encode())
+    if size > _MAX_ATTRIBUTE_BYTES:
+        raise RefusedRecordError(f"The document's metadata has {size} bytes; a knowledge base on S3 Vectors takes {_MAX_ATTRIBUTE_BYTES}")  # fmt: skip
+    if len(attributes) > _MAX_ATTRIBUTES:
+        raise RefusedRecordError(f"The document's metadata has {len(attributes)} keys; a knowledge base on S3 Vectors takes {_MAX_ATTRIBUTES}")  # fmt: skip
 
 
 def writer(call: Call, base: KnowledgeBase, source: DataSource) -> Writer:
@@ -127,36 +204,28 @@ def writer(call: Call, base: KnowledgeBase, source: DataSource) -> Writer:
     return Writer(call, base, source, assumed(call, base), index)
 
 
-def _chunks(source: DataSource, text: str) -> list[chunking.Chunk]:
-    configuration = (source.ingestion or {}).get("chunkingConfiguration") or {"chunkingStrategy": "DEFAULT"}
-    match configuration["chunkingStrategy"]:
-        case "NONE":
-            return chunking.whole(text)
-        case "FIXED_SIZE":
-            fixed = configuration["fixedSizeChunkingConfiguration"]
-            return chunking.fixed_size(
-                text, max_tokens=fixed["maxTokens"], overlap_percentage=fixed["overlapPercentage"]
-            )
-        case "SEMANTIC":
-            rule = configuration["semanticChunkingConfiguration"]
-            return chunking.semantic(
-                text, max_tokens=rule["maxTokens"], breakpoint_percentile=rule["breakpointPercentileThreshold"]
-            )
-        case _:
-            return chunking.fixed_size(text)
-
-
 def attributes_of(content: bytes) -> dict[str, Any]:
     """Return the attributes of a metadata file, in either of the two forms that AWS documents.
 
     Raises:
-        UnreadableDocumentError: it is neither.
+        UnreadableDocumentError: it is neither, or larger than 10 KB.
     """
+    if len(content) > _MAX_METADATA_FILE_BYTES:
+        raise UnreadableDocumentError("Ignored 1 files as their metadata file size exceeded 10 KB.")
     try:
         attributes = json.loads(content.decode("utf-8-sig"))["metadataAttributes"]
-        return {name: _attribute_value(value) for name, value in attributes.items()}
+        found = {name: _attribute_value(value) for name, value in attributes.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableDocumentError("Ignored 1 files as their metadata file was not valid.") from error
+    if not all(map(_is_attribute, found.values())):
+        raise UnreadableDocumentError("Ignored 1 files as a metadata attribute was no string, number, boolean or list of strings.")  # fmt: skip
+    return found
+
+
+def _is_attribute(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(element, str) for element in value)
+    return isinstance(value, (str, bool, int, float))
 
 
 def _attribute_value(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from bedrock_gateway.local.call import Fault, Reply
 from bedrock_gateway.local.delivery import Logged, deliver
+from bedrock_gateway.local.knowledge.embedders import Embedding
 from bedrock_gateway.local.models import model as local_model
 from bedrock_gateway.local.models.bodies import body_of
 from bedrock_gateway.local.models.bodies.shape import Context, malformed
@@ -111,7 +112,7 @@ def _invoked(call: Call, target: Target, request: dict[str, Any], _rule: FaultRu
     started = time.perf_counter()
     body = body_of(target.model)
     if body.direct is not None:
-        made = body.direct(target.model.id, request)
+        made = body.direct(target.model.id, request, call.state.of(Embedding).embedder)
         document, sizes = made.body, (made.input_tokens, 0)
     else:
         answer = local_model.answer(body.parse(request))

@@ -87,9 +87,9 @@ class World:
     def __init__(self) -> None:
         from bedrock_gateway.local.call import State
         from bedrock_gateway.local.knowledge import bases as knowledge
-        from bedrock_gateway.local.knowledge import retrieval, vectors
+        from bedrock_gateway.local.knowledge import retrieval, vector_requests
 
-        self.handlers = {**knowledge.HANDLERS, **retrieval.HANDLERS, **vectors.HANDLERS}
+        self.handlers = {**knowledge.HANDLERS, **retrieval.HANDLERS, **vector_requests.HANDLERS}
         self.state, self.aws = State(), RoleRights()
         self.s3 = client("s3")
         self.vectors = client("s3vectors")

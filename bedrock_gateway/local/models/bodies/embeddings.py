@@ -10,12 +10,14 @@ import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bedrock_gateway.local.call import Fault
-from bedrock_gateway.local.knowledge.embedding import dimensions_of, embed
+from bedrock_gateway.local.knowledge.embedding import dimensions_of
 from bedrock_gateway.local.models.bodies.shape import Body, Direct, Reader, malformed, refuse
 from bedrock_gateway.local.models.model import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from bedrock_gateway.local.knowledge.embedders import Embedder
 
 __all__ = ["BODY"]
 
@@ -50,19 +52,26 @@ def _length(model_id: str, wanted: int | None, where: str = "dimensions") -> int
     return wanted or offered[0]
 
 
+def _embedded(embedder: Embedder, text: str, length: int) -> Vector:
+    (vector,) = embedder.embed([text], length)
+    return vector
+
+
 def _spread(vector: Vector) -> Vector:
     scale = math.sqrt(len(vector))
     return [value * scale for value in vector]
 
 
-def _titan_image(model_id: str, data: dict[str, Any]) -> Direct:
+def _titan_image(model_id: str, data: dict[str, Any], embedder: Embedder) -> Direct:
     body = Reader(data)
     if data.get("inputImage"):
         _unread("images")
     text = _titan_text(body)
     length = _length(model_id, body.child("embeddingConfig").whole("outputEmbeddingLength"))
     tokens = max(1, count_tokens(text))
-    return Direct({"embedding": embed(text, length), "inputTextTokenCount": tokens, "message": None}, tokens)
+    return Direct(
+        {"embedding": _embedded(embedder, text, length), "inputTextTokenCount": tokens, "message": None}, tokens
+    )
 
 
 def _titan_text(body: Reader) -> str:
@@ -73,16 +82,17 @@ def _titan_text(body: Reader) -> str:
     return text
 
 
-def _titan_v1(model_id: str, data: dict[str, Any]) -> Direct:
+def _titan_v1(model_id: str, data: dict[str, Any], embedder: Embedder) -> Direct:
     text = _titan_text(Reader(data))
+    vector = _embedded(embedder, text, _length(model_id, None))
     tokens = max(1, count_tokens(text))
-    return Direct({"embedding": embed(text, _length(model_id, None)), "inputTextTokenCount": tokens}, tokens)
+    return Direct({"embedding": vector, "inputTextTokenCount": tokens}, tokens)
 
 
-def _titan_v2(model_id: str, data: dict[str, Any]) -> Direct:
+def _titan_v2(model_id: str, data: dict[str, Any], embedder: Embedder) -> Direct:
     body = Reader(data)
     text = _titan_text(body)
-    vector = embed(text, _length(model_id, body.whole("dimensions")))
+    vector = _embedded(embedder, text, _length(model_id, body.whole("dimensions")))
     vector = vector if data.get("normalize", True) else _spread(vector)
     tokens = max(1, count_tokens(text))
     kinds = body.texts("embeddingTypes") or ("float",)
@@ -93,7 +103,7 @@ def _titan_v2(model_id: str, data: dict[str, Any]) -> Direct:
     return Direct({"embedding": vector, **reply} if "float" in kinds else reply, tokens)
 
 
-def _nova(model_id: str, data: dict[str, Any]) -> Direct:
+def _nova(model_id: str, data: dict[str, Any], embedder: Embedder) -> Direct:
     body = Reader(data)
     body.required("taskType", "singleEmbeddingParams")
     if body.text("taskType") != "SINGLE_EMBEDDING":
@@ -111,9 +121,8 @@ def _nova(model_id: str, data: dict[str, Any]) -> Direct:
     text = single.child("text").text("value")
     if not text:
         malformed("#/singleEmbeddingParams/text/value: expected minLength: 1, actual: 0")
-    vector = embed(
-        text, _length(model_id, single.whole("embeddingDimension"), "singleEmbeddingParams/embeddingDimension")
-    )
+    length = _length(model_id, single.whole("embeddingDimension"), "singleEmbeddingParams/embeddingDimension")
+    vector = _embedded(embedder, text, length)
     return Direct({"embeddings": [{"embeddingType": "TEXT", "embedding": vector}]}, max(1, count_tokens(text)))
 
 
@@ -136,7 +145,7 @@ _COHERE_WRITERS: Mapping[str, Callable[[Vector], Sequence[float]]] = {
 }
 
 
-def _cohere(model_id: str, data: dict[str, Any]) -> Direct:
+def _cohere(model_id: str, data: dict[str, Any], embedder: Embedder) -> Direct:
     body = Reader(data)
     body.required("input_type")
     if body.text("input_type") not in _COHERE_TYPES:
@@ -149,7 +158,7 @@ def _cohere(model_id: str, data: dict[str, Any]) -> Direct:
     if len(texts) > _MOST_COHERE_TEXTS:
         malformed(f"#/texts: expected maximum item count: {_MOST_COHERE_TEXTS}, found: {len(texts)}")
     length = _length(model_id, body.whole("output_dimension"), "output_dimension")
-    vectors = [embed(text, length) for text in texts]
+    vectors = embedder.embed(texts, length)
     kinds = body.texts("embedding_types")
     for kind in kinds:
         if kind not in _COHERE_WRITERS:
@@ -171,7 +180,7 @@ def _interleaved(one: dict[str, Any]) -> str:
     return "\n".join(Reader(part).text("text") for part in parts)
 
 
-_MODELS: Mapping[str, Callable[[str, dict[str, Any]], Direct]] = {
+_MODELS: Mapping[str, Callable[[str, dict[str, Any], Embedder], Direct]] = {
     "amazon.titan-embed-image": _titan_image,
     "amazon.titan-embed-text-v2": _titan_v2,
     "amazon.titan-embed": _titan_v1,
@@ -180,13 +189,14 @@ _MODELS: Mapping[str, Callable[[str, dict[str, Any]], Direct]] = {
 }
 
 
-def vectors(model_id: str, data: dict[str, Any]) -> Direct:
+def vectors(model_id: str, data: dict[str, Any], embedder: Embedder) -> Direct:
     """Embed what *data* holds.
 
     Raises:
         Fault: ``ValidationException``, or 501 where it is no text.
     """
-    return next(make for prefix, make in _MODELS.items() if model_id.startswith(prefix))(model_id, data)
+    make = next(make for prefix, make in _MODELS.items() if model_id.startswith(prefix))
+    return make(model_id, data, embedder)
 
 
 def _no_text(*_: Any) -> NoReturn:

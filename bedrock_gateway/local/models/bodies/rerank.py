@@ -6,18 +6,21 @@ Source: Bedrock User Guide, rerank-supported and model-parameters-cohere-rerank.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bedrock_gateway.local.knowledge.ranking import scores
 from bedrock_gateway.local.models.bodies.shape import Body, Direct, Reader, malformed, refuse
 from bedrock_gateway.local.models.model import count_tokens
+
+if TYPE_CHECKING:
+    from bedrock_gateway.local.knowledge.embedders import Embedder
 
 __all__ = ["BODY"]
 
 _MOST_DOCUMENTS = 1000
 
 
-def reranked(_model_id: str, data: dict[str, Any]) -> Direct:
+def reranked(_model_id: str, data: dict[str, Any], embedder: Embedder) -> Direct:
     """Score what *data* holds, the best first.
 
     Raises:
@@ -31,7 +34,8 @@ def reranked(_model_id: str, data: dict[str, Any]) -> Direct:
     if not isinstance(listed, list) or not 1 <= len(listed) <= _MOST_DOCUMENTS:
         malformed(f"#/documents: expected from 1 to {_MOST_DOCUMENTS} items")
     texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in listed]
-    rated = sorted(enumerate(scores(query, texts)), key=lambda pair: -pair[1])[: body.whole("top_n") or len(texts)]
+    scored = enumerate(scores(query, texts, embedder=embedder))
+    rated = sorted(scored, key=lambda pair: -pair[1])[: body.whole("top_n") or len(texts)]
     results = [{"index": index, "relevance_score": score} for index, score in rated]
     return Direct({"results": results}, max(1, count_tokens(query + "".join(texts))))
 

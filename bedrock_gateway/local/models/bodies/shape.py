@@ -10,6 +10,7 @@ from bedrock_gateway.local.call import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from bedrock_gateway.local.knowledge.embedders import Embedder
     from bedrock_gateway.local.models.model import Answer, Chat
 
 __all__ = ["Body", "Direct", "Reader", "malformed", "refuse", "text_of"]
@@ -42,8 +43,8 @@ class Body:
     whole: Callable[[Answer, Context], Data]
     chunks: Callable[[Answer, Context], Iterator[Data]] | None
     """None: the format has no stream."""
-    direct: Callable[[str, Data], Direct] | None = None
-    """For models that make no text: takes the model id and the body."""
+    direct: Callable[[str, Data, Embedder], Direct] | None = None
+    """For models that make no text: takes the model id, the body and the local Bedrock's embedder."""
     embedding: bool = False
     """Whether what it makes are vectors: the log has a flag of its own for those."""
 
