@@ -42,16 +42,32 @@ JOB = IngestionJob(
     status="STARTING",
     knowledge_base="handbook",
 )
+CAPABILITIES = [
+    "invoke",
+    "invoke-stream",
+    "converse",
+    "converse-stream",
+    "retrieve",
+    "rag",
+    "rag-stream",
+    "count-tokens",
+    "guardrail-apply",
+    "rerank",
+]
 DROPPED = {"content-length", "transfer-encoding", "connection", "content-encoding", "date"}
 STREAMS = {
     "ConverseStream": lambda g: g.converse_stream("hi"),
     "InvokeModelWithResponseStream": lambda g: g.invoke_model_stream({}),
+    "RetrieveAndGenerateStream": lambda g: g.retrieve_and_generate_stream("hi", knowledge_base="handbook"),
 }
 CALLS = {
     "Converse": lambda g: g.converse("hi"),
     "InvokeModel": lambda g: g.invoke_model({}),
     "Retrieve": lambda g: g.retrieve("hi", knowledge_base="handbook"),
     "RetrieveAndGenerate": lambda g: g.retrieve_and_generate("hi", knowledge_base="handbook"),
+    "CountTokens": lambda g: g.count_tokens("hi"),
+    "ApplyGuardrail": lambda g: g.apply_guardrail("hi"),
+    "Rerank": lambda g: g.rerank("hi", ["a", "b"], model=MODEL),
 }
 OPERATOR_CALLS = {
     "CreateKnowledgeBase": lambda g: g.create_knowledge_base(
@@ -118,13 +134,14 @@ def http(exchange: dict) -> bytes:
 def config(server) -> GatewayConfig:
     return GatewayConfig(
         application="replay",
+        guardrail={"id": "abcdefghij12", "version": "1"},
         account="123456789012",
         region="us-east-1",
         local=True,
         endpoint=f"http://127.0.0.1:{server.server_address[1]}",
         principals={
             "app": {
-                "capabilities": ["invoke", "invoke-stream", "converse", "converse-stream", "retrieve", "rag"],
+                "capabilities": CAPABILITIES,
                 "models": [MODEL],
                 "knowledge_bases": ["handbook"],
             },
@@ -209,7 +226,7 @@ def recorded(exchange: dict):
         payload = json.loads(data or b"{}")
         if headers[":message-type"] != "event":
             failed = headers.get(":exception-type") or headers.get(":error-code")
-        elif exchange["operation"] == "ConverseStream":
+        elif exchange["operation"] != "InvokeModelWithResponseStream":
             parts.append({headers[":event-type"]: payload})
         else:
             parts.append(json.loads(base64.b64decode(payload["bytes"])))

@@ -69,6 +69,8 @@ class HttpSession:
         state.watch = self._watchdog.watch(response.raw, state.until)
         if unary:
             _read(response)
+        else:
+            response.raw.enforce_content_length = True  # botocore says False, and a cut body would end like a whole one
         return response
 
     def _pool(self, url: str) -> Any:

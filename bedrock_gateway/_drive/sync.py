@@ -60,7 +60,7 @@ class Body:
         seconds = None if until is None else until - time.monotonic()
         if seconds is not None and seconds <= 0:
             raise DeadlineError("idle")
-        if self._socket is not None:
+        if self._socket is not None and self._socket.fileno() >= 0:  # an answer read to its end may have closed it
             self._socket.settimeout(seconds)
         if self._events is None:
             found: Any = self._chunks.read() or None
