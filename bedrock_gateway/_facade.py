@@ -73,7 +73,7 @@ class Facade:
         observers: Iterable[Callable[[Any], None]] | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self.config = _configuration(config)
+        self.config: GatewayConfig = _configuration(config)
         """The configuration; frozen."""
         self.principal = config.principal_name(principal)
         """Name of the principal whose declarations hold."""

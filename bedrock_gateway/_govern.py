@@ -14,7 +14,7 @@ import contextlib
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from bedrock_gateway._commands import Send
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.results import Usage
 
+Client = TypeVar("Client")
 __all__ = ["govern"]
 
 _SERVICES = ("bedrock", "bedrock-runtime", "bedrock-agent", "bedrock-agent-runtime")
@@ -40,7 +41,7 @@ _BEARER = "AWS_BEARER_TOKEN_BEDROCK"
 _ERROR = 300
 
 
-def govern(client: Any, config: GatewayConfig, principal: str, context: Context) -> Any:
+def govern(client: Client, config: GatewayConfig, principal: str, context: Context) -> Client:
     """Put the rules of *principal* on *client*, which is returned; a second time changes nothing.
 
     Raises:
@@ -64,7 +65,8 @@ def govern(client: Any, config: GatewayConfig, principal: str, context: Context)
     for event, handler in governor.handlers().items():
         meta.events.unregister(f"{event}.{name}", unique_id=_ID)
         meta.events.register_first(f"{event}.{name}", handler, unique_id=_ID)
-    client._bedrockgw_governed = (config, principal)  # noqa: SLF001 - ours, kept where it belongs
+    marked: Any = client
+    marked._bedrockgw_governed = (config, principal)  # noqa: SLF001 - ours, kept where it belongs
     return client
 
 

@@ -15,6 +15,8 @@ from bedrock_gateway.errors import ConfigError, GatewayError, StreamInterruptedE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from bedrock_gateway.results import StreamEvent
+
 __all__ = ["AsyncStream", "Stream"]
 
 R = TypeVar("R")
@@ -36,7 +38,7 @@ class _Stepper(Generic[R]):
         self._flow: Any = None
         self._step: Callable[[Any], Any] | None = None
         self._value: Any = None
-        self._events: deque[Any] = deque()
+        self._events: deque[StreamEvent] = deque()
         self._body: Any = None
         self._pid = 0
         self._over = False
@@ -147,10 +149,10 @@ class Stream(_Stepper[R]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[StreamEvent]:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> StreamEvent:
         """Return the next event, as one of `bedrock_gateway.results`.
 
         Raises:
@@ -183,7 +185,8 @@ class Stream(_Stepper[R]):
     @property
     def text_stream(self) -> Iterator[str]:
         """The text, as it comes; pieces may be empty in `results.TextDelta`, never here."""
-        return (one.text for one in self if type(one).__name__ in _SPOKEN and one.text)
+        events: Iterator[Any] = self
+        return (one.text for one in events if type(one).__name__ in _SPOKEN and one.text)
 
     def result(self) -> R:
         """Read to the end and return the whole.
@@ -216,10 +219,10 @@ class AsyncStream(_Stepper[R]):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> StreamEvent:
         """Return the next event, as one of `bedrock_gateway.results`.
 
         Raises:
@@ -252,7 +255,8 @@ class AsyncStream(_Stepper[R]):
     @property
     def text_stream(self) -> AsyncIterator[str]:
         """The text, as it comes; pieces may be empty in `results.TextDelta`, never here."""
-        return (one.text async for one in self if type(one).__name__ in _SPOKEN and one.text)
+        events: AsyncIterator[Any] = self
+        return (one.text async for one in events if type(one).__name__ in _SPOKEN and one.text)
 
     async def result(self) -> R:
         """Read to the end and return the whole.

@@ -14,7 +14,13 @@ import orjson
 from bedrock_gateway import _arguments as arguments
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from typing_extensions import TypeVar  # a default is Python 3.13's; checkers bring this one along
+
     from bedrock_gateway.errors import OutputValidationError
+
+    M = TypeVar("M", bound=BaseModel, default=Any)
+    """The class that an answer must fit."""
 
 __all__ = ["MOST_RETRIES", "NotFittingError", "fitted", "is_repairable", "output_config", "repair_messages"]
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from pydantic import BaseModel
-
     from bedrock_gateway._commands import Send, Timeouts
+    from bedrock_gateway._govern import Client
+    from bedrock_gateway._structured import M
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.families import TextRequest
     from bedrock_gateway.filters import Filter, ImplicitFilter
@@ -119,11 +119,11 @@ class Gateway(Facade):
         stop_sequences: Sequence[str] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
-        output: type[BaseModel] | Mapping[str, Any] | None = None,
+        output: type[M] | Mapping[str, Any] | None = None,
         output_retries: int | None = None,
         guardrail_trace: str | None = None,
         **members: Any,
-    ) -> ConverseResult:
+    ) -> ConverseResult[M]:
         """Chat with a model; billed by AWS.
 
         Args:
@@ -166,7 +166,7 @@ class Gateway(Facade):
 
         Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
         """
-        result: ConverseResult = run(
+        result: ConverseResult[M] = run(
             self._call(
                 "Converse",
                 prompt,
@@ -199,10 +199,10 @@ class Gateway(Facade):
         stop_sequences: Sequence[str] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
-        output: type[BaseModel] | Mapping[str, Any] | None = None,
+        output: type[M] | Mapping[str, Any] | None = None,
         guardrail_trace: str | None = None,
         **members: Any,
-    ) -> Stream[ConverseResult]:
+    ) -> Stream[ConverseResult[M]]:
         """Chat with a model and read its answer as it is made; billed by AWS.
 
         The arguments are those of `converse`, without *output_retries*: what has been shown cannot be taken back. Nothing
@@ -778,7 +778,7 @@ class Gateway(Facade):
         report: Report = run(self._preflight(level, session, regions), self._perform)
         return report
 
-    def govern(self, client: Any) -> Any:
+    def govern(self, client: Client) -> Client:
         """Put the rules and the ended event of this gateway on a client that other code uses, and return the client.
 
         LangChain, Strands, Haystack and others take a client: they then run governed, unchanged. The client keeps its own

@@ -1,0 +1,213 @@
+"""Every public method of `Gateway` as a user writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, assert_type
+
+from pydantic import BaseModel
+
+from bedrock_gateway import (
+    Answer,
+    Citation,
+    ConverseResult,
+    DataSource,
+    EmbedResult,
+    Gateway,
+    GatewayConfig,
+    GuardrailResult,
+    IngestionJob,
+    InvokeResult,
+    KnowledgeBase,
+    Passage,
+    Ranked,
+    RerankResult,
+    RetrieveResult,
+    Send,
+    Source,
+    Stream,
+    StreamEvent,
+    TextDelta,
+    TextRequest,
+    Timeouts,
+    TokenCount,
+    ToolCall,
+    Usage,
+)
+from bedrock_gateway.events import CallEnded, RepairScheduled
+from bedrock_gateway.preflight.report import Report
+from bedrock_gateway.results import ChunkReceived, MetadataReceived, ToolCallDelta, ToolCallStarted
+
+
+class Leave(BaseModel):
+    days: int
+
+
+def rule(send: Send) -> Send:
+    return send
+
+
+def observe(event: Any) -> None:
+    if isinstance(event, CallEnded):
+        assert_type(event.input_tokens, int | None)
+    if isinstance(event, RepairScheduled):
+        assert_type(event.faults, int)
+
+
+class Counting:
+    """An observer that is no function."""
+
+    calls = 0
+
+    def __call__(self, event: Any, /) -> None:
+        self.calls += 1
+
+
+def making(config: GatewayConfig, session: Any) -> None:
+    assert_type(GatewayConfig.from_file("gateway.toml"), GatewayConfig)
+    assert_type(Gateway.from_file(Path("gateway.toml"), env="prod", principal="app", session=session), Gateway)
+    gateway = Gateway(
+        config,
+        principal="app",
+        session=session,
+        rules=[rule],
+        observers=[observe, Counting()],
+        timeouts=Timeouts(connect=1, first_byte=2.5, idle=3, total=4),
+        max_connections=10,
+    )
+    assert_type(gateway.with_options(timeouts=Timeouts(total=1), resend_ambiguous=True, fallback=False), Gateway)
+    assert_type(gateway.config, GatewayConfig)
+    assert_type(gateway.principal, str)
+    with gateway as entered:
+        assert_type(entered, Gateway)
+    gateway.close()
+
+
+def governing(gateway: Gateway, client: Counting) -> None:
+    assert_type(gateway.govern(client), Counting)
+
+
+def conversing(gateway: Gateway) -> None:
+    reply = gateway.converse(
+        "Hello",
+        model="us.amazon.nova-lite-v1:0",
+        system="Be brief.",
+        max_tokens=300,
+        temperature=0.5,
+        top_p=1,
+        stop_sequences=["."],
+        tools=[{"toolSpec": {"name": "clock", "inputSchema": {"json": {"type": "object"}}}}],
+        tool_choice="auto",
+        guardrail_trace="enabled",
+        requestMetadata={"team": "helpdesk"},
+        additionalModelRequestFields={"top_k": 5},
+    )
+    assert_type(reply.text, str)
+    assert_type(reply.stop_reason, str | None)
+    assert_type(reply.usage, Usage | None)
+    assert_type(reply.request_id, str | None)
+    assert_type(reply.tool_calls, tuple[ToolCall, ...])
+    assert_type(reply.latency_seconds, float | None)
+    assert_type(reply.local, bool)
+    if reply.usage is not None:
+        assert_type(reply.usage.output_tokens, int | None)
+    gateway.converse(
+        [{"role": "user", "content": "Hello"}, reply.message, {"role": "user", "content": [{"text": "x"}]}]
+    )
+
+
+def structured(gateway: Gateway) -> int:
+    reply = gateway.converse("Hello", output=Leave, output_retries=1)
+    assert_type(reply, ConverseResult[Leave])
+    assert_type(reply.parsed, Leave | None)
+    assert_type(reply.rejected, tuple[ConverseResult[Any], ...])
+    assert_type(gateway.converse("Hello", output={"type": "object"}).parsed, Any | None)
+    assert_type(gateway.converse("Hello"), ConverseResult[Any])
+    with gateway.converse_stream("Hello", output=Leave) as stream:
+        assert_type(stream.result().parsed, Leave | None)
+    return reply.parsed.days if reply.parsed else 0
+
+
+def chosen(gateway: Gateway, output: type[Leave] | None) -> ConverseResult:
+    """A result that is passed on without saying of what."""
+    reply = gateway.converse("Hello", output=output)
+    assert_type(reply, ConverseResult[Leave])
+    return reply
+
+
+def streaming(gateway: Gateway) -> None:
+    made = gateway.converse_stream("Hello", max_tokens=3)
+    assert_type(made, Stream[ConverseResult[Any]])
+    with made as stream:
+        assert_type(stream.text_stream, Iterator[str])
+        for event in stream:
+            assert_type(event, StreamEvent)
+            match event:
+                case TextDelta(text=text, index=index):
+                    assert_type(text, str)
+                    assert_type(index, int)
+                case ToolCallStarted():
+                    assert_type(event.name, str)
+                case ToolCallDelta():
+                    assert_type(event.input, str)
+                case MetadataReceived():
+                    assert_type(event.usage, Usage | None)
+                case _:
+                    print(event.raw)
+        assert_type(stream.result(), ConverseResult[Any])
+    stream.close()
+    with gateway.invoke_model_stream({"prompt": "x"}) as chunks:
+        for one in chunks:
+            if isinstance(one, ChunkReceived):
+                assert_type(one.text, str)
+        assert_type(chunks.result(), InvokeResult)
+
+
+def invoking(gateway: Gateway) -> None:
+    for body in ({"prompt": "x"}, b"{}", "{}", TextRequest("Hello", max_tokens=5)):
+        assert_type(gateway.invoke_model(body, family="nova", serviceTier="flex"), InvokeResult)
+    assert_type(gateway.embed(["a", "b"], dimensions=256, purpose="query"), EmbedResult)
+    assert_type(gateway.embed("a").vectors, tuple[tuple[float, ...], ...])
+    assert_type(gateway.count_tokens("a", system="b", tools=[], tool_choice="any"), TokenCount)
+    assert_type(gateway.count_tokens("a").input_tokens, int)
+    assert_type(gateway.apply_guardrail(["a"], source="OUTPUT"), GuardrailResult)
+    assert_type(gateway.apply_guardrail("a").intervened, bool)
+    assert_type(gateway.rerank("q", ["a", "b"], results=1), RerankResult)
+    assert_type(gateway.rerank("q", ("a",)).ranked, tuple[Ranked, ...])
+
+
+def asking(gateway: Gateway) -> None:
+    found = gateway.retrieve(
+        "q", knowledge_base="handbook", results=3, metadata_filter={"equals": {"key": "a", "value": 1}}
+    )
+    assert_type(found, RetrieveResult)
+    assert_type(found.passages, tuple[Passage, ...])
+    assert_type(found.passages[0].score, float | None)
+    gateway.retrieve("q", knowledge_base="handbook", next_token=found.next_token)
+    answer = gateway.retrieve_and_generate("q", knowledge_base="handbook", model="m", results=3)
+    assert_type(answer, Answer)
+    assert_type(answer.citations, tuple[Citation, ...])
+    assert_type(answer.citations[0].span, tuple[int, int] | None)
+    assert_type(answer.citations[0].sources[0], Source)
+    assert_type(answer.citations[0].sources[0].uri, str | None)
+    with gateway.retrieve_and_generate_stream("q", knowledge_base="handbook", session_id=answer.session_id) as stream:
+        assert_type(stream.result(), Answer)
+
+
+def setting_up(gateway: Gateway) -> None:
+    def progress(job: IngestionJob) -> None:
+        assert_type(job.documents_failed, int)
+
+    base = gateway.create_knowledge_base("handbook", role_arn="arn", index_arn="arn", description="d")
+    assert_type(base, KnowledgeBase)
+    assert_type(gateway.create_data_source("handbook", knowledge_base_id=base.id, source=0), DataSource)
+    job = gateway.start_ingestion("handbook", data_source_id="DS12345678")
+    assert_type(job, IngestionJob)
+    assert_type(gateway.get_ingestion(job), IngestionJob)
+    assert_type(
+        gateway.wait_for_ingestion(job, interval_seconds=1, timeout_seconds=9, on_progress=progress), IngestionJob
+    )
+    report = gateway.preflight("minimal")
+    assert_type(report, Report)
+    report.raise_for_status()
