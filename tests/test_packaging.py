@@ -62,5 +62,6 @@ def test_the_extras_are_those_of_the_design() -> None:
         "async": ["aiobotocore>=3.10,<4"],
         "aioboto3": ["aioboto3>=15.5,<16", "boto3<1.41"],
         "local": ["moto>=5.2.5,<5.3", "numpy>=1.26,<3"],
+        "local-semantic": ["bedrock-gateway[local]", "wordllama>=0.4.0.post1,<0.5"],
     }
     assert project["requires-python"] == ">=3.11"

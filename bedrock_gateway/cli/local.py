@@ -52,6 +52,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         default=env("AWS_REGION") or env("AWS_DEFAULT_REGION") or "us-east-1",
         help="Region of requests that name none, as those with a long-term API key do (default: %(default)s)",
     )
+    parser.add_argument(
+        "--embedder",
+        default=env("BEDROCKGW_LOCAL_EMBEDDER", "hashing"),
+        help="what makes vectors: hashing, or wordllama with the extra local-semantic (default: %(default)s)",
+    )
     parser.add_argument("--root-access-key", default=env("BEDROCKGW_LOCAL_ROOT_ACCESS_KEY"), metavar="KEY")
     parser.add_argument("--root-secret-key", default=env("BEDROCKGW_LOCAL_ROOT_SECRET_KEY"), metavar="SECRET")
     parser.set_defaults(run=run)
@@ -134,7 +139,9 @@ def _make(args: argparse.Namespace) -> tuple[LocalBedrock, bool]:
         generated = True
         given = {"root_access_key": _key_id(), "root_secret_key": secrets.token_urlsafe(30)}
     try:
-        return LocalBedrock(account=args.account, iam=args.iam, region=args.region, **given), generated
+        return LocalBedrock(
+            account=args.account, iam=args.iam, region=args.region, embedder=args.embedder, **given
+        ), generated
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
@@ -172,5 +179,7 @@ def _say(local: LocalBedrock, server: LocalServer, *, generated: bool) -> None:
         key, secret = local.root_credentials
         note(f"export AWS_ACCESS_KEY_ID={key}")
         note(f"export AWS_SECRET_ACCESS_KEY={secret}")
+    if local.embedder != "hashing":
+        note(f"every embedding model's vectors are made by {local.embedder}")
     if local.iam in _WARNINGS:
         note(_WARNINGS[local.iam])

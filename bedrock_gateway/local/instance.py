@@ -9,6 +9,7 @@ from bedrock_gateway.local.app import App
 from bedrock_gateway.local.call import State
 from bedrock_gateway.local.enforcement import MODES, Decided, Gate
 from bedrock_gateway.local.inprocess import attach
+from bedrock_gateway.local.knowledge.embedders import Embedding, embedder_named
 from bedrock_gateway.local.models.model import Pacing
 from bedrock_gateway.local.moto_bridge import LOCK
 from bedrock_gateway.local.principals import Directory
@@ -48,6 +49,7 @@ class LocalBedrock:
         root_secret_key: str = ROOT_SECRET_KEY,
         region: str | None = None,
         pace_seconds: float = 0.005,
+        embedder: str = "hashing",
     ) -> None:
         """Make one; nothing listens yet, and nothing of moto is loaded.
 
@@ -59,6 +61,12 @@ class LocalBedrock:
             region: What `session` uses where it is given none, and what a request is for that names none: one with a
                 long-term API key on a local endpoint. None: us-east-1 for the latter.
             pace_seconds: Pause before each token of a stream.
+            embedder: What makes vectors, whichever embedding model is named: ``hashing``, the bundled one, or
+                ``wordllama``, which knows words of one meaning and needs the extra ``local-semantic``.
+
+        Raises:
+            ValueError: one of them is none of those.
+            MissingExtraError: the embedder is not installed.
         """
         if iam not in MODES:
             raise ValueError(f"iam is one of {', '.join(MODES)}, not {iam!r}")
@@ -70,6 +78,8 @@ class LocalBedrock:
         self.root_credentials = (root_access_key, root_secret_key)
         """Access key id and secret of the root user."""
         self.pace_seconds = pace_seconds
+        self.embedder = embedder
+        self._embedder = embedder_named(embedder)
         self._gate = Gate(iam, Directory(account, "aws", root_access_key, root_secret_key), self._fresh_state())
         self.app = App(self._gate, default_region=region or "us-east-1")
 
@@ -85,6 +95,7 @@ class LocalBedrock:
     def _fresh_state(self) -> State:
         state = State()
         state.of(Pacing).seconds = self.pace_seconds
+        state.of(Embedding).embedder = self._embedder
         return state
 
     @property

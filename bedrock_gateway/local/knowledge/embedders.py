@@ -20,7 +20,7 @@ from bedrock_gateway.local.knowledge import embedding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EMBEDDERS", "HASHING", "Embedder", "Embedding", "WordLlama", "embedder"]
+__all__ = ["EMBEDDERS", "HASHING", "Embedder", "Embedding", "WordLlama", "embedder_named"]
 
 _WORDLLAMA_DIMENSIONS = 256
 _MOST_CHARACTERS = 50_000
@@ -95,7 +95,7 @@ EMBEDDERS: dict[str, type[Hashing | WordLlama]] = {"hashing": Hashing, "wordllam
 """Name → embedder."""
 
 
-def embedder(name: str) -> Embedder:
+def embedder_named(name: str) -> Embedder:
     """Return the embedder called *name*.
 
     Raises:
