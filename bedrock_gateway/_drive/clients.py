@@ -252,8 +252,11 @@ _AGENT_CHARACTERS = re.compile(r"[^A-Za-z0-9!$%&'*+.^_`|~,-]")
 
 
 def hook(client: Any, service: str, *, per_call_timeout: bool) -> None:
-    """Take the body as AWS sent it, and give each call its own read timeout where botocore knows how."""
+    """Sign, take the body as AWS sent it, and give each call its own read timeout where botocore knows how."""
+    from bedrock_gateway._drive.signing import sign_with_ours  # imports botocore
+
     silence()
+    sign_with_ours(client)
     events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
     if per_call_timeout:
         events.register(f"before-call.{name}", _set_read_timeout)
@@ -276,7 +279,10 @@ def _keep_body(
         return
     state.answered = True
     if response_dict["status_code"] >= _ERROR:
-        response_dict["body"] = _readable_error(response_dict["body"])
+        response_dict["body"] = body = _readable_error(response_dict["body"])
+        # botocore reads this for the spellings of the code that it knows alone.
+        if _ORIGINAL.encode() in body:
+            customized_response_dict[_ORIGINAL] = orjson.loads(body).get(_ORIGINAL)
     elif operation_model.has_event_stream_output:
         customized_response_dict[RAW] = response_dict["body"]
     elif not operation_model.has_streaming_output:
@@ -285,6 +291,7 @@ def _keep_body(
             response_dict["body"] = b"{}"
 
 
+_ORIGINAL = "originalStatusCode"
 _SHOWN = 200
 _MARKUP = re.compile(r"<[^>]*>")
 
