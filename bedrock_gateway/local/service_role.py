@@ -10,22 +10,20 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault
-from bedrock_gateway.local.knowledge import vectors
 from bedrock_gateway.local.knowledge.embedding import dimensions_of
 from bedrock_gateway.local.knowledge.store import KnowledgeBase, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bedrock_gateway.local.knowledge.backends import Backend
     from bedrock_gateway.local.principals import Principal
 
-__all__ = ["assumed", "check_role", "embedding_model", "require", "usable_index"]
+__all__ = ["assumed", "check_role", "embedding_model", "require"]
 
 _MODEL_ARN = re.compile(r"arn:(?P<partition>[^:]+):bedrock:(?P<region>[^:]+)::foundation-model/(?P<model>[^/]+)")
 _ROLE_ARN = re.compile(r"arn:[^:]+:iam::(?P<account>\d{12}):role/.+")
-_METADATA_KEYS = ("AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA")
 _BAD_STORAGE = "The knowledge base storage configuration provided is invalid... "
-_INDEX_ACTIONS = ("s3vectors:GetIndex", "s3vectors:QueryVectors")
 
 
 def assumed(call: Call, base: KnowledgeBase) -> Principal:
@@ -73,38 +71,14 @@ def embedding_model(call: Call, configuration: Mapping[str, Any]) -> tuple[str, 
         raise invalid(f"The model {match['model']} is not an embedding model that knowledge bases support.")
     asked = vector.get("embeddingModelConfiguration", {}).get("bedrockEmbeddingModelConfiguration", {})
     if asked.get("embeddingDataType", "FLOAT32") != "FLOAT32":
-        raise invalid("The Amazon S3 Vectors vector store supports the embedding data type FLOAT32 only.")
+        raise invalid("The local Bedrock serves the embedding data type FLOAT32 only.")
     dimensions = asked.get("dimensions") or offered[0]
     if dimensions not in offered:
         raise invalid(f"The embedding model {match['model']} does not support {dimensions} dimensions.")
     return arn, int(dimensions)
 
 
-def usable_index(call: Call, storage: Mapping[str, Any], dimensions: int) -> str:
-    """Return the ARN of the vector index that a storage configuration names.
-
-    Raises:
-        Fault: ``ValidationException`` where it is absent or does not fit.
-    """
-    if storage["type"] != "S3_VECTORS":
-        raise invalid(f"The local Bedrock serves S3 Vectors only; the vector store {storage['type']} is not available.")
-    arn = vectors.get_index_arn(storage.get("s3VectorsConfiguration", {}))
-    if arn is None:
-        raise invalid(_BAD_STORAGE + "Specify indexArn, or vectorBucketArn with indexName.")
-    index = vectors.find_index(call.account, call.region, arn)
-    if index is None:
-        raise invalid(_BAD_STORAGE + f"The specified index could not be found: {arn}")
-    if index.dimension != dimensions:
-        raise invalid(
-            _BAD_STORAGE + f"Query vector has invalid dimension: {dimensions}. Dimension should be: {index.dimension}"
-        )
-    lacking = [key for key in _METADATA_KEYS if key not in vectors.metadata_keys(index)]
-    if lacking:
-        raise invalid(_BAD_STORAGE + f"The index must list {' and '.join(lacking)} as non-filterable metadata keys.")
-    return arn
-
-
-def check_role(call: Call, role_arn: str, *, base_arn: str, model_arn: str, index_arn: str) -> None:
+def check_role(call: Call, role_arn: str, *, base_arn: str, model_arn: str, backend: Backend) -> None:
     """Refuse a role that Bedrock cannot assume for this knowledge base, or that cannot embed or use the index.
 
     Raises:
@@ -124,10 +98,9 @@ def check_role(call: Call, role_arn: str, *, base_arn: str, model_arn: str, inde
             f"Knowledge base role {role_arn} is not able to call specified embedding model {model_arn}: {fault.message} "
             f"(Service: BedrockRuntime, Status Code: 403, Request ID: {call.request_id})"
         ) from fault
-    for action in _INDEX_ACTIONS:
-        try:
-            require(call, role, action, index_arn)
-        except Fault as fault:
-            raise invalid(
-                f"{_BAD_STORAGE}{fault.message} (Service: S3Vectors, Status Code: 403, Request ID: {call.request_id})"
-            ) from fault
+    try:
+        backend.require(role, "create")
+    except Fault as fault:
+        service = "S3Vectors" if ":s3vectors:" in backend.arn else "OpenSearchServerless"
+        failed = f"(Service: {service}, Status Code: 403, Request ID: {call.request_id})"
+        raise invalid(f"{_BAD_STORAGE}{fault.message} {failed}") from fault

@@ -83,7 +83,9 @@ def _described(request: ApiRequest) -> Iterator[Demand]:
 
 
 def _tags(request: ApiRequest) -> Context:
-    return tag_context(request.params.get("tags"))
+    """Tags of a collection that is being made: AWS lists ``aws:ResourceTag`` for its creation, which can be no others."""
+    made = tag_context(request.params.get("tags"))
+    return {**made, **{key.replace("Request", "Resource"): value for key, value in made.items() if "RequestTag" in key}}
 
 
 def _linked(request: ApiRequest) -> Iterator[Demand]:
@@ -107,7 +109,7 @@ def _index(action: str) -> Irregular:
 
 
 def _tagging(request: ApiRequest) -> Iterator[Demand]:
-    yield Demand("aoss:TagResource", "*", {**_tags(request), **_collection(request)[2]})
+    yield Demand("aoss:TagResource", "*", {**tag_context(request.params.get("tags")), **_collection(request)[2]})
 
 
 def _untagging(request: ApiRequest) -> Iterator[Demand]:

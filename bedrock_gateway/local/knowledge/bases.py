@@ -10,6 +10,7 @@ from typing import Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
 from bedrock_gateway.local.knowledge import data_sources, direct, ingestion
+from bedrock_gateway.local.knowledge.backends import backend_for, check_backend
 from bedrock_gateway.local.knowledge.store import (
     KnowledgeBase,
     invalid,
@@ -22,7 +23,7 @@ from bedrock_gateway.local.knowledge.store import (
     present,
     store_of,
 )
-from bedrock_gateway.local.service_role import check_role, embedding_model, usable_index
+from bedrock_gateway.local.service_role import check_role, embedding_model
 
 __all__ = ["HANDLERS"]
 
@@ -64,8 +65,12 @@ def _make(call: Call) -> str:
     identifier = new_id()
     arn = f"arn:{call.partition}:bedrock:{call.region}:{call.account}:knowledge-base/{identifier}"
     model_arn, dimensions = embedding_model(call, params["knowledgeBaseConfiguration"])
-    index_arn = usable_index(call, params["storageConfiguration"], dimensions)
-    check_role(call, params["roleArn"], base_arn=arn, model_arn=model_arn, index_arn=index_arn)
+    backend = backend_for(call, params["storageConfiguration"])
+    if not backend.seen_by_role:
+        check_backend(backend, dimensions)
+    check_role(call, params["roleArn"], base_arn=arn, model_arn=model_arn, backend=backend)
+    if backend.seen_by_role:
+        check_backend(backend, dimensions)
     store_of(call).bases[call.region, identifier] = KnowledgeBase(
         knowledge_base_id=identifier,
         arn=arn,
@@ -77,7 +82,7 @@ def _make(call: Call) -> str:
         storage=params["storageConfiguration"],
         embedding_model_arn=model_arn,
         dimensions=dimensions,
-        index_arn=index_arn,
+        index_arn=backend.arn,
         tags=dict(params.get("tags") or {}),
     )
     return identifier
@@ -117,7 +122,7 @@ def update_knowledge_base(call: Call) -> Reply:
             params["roleArn"],
             base_arn=base.arn,
             model_arn=base.embedding_model_arn,
-            index_arn=base.index_arn,
+            backend=backend_for(call, base.storage),
         )
         base.name, base.role_arn = params["name"], params["roleArn"]
         base.description = params.get("description")

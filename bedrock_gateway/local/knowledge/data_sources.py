@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
-from bedrock_gateway.local.knowledge import vectors
+from bedrock_gateway.local.knowledge.backends import backend_for
 from bedrock_gateway.local.knowledge.store import (
     DataSource,
     KnowledgeBase,
@@ -21,7 +21,7 @@ from bedrock_gateway.local.knowledge.store import (
     present,
     store_of,
 )
-from bedrock_gateway.local.service_role import assumed, require
+from bedrock_gateway.local.service_role import assumed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,17 +171,17 @@ def update_data_source(call: Call) -> Reply:
 def remove(call: Call, base: KnowledgeBase, source: DataSource) -> None:
     """Delete *source*, and its vectors where its policy says so; where the role may not, say so on the source."""
     keys = [key for document in source.documents.values() for key in document.vector_keys]
+    backend = backend_for(call, base.storage)
     if source.deletion_policy == "DELETE" and keys:
         try:
-            require(call, assumed(call, base), "s3vectors:DeleteVectors", base.index_arn)
+            backend.require(assumed(call, base), "delete")
         except Fault as fault:
             source.status = "DELETE_UNSUCCESSFUL"
             source.failure_reasons = [f"Unable to delete data from vector store for data source with ID {source.data_source_id}: {fault.message}"]  # fmt: skip
             source.updated_at = now()
             return
-        index = vectors.find_index(call.account, call.region, base.index_arn)
-        if index is not None:
-            vectors.delete(index, keys)
+        if backend.exists:
+            backend.delete(keys)
     del base.sources[source.data_source_id]
 
 

@@ -161,15 +161,13 @@ def _forget(work: Writer, place: Place) -> None:
     work.source.states.pop(place, None)
 
 
-def _work(
-    call: Call, base: KnowledgeBase, source: DataSource, actions: tuple[tuple[str, str], ...],
-    tasks: Sequence[Task],
-) -> None:  # fmt: skip
+def _work(call: Call, base: KnowledgeBase, source: DataSource, writes: bool, tasks: Sequence[Task]) -> None:
     """Do *tasks* one after the other; each failure is its own document's."""
     try:
         work = writer(call, base, source)
-        for action, resource in actions:
-            require(call, work.role, action, resource)
+        if writes:
+            require(call, work.role, "bedrock:InvokeModel", base.embedding_model_arn)
+            work.backend.require(work.role, "write")
     except Fault as fault:
         for place, _ in tasks:
             source.set_state(place, "FAILED", fault.message)
@@ -184,17 +182,18 @@ def _work(
             source.set_state(place, "FAILED", "The local Bedrock failed at this document; its own log says why.")
 
 
-def _started(call: Call, actions: tuple[tuple[str, str], ...], tasks: Sequence[Task], status: str) -> Reply:
+def _started(call: Call, tasks: Sequence[Task], status: str) -> Reply:
     base, source = data_source(call)
+    writes = status == "STARTING"
     scope = (base.knowledge_base_id, source.data_source_id)
 
     def start() -> str:
         for place, _ in tasks:
-            if status == "STARTING" or place in source.states:
+            if writes or place in source.states:
                 source.set_state(place, status)
         known = [(place, task) for place, task in tasks if place in source.states]
         reply.extend(_details(base, source, (place for place, _ in tasks)))
-        threading.Thread(target=_work, args=(call, base, source, actions, known), daemon=True).start()
+        threading.Thread(target=_work, args=(call, base, source, writes, known), daemon=True).start()
         return source.data_source_id
 
     reply: list[dict[str, Any]] = []
@@ -205,19 +204,18 @@ def _started(call: Call, actions: tuple[tuple[str, str], ...], tasks: Sequence[T
 
 def ingest_documents(call: Call) -> Reply:
     """Serve IngestKnowledgeBaseDocuments."""
-    base, source = data_source(call)
+    _, source = data_source(call)
     documents = call.params["documents"]
     _check_number(documents)
     tasks = [(place := _place_of(source, one), partial(_index, place=place, document=one)) for one in documents]
-    actions = (("bedrock:InvokeModel", base.embedding_model_arn), ("s3vectors:PutVectors", base.index_arn))
-    return _started(call, actions, tasks, "STARTING")
+    return _started(call, tasks, "STARTING")
 
 
 def delete_documents(call: Call) -> Reply:
     """Serve DeleteKnowledgeBaseDocuments."""
     _, source = data_source(call)
     tasks = [(place, partial(_forget, place=place)) for place in _places(call, source)]
-    return _started(call, (), tasks, "DELETING")
+    return _started(call, tasks, "DELETING")
 
 
 def get_documents(call: Call) -> Reply:

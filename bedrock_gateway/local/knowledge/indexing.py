@@ -103,7 +103,7 @@ def _run(call: Call, base: KnowledgeBase, source: DataSource, job: Job) -> None:
     work = _Work(writer(call, base, source), job, bucket)
     objects = {each.key: each for each in _listed(work)}
     require(call, work.writer.role, "bedrock:InvokeModel", base.embedding_model_arn)
-    require(call, work.writer.role, "s3vectors:PutVectors", base.index_arn)
+    work.writer.backend.require(work.writer.role, "write")
     documents = [each for each in objects.values() if not each.key.endswith(_SIDECAR)]
     for each in documents:
         if job.stop_requested.is_set():

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault
-from bedrock_gateway.local.knowledge import filters, vectors
+from bedrock_gateway.local.knowledge import vectors
+from bedrock_gateway.local.knowledge.backends import backend_for
 from bedrock_gateway.local.knowledge.embedders import Embedding
 from bedrock_gateway.local.knowledge.store import KnowledgeBase, invalid
 from bedrock_gateway.local.knowledge.writing import PARENT_START, PARENT_TEXT
@@ -15,6 +16,8 @@ from bedrock_gateway.local.service_role import assumed, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from bedrock_gateway.local.knowledge.backends import Backend
 
 __all__ = ["Passage", "search"]
 
@@ -62,15 +65,15 @@ def search(call: Call, base: KnowledgeBase, question: str, configuration: Mappin
         Fault: ``ValidationException`` for a search that S3 Vectors or the local Bedrock does not serve, or where the
             role cannot embed; ``AccessDeniedException`` where it cannot search.
     """
-    options = _options(configuration or {})
+    options, backend = _options(configuration or {}), backend_for(call, base.storage)
     wanted = options.get("numberOfResults", _DEFAULT_RESULTS)
-    query_filter = filters.translate(options["filter"]) if "filter" in options else None
-    _check_role(call, base)
-    index = vectors.find_index(call.account, call.region, base.index_arn)
-    if index is None:
+    query_filter = backend.translate(options["filter"]) if "filter" in options else None
+    search_type = backend.search_type(options.get("overrideSearchType"))
+    _check_role(call, base, backend)
+    if not backend.exists:
         raise Fault("ResourceNotFoundException", f"The vector index {base.index_arn} does not exist.", 404)
     (asked,) = call.state.of(Embedding).embedder.embed([question], base.dimensions)
-    hits = vectors.search(index, asked, question, top=wanted, query_filter=query_filter)
+    hits = backend.search(asked, question, top=wanted, query_filter=query_filter, search_type=search_type)
     return list(_passages(hits))
 
 
@@ -111,14 +114,12 @@ def _options(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
     for member in _UNSERVED:
         if member in options:
             raise invalid(f"The local Bedrock does not serve {member}; leave it out.")
-    if options.get("overrideSearchType") == "HYBRID":
-        raise invalid("HYBRID search type is not supported for search operation on index S3_VECTORS. Retry your request with a different search type.")  # fmt: skip
     if not 1 <= options.get("numberOfResults", _DEFAULT_RESULTS) <= _MAX_RESULTS:
         raise invalid(f"numberOfResults must be between 1 and {_MAX_RESULTS}.")
     return options
 
 
-def _check_role(call: Call, base: KnowledgeBase) -> None:
+def _check_role(call: Call, base: KnowledgeBase, backend: Backend) -> None:
     try:
         role = assumed(call, base)
     except Fault as fault:
@@ -130,6 +131,4 @@ def _check_role(call: Call, base: KnowledgeBase) -> None:
             f"Knowledge base role {base.role_arn} is not able to call specified embedding model "
             f"{base.embedding_model_arn}: {fault.message}"
         ) from fault
-    # S3 Vectors asks for GetVectors too as soon as a query filters or returns metadata.
-    for action in ("s3vectors:QueryVectors", "s3vectors:GetVectors"):
-        require(call, role, action, base.index_arn)
+    backend.require(role, "search")

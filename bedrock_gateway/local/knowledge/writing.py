@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.knowledge import chunking, vectors
+from bedrock_gateway.local.knowledge.backends import existing_backend
 from bedrock_gateway.local.knowledge.documents import UnreadableDocumentError
 from bedrock_gateway.local.knowledge.embedders import Embedding
 from bedrock_gateway.local.knowledge.vector_requests import check_metadata
-from bedrock_gateway.local.service_role import assumed, require
+from bedrock_gateway.local.service_role import assumed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bedrock_gateway.local.call import Call
+    from bedrock_gateway.local.knowledge.backends import Backend
     from bedrock_gateway.local.knowledge.store import DataSource, KnowledgeBase
     from bedrock_gateway.local.principals import Principal
 
@@ -83,8 +85,7 @@ class Writer:
     base: KnowledgeBase
     source: DataSource
     role: Principal
-    index: Any
-    """moto's index object."""
+    backend: Backend
 
     def s3(self, operation: str, *, owner: str | None = None, **params: Any) -> dict[str, Any]:
         """Call S3 as the role."""
@@ -106,13 +107,14 @@ class Writer:
             RefusedRecordError: its metadata is too large.
             Fault: the role may not take the former ones away.
         """
-        _check_attributes(attributes)
+        if self.backend.bounded:
+            _check_attributes(attributes)
         rows = [self._row(place, number, *cut, attributes) for number, cut in enumerate(self._chunks(text))]
         embedder = self.call.state.of(Embedding).embedder
         texts = [row["metadata"][vectors.TEXT_KEY] for row in rows]
         for row, numbers in zip(rows, embedder.embed(texts, self.base.dimensions), strict=True):
             row["data"] = {"float32": numbers}
-        vectors.put(self.index, rows)
+        self.backend.put(rows)
         keys = tuple(row["key"] for row in rows)
         self.forget([key for key in former if key not in keys])
         return keys
@@ -124,8 +126,8 @@ class Writer:
             Fault: the role may not.
         """
         if keys:
-            require(self.call, self.role, "s3vectors:DeleteVectors", self.base.index_arn)
-            vectors.delete(self.index, keys)
+            self.backend.require(self.role, "delete")
+            self.backend.delete(keys)
 
     def _chunks(self, text: str) -> list[tuple[chunking.Chunk, chunking.Chunk | None]]:
         """Return each chunk with its parent; None where there is but one layer."""
@@ -180,7 +182,8 @@ class Writer:
         }
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.source.data_source_id}/{place.name}#{number}"))
         try:
-            check_metadata(key, metadata, vectors.metadata_keys(self.index))
+            if self.backend.bounded:
+                check_metadata(key, metadata, self.backend.non_filterable)
         except Fault as fault:
             raise RefusedRecordError(f"{fault.message} (Service: S3Vectors, Status Code: 400, Request ID: {self.call.request_id})") from fault  # fmt: skip
         return {"key": key, "metadata": metadata}
@@ -200,8 +203,7 @@ def writer(call: Call, base: KnowledgeBase, source: DataSource) -> Writer:
     Raises:
         Fault: the index is gone, or the role no longer trusts Bedrock.
     """
-    index = vectors.existing_index(call.account, call.region, base.index_arn)
-    return Writer(call, base, source, assumed(call, base), index)
+    return Writer(call, base, source, assumed(call, base), existing_backend(call, base))
 
 
 def attributes_of(content: bytes) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from bedrock_gateway.local.call import Call, Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
+    from bedrock_gateway.local.knowledge.searchable import Searchable
+    from bedrock_gateway.local.opensearch.search import Document
 
 __all__ = [
     "Collection",
-    "Document",
     "Index",
     "SearchPolicy",
     "SearchState",
@@ -82,15 +82,6 @@ class SearchPolicy:
 
 
 @dataclass(slots=True)
-class Document:
-    """One document of an index."""
-
-    fields: dict[str, Any]
-    row: np.ndarray | None = None
-    """Its vector as an array, made at the first search."""
-
-
-@dataclass(slots=True)
 class Index:
     """One index of a collection."""
 
@@ -100,6 +91,8 @@ class Index:
     seen_since: float
     """When Bedrock begins to see it, by `Timing.clock`."""
     documents: dict[str, Document] = field(default_factory=dict)
+    searchable: Searchable | None = None
+    """What is searched of it; made at the first search."""
 
     @property
     def properties(self) -> Mapping[str, Any]:

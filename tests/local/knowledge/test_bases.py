@@ -150,7 +150,7 @@ def test_a_configuration_that_cannot_be_embedded_is_refused(world, configuration
 
 def test_another_vector_store_is_refused_honestly(world):
     params = world.knowledge_base_params("", storageConfiguration={"type": "PINECONE"})
-    assert "S3 Vectors only" in refused(world.agent, "CreateKnowledgeBase", **params).message
+    assert "S3 Vectors and OpenSearch Serverless" in refused(world.agent, "CreateKnowledgeBase", **params).message
 
 
 @pytest.mark.parametrize("operation", ["GetKnowledgeBase", "DeleteKnowledgeBase", "ListDataSources"])
