@@ -145,9 +145,13 @@ def service_error(send: Send, parsed: Mapping[str, Any], attempts: int) -> Servi
     made = _make(send, code, text, status, attempts)
     made.request_id = metadata.get("RequestId")
     made.retry_after_seconds = _retry_after(metadata.get("HTTPHeaders", {}))
-    original = parsed.get("originalStatusCode")
-    made.original_status = original if isinstance(original, int) else None
+    made.original_status = _status(parsed.get("originalStatusCode"))
     return made
+
+
+def _status(value: Any) -> int | None:
+    """Return *value* if it is an HTTP status."""
+    return value if isinstance(value, int) and 100 <= value <= 599 else None  # noqa: PLR2004
 
 
 def from_frame(
@@ -156,7 +160,7 @@ def from_frame(
     """Return the typed error of an exception frame inside a stream."""
     made = _make(send, normalise_code(code[:_CODE_LIMIT]), text, None, attempts)
     made.request_id = request_id
-    made.original_status = original_status
+    made.original_status = _status(original_status)
     return made
 
 
@@ -316,12 +320,10 @@ def _needs_profile(send: Send) -> tuple[str, dict[str, Any]]:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the server asks to wait; None where it asks nothing that can be read."""
     for name, unit in (("x-amz-retry-after", 1000.0), ("retry-after", 1.0)):
-        value = headers.get(name)
-        if value is None:
-            continue
-        if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", value):
+        value = str(headers.get(name, "")).strip()
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", value):
             return float(value) / unit
-        if unit == 1.0 and (when := _date(value)) is not None:
+        if unit == 1.0 and value and (when := _date(value)) is not None:
             return when
     return None
 
