@@ -17,26 +17,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bedrock_gateway._config.file import located, nearest, not_toml, refuse_widening, resolve
+from bedrock_gateway._config.knowledge import (
+    ChunkingConfig,
+    FilterConfig,
+    KnowledgeBaseConfig,
+    ParsingConfig,
+    SourceConfig,
+)
 from bedrock_gateway._config.residency import check_residency
 from bedrock_gateway._config.scope import scope_of
 from bedrock_gateway._config.tables import (
-    Account,
     BatchConfig,
-    ChunkingConfig,
-    EnforcedGuardrail,
     GuardrailConfig,
-    KnowledgeBaseConfig,
     LoggingConfig,
-    ModelName,
-    Models,
-    Name,
     PrincipalConfig,
-    Region,
     ReliabilityConfig,
-    SourceConfig,
-    Table,
     translated,
 )
+from bedrock_gateway._config.values import Account, EnforcedGuardrail, ModelName, Models, Name, Region, Table
 from bedrock_gateway.capabilities.guardrails import guardrail_destinations
 from bedrock_gateway.capabilities.scope import check_wraps, checked
 from bedrock_gateway.errors import ConfigError
@@ -47,10 +45,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchConfig",
     "ChunkingConfig",
+    "FilterConfig",
     "GatewayConfig",
     "GuardrailConfig",
     "KnowledgeBaseConfig",
     "LoggingConfig",
+    "ParsingConfig",
     "PrincipalConfig",
     "ReliabilityConfig",
     "SourceConfig",

@@ -53,7 +53,7 @@ REFUSED = {
     "wildcard in a log group": ("/bedrock/invocations", "/bedrock/*", 27, "log group"),
     "misspelt table": ("[logging]", "[loging]", 26, "did you mean 'logging'"),
     "misspelt table of an environment": ("[env.prod.logging]", "[env.prod.loging]", 36, "did you mean 'logging'"),
-    "unknown source": ('type = "s3"', 'type = "web"', 47, "source.0.type"),
+    "unknown source": ('type = "s3"', 'type = "ftp"', 47, "source.0.type"),
     "application in an environment": (REGION, f'{REGION}\napplication = "x"', 10, "env.prod.application"),
     "http elsewhere": (REGION, f'{REGION}\nlocal = true\nendpoint = "http://127.0.0.1.example.com"', 11, "loopback"),
     "endpoint without local": (REGION, f'{REGION}\nendpoint = "http://127.0.0.1:4566"', 10, "local = true"),

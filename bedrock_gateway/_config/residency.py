@@ -54,6 +54,10 @@ def _declared(config: GatewayConfig) -> Iterator[tuple[str, str, set[str] | froz
                 yield f"principals.{name}.{member}", model, _regions(config, model)
     for name, base in config.knowledge_bases.items():
         yield f"knowledge_base.{name}.embedding_model", base.embedding_model, _regions(config, base.embedding_model)
+        for number, source in enumerate(base.sources):
+            if source.parsing and source.parsing.model:
+                path = f"knowledge_base.{name}.source.{number}.parsing.model"
+                yield path, source.parsing.model, _regions(config, source.parsing.model)
     if config.guardrail and config.guardrail.profile:
         reach = set(guardrail_destinations(config.guardrail.profile, config.region))
         yield "guardrail.profile", f"the guardrail profile {config.guardrail.profile!r}", reach

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._config.tables import LoggingConfig
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
+from bedrock_gateway.capabilities.sources import PARSERS, SOURCES
 from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable, Iterator
 
-    from bedrock_gateway._config.tables import KnowledgeBaseConfig, PrincipalConfig
+    from bedrock_gateway._config.knowledge import KnowledgeBaseConfig, SourceConfig
+    from bedrock_gateway._config.tables import PrincipalConfig
+    from bedrock_gateway.capabilities.scope import RolePart
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["scope_of"]
+T = TypeVar("T", bound="Hashable")
+
+__all__ = ["role_parts", "scope_of"]
 
 
 def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
@@ -53,8 +58,10 @@ def _models(config: GatewayConfig, principal: PrincipalConfig) -> tuple[str, ...
     if principal.models or "preflight-standard" not in principal.capabilities:
         return principal.models
     declared = [model for one in config.principals.values() for model in one.models]
-    embedding = [base.embedding_model for base in config.knowledge_bases.values()]
-    return tuple(dict.fromkeys((*declared, *embedding)))
+    bases = config.knowledge_bases.values()
+    embedding = [base.embedding_model for base in bases]
+    parsing = [one.parsing.model for base in bases for one in base.sources if one.parsing and one.parsing.model]
+    return tuple(dict.fromkeys((*declared, *embedding, *parsing)))
 
 
 def _guardrail(config: GatewayConfig) -> dict[str, Any]:
@@ -81,22 +88,59 @@ def _bases(config: GatewayConfig, principal: PrincipalConfig) -> list[KnowledgeB
     return list(bases.values())
 
 
-def _once_each(values: Iterable[str]) -> tuple[str, ...]:
+def _once_each(values: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
 
 
 def _knowledge(bases: list[KnowledgeBaseConfig]) -> dict[str, Any]:
     ids = tuple(base.id for base in bases if base.id)
-    sources = [source for base in bases for source in base.sources]
+    buckets = [source for base in bases for source in base.sources if source.bucket]
     outside = [base for base in bases if STORES[base.store].third_party]
-    made = [base for base in bases if STORES[base.store].made_by_us]
+    made = [base for base in bases if STORES[base.store].is_made(base.storage) and base.store == "s3-vectors"]
     return {
         # One without an id can only be meant by "any": none is named then.
         "knowledge_bases": ids if len(ids) == len(bases) else (),
         "knowledge_base_roles": tuple(base.role for base in bases if base.role),
-        "documents": tuple((one.bucket, one.prefix) for one in sources),
-        "document_keys": _once_each(one.key for one in sources if one.key),
+        "documents": tuple((str(one.bucket), one.prefix) for one in buckets),
+        "document_keys": _once_each(one.key for one in buckets if one.key),
         "vector_indexes": tuple((str(base.vector_bucket), str(base.vector_index)) for base in made),
         "third_party_secrets": _once_each(str(base.storage["credentialsSecretArn"]) for base in outside),
         "embedding_models": _once_each(base.embedding_model for base in bases),
+        # Without any source there is no role to write: what it is for is not known yet.
+        "role_parts": _once_each(
+            part for base in bases for part in role_parts(base) if any(one.sources for one in bases)
+        ),
     }
+
+
+Part = tuple["RolePart", str, tuple[tuple[str, str], ...]]
+
+
+def role_parts(base: KnowledgeBaseConfig) -> Iterator[Part]:
+    """Yield what the service role of a knowledge base is for: its sources, its store, its parsers, what they keep."""
+    for source in base.sources:
+        yield "source", source.type, tuple(_source_values(source))
+    yield "store", base.store, tuple(_store_values(base).items())
+    for source in base.sources:
+        if source.parsing is not None:
+            model = source.parsing.model
+            yield "option", PARSERS[source.parsing.strategy].option, (("model", model),) if model else ()
+    if base.multimodal_bucket is not None:
+        embeds = base.embedding_model.rpartition("/")[2].startswith("amazon.nova-2-multimodal")
+        kept = (("bucket", base.multimodal_bucket),)
+        yield "option", "multimodal" if embeds else "multimodal-storage", kept
+
+
+def _source_values(source: SourceConfig) -> Iterator[tuple[str, str]]:
+    for key in SOURCES[source.type].keys:
+        value = getattr(source, key.name) if key.role else None
+        if key.role_values:
+            value = key.role_values.get(str(value))
+        if value:
+            yield key.role, value
+
+
+def _store_values(base: KnowledgeBaseConfig) -> dict[str, str]:
+    if base.store == "s3-vectors":
+        return {"bucket": str(base.vector_bucket), "index": str(base.vector_index)}
+    return STORES[base.store].role_values(base.storage)

@@ -23,14 +23,29 @@ def _parts(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
+def _expanded(parts: tuple[str, ...], arrays: dict[tuple[str, ...], int]) -> tuple[str, ...]:
+    """*parts* with the number of the element behind each array of tables in it."""
+    made: tuple[str, ...] = ()
+    for part in parts:
+        made = (*made, part)
+        if made in arrays:
+            made = (*made, str(arrays[made]))
+    return made
+
+
 def place_of(text: str, path: Sequence[str]) -> tuple[int, int | None]:
     """Return how many parts of *path* stand in *text*, and the line of the last, from 1; (0, None) if none does."""
-    names = tuple(part for part in path if not part.isdigit())
+    names = tuple(path)
     best, best_line = 0, None
     table: tuple[str, ...] = ()
+    arrays: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
-            table = _parts(header[1])
+            *above, last = _parts(header[1])
+            table = (*_expanded(tuple(above), arrays), last)
+            if line.lstrip().startswith("[["):
+                arrays[table] = arrays.get(table, -1) + 1
+            table = _expanded(table, arrays)
             here = table
         elif key := _KEY.match(line):
             here = (*table, *_parts(key[1]))

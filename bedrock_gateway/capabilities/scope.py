@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bedrock_gateway.capabilities.guardrails import guardrail_destinations
 from bedrock_gateway.capabilities.models import ModelId, is_region, parse_model_id
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["WRAPPERS", "Scope", "check_wraps", "checked"]
+
+RolePart = Literal["source", "store", "option"]
+"""What a service role of a knowledge base is made of; `iam.roles.KnowledgeBaseParts` has a member for each."""
 
 WRAPPERS = frozenset({"application-profile", "prompt-router"})
 """Kinds of model id that do not tell what runs behind them."""
@@ -41,6 +44,8 @@ _NAMES = {
     "product": re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}"),
     "vector_bucket": re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
     "vector_index": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+    "collection": re.compile(r"[a-z][a-z0-9-]{2,31}"),
+    "mark": re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}/[A-Za-z][A-Za-z0-9_-]{0,62}"),
 }
 
 _EXAMPLES = {
@@ -60,6 +65,8 @@ _EXAMPLES = {
     "product": "prod-example123",
     "vector_bucket": "example-vectors",
     "vector_index": "handbook",
+    "collection": "helpdesk-handbook",
+    "mark": "helpdesk/handbook",
 }
 
 
@@ -122,7 +129,13 @@ class Scope:
     """(bucket, prefix) of the knowledge bases' sources."""
     vector_indexes: tuple[tuple[str, str], ...] = ()
     """(vector bucket, index) of the knowledge bases' stores."""
+    collections: tuple[tuple[str, str], ...] = ()
+    """(OpenSearch Serverless collection, its mark) of the knowledge bases' stores that set-up makes. The mark is the value of
+    our tag on it, APPLICATION/KNOWLEDGE-BASE."""
     embedding_models: tuple[str, ...] = ()
+    role_parts: tuple[tuple[RolePart, str, tuple[tuple[str, str], ...]], ...] = ()
+    """(part, its name, its values): what the service role of the knowledge bases is for, where a configuration says it;
+    empty: what ``documents`` and ``vector_indexes`` name. Values are checked where a statement is filled with them."""
     guardrail: tuple[str, str] | None = None
     """(id, version)."""
     require_guardrail: bool = False
@@ -195,6 +208,8 @@ class Scope:
             "prefix": (self.logging_prefix, *(prefix for _, prefix in self.documents)),
             "vector_bucket": tuple(bucket for bucket, _ in self.vector_indexes),
             "vector_index": tuple(index for _, index in self.vector_indexes),
+            "collection": tuple(name for name, _ in self.collections),
+            "mark": tuple(mark for _, mark in self.collections),
             "guardrail": (self.guardrail[0],) if self.guardrail else (),
             "version": (self.guardrail[1],) if self.guardrail else (),
             "guardrail_arn": tuple(one for one in self.enforced_guardrails if one.startswith("arn:")),

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from bedrock_gateway._commands import Send
 
-__all__ = ["Member", "added_since_the_floor", "ci_versions", "installed", "unknown_member", "unknown_operation"]
+__all__ = [
+    "Member",
+    "added_since_the_floor",
+    "ci_versions",
+    "installed",
+    "lacking",
+    "unknown_member",
+    "unknown_operation",
+]
 
 _UNKNOWN = re.compile(r'Unknown parameter in ([\w.\[\]]+): "(\w+)"')
 _NUMBER = re.compile(r"\[\d+\]")
@@ -74,6 +82,14 @@ def unknown_operation(operation: str) -> UnsupportedByBotocoreError:
     """Return the error of an operation that the client does not have."""
     row = _data()[1].get((operation, "input", None))
     return UnsupportedByBotocoreError(member=operation, installed=installed(), known_in=row.known_in if row else None)
+
+
+def lacking(operation: str, member: str) -> UnsupportedByBotocoreError:
+    """Return the error of a member that the installed botocore was found not to know."""
+    row = _data()[1].get((operation, "input", member))
+    return UnsupportedByBotocoreError(
+        member=f"{operation}.{member}", installed=installed(), known_in=row.known_in if row else None
+    )
 
 
 def unknown_member(send: Send, text: str) -> UnsupportedByBotocoreError | None:

@@ -52,6 +52,10 @@ class RoleDocuments:
     notes: tuple[str, ...] = ()
 
 
+def _chosen(scope: Scope, part: str) -> tuple[Chosen, ...]:
+    return tuple((name, dict(values)) for kind, name, values in scope.role_parts if kind == part)
+
+
 @dataclass(frozen=True, slots=True)
 class KnowledgeBaseParts:
     """What one knowledge base reads, where it keeps its vectors, and what it may do besides."""
@@ -66,7 +70,10 @@ class KnowledgeBaseParts:
 
     @classmethod
     def of(cls, scope: Scope) -> KnowledgeBaseParts:
-        """Return what *scope* names: S3 sources, S3 Vectors stores, embedding models."""
+        """Return what *scope* names: its parts, or else S3 sources and S3 Vectors stores; and embedding models."""
+        if scope.role_parts:
+            sources, stores, options = (_chosen(scope, part) for part in ("source", "store", "option"))
+            return cls(sources, stores, options, scope.embedding_models)
         return cls(
             tuple(("s3", {"bucket": bucket, "prefix": prefix}) for bucket, prefix in scope.documents),
             tuple(("s3-vectors", {"bucket": bucket, "index": index}) for bucket, index in scope.vector_indexes),

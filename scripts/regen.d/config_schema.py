@@ -13,20 +13,57 @@ from typing import Any
 
 from bedrock_gateway._config.file import ENVIRONMENT_KEYS
 from bedrock_gateway.capabilities import CAPABILITIES
-from bedrock_gateway.config import GatewayConfig
+from bedrock_gateway.capabilities.sources import PARSERS, SOURCES
+from bedrock_gateway.config import GatewayConfig, ParsingConfig, SourceConfig
 
 TARGET = Path(__file__).resolve().parents[2] / "bedrock_gateway" / "gateway.schema.json"
 # Where a Python check stands behind a string, the pattern that an editor can show.
 PATTERNS = {"account": r"^[0-9]{12}$", "region": r"^[a-z]{2}(-[a-z]+)+-[0-9]$"}
+# Elements of an array are replaced as a whole, never merged: what they need is there.
+COMMON = {"type", "name", "chunking", "parsing"}
+WHOLE = {"SourceConfig", "FilterConfig"}
 KNOWLEDGE_BASE_ID = r"^[0-9A-Z]{10}$"
+
+
+def of_source(name: str) -> dict[str, Any]:
+    """What a source of that type takes and needs, as its row says."""
+    row = SOURCES[name]
+    properties: dict[str, Any] = {
+        key: False for key in SourceConfig.model_fields if row.key(key) is None and key not in COMMON
+    }
+    for key in row.keys:
+        if key.values:
+            properties[key.name] = {"enum": list(key.values)}
+    if row.object_types:
+        properties["filters"] = {"items": {"properties": {"object_type": {"enum": list(row.object_types)}}}}
+    if not row.multimodal:
+        properties["parsing"] = {"properties": {"multimodal": {"const": False}}}
+    then = {
+        "required": [key.name for key in row.keys if key.required],
+        "properties": properties,
+        "dependentRequired": {key.name: [key.needs] for key in row.keys if key.needs},
+    }
+    return {"if": {"properties": {"type": {"const": name}}}, "then": {k: v for k, v in then.items() if v}}
+
+
+def of_parser(name: str) -> dict[str, Any]:
+    row = PARSERS[name]
+    taken = {*row.required, *row.optional, "strategy"}
+    then = {
+        "required": list(row.required),
+        "properties": {key: False for key in ParsingConfig.model_fields if key not in taken},
+    }
+    return {"if": {"properties": {"strategy": {"const": name}}}, "then": {k: v for k, v in then.items() if v}}
 
 
 def schema() -> dict[str, Any]:
     whole = GatewayConfig.model_json_schema()
     tables, fields = whole["$defs"], whole["properties"]
     for table in tables.values():
-        if table["title"] != "SourceConfig":
+        if table["title"] not in WHOLE:
             table.pop("required", None)
+    tables["SourceConfig"]["allOf"] = [of_source(name) for name in SOURCES]
+    tables["ParsingConfig"]["allOf"] = [of_parser(name) for name in PARSERS]
     tables["PrincipalConfig"]["properties"]["capabilities"]["items"]["enum"] = list(CAPABILITIES)
     tables["KnowledgeBaseConfig"]["properties"]["id"]["anyOf"][0]["pattern"] = KNOWLEDGE_BASE_ID
     for name, pattern in PATTERNS.items():

@@ -74,6 +74,8 @@ PLACES = {
     "vector_indexes": ("example-vectors", lambda text: ((text, "handbook"),)),
     "vector_indexes, index": ("handbook", lambda text: (("example-vectors", text),)),
     "embedding_models": ("amazon.titan-embed-text-v2:0", lambda text: (text,)),
+    # Of service roles alone: no policy of a caller holds it, and test_documents judges what fills a role's.
+    "role_parts": ("example-handbook", lambda text: (("source", "s3", (("bucket", text),)),)),
     "guardrail": ("abcdefghij12", lambda text: (text, "3")),
     "guardrail, version": ("3", lambda text: ("abcdefghij12", text)),
     "guardrail_profile": ("us", str),

@@ -78,5 +78,9 @@ def _lines(planned: Plan) -> Iterator[str]:
         yield ""
         yield f"Bucket {bucket} belongs to another account; its owner adds this to its bucket policy:"
         yield _document(policy.dump())
+    for key, policy in planned.key_policies.items():
+        yield ""
+        yield f"Key {key} belongs to another account; its owner adds this to its key policy:"
+        yield _document(policy.dump())
     for warning in planned.warnings:
         yield f"note: {warning}"

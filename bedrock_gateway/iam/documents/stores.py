@@ -55,6 +55,21 @@ _STORES = (
         ("IAM is not enough: the collection's data access policy must name the role too (`policy collection`)",),
     ),
     Template(
+        "opensearch-serverless-by-name",
+        "An OpenSearch Serverless collection that is still to be made, so that its id is not known.",
+        {"collection": Field("collection name", "name of the collection")},
+        (
+            Row(
+                "UseCollection",
+                "aoss:APIAccessAll",
+                ("arn:{P}:aoss:{R}:{A}:collection/*",),
+                (("StringEquals", "aoss:collection", "{collection}"),),
+                source="AWS managed policy SageMakerStudioBedrockKnowledgeBaseServiceRolePolicy, which binds it so",
+            ),
+        ),
+        ("IAM is not enough: the collection's data access policy must name the role too (`policy collection`)",),
+    ),
+    Template(
         "opensearch-managed",
         "An index of an OpenSearch domain.",
         {"domain": Field("domain", "name of the domain"), "index": Field("search index", "name of the index")},
@@ -133,6 +148,21 @@ _STORES = (
 )
 
 _BDA = "arn:{P}:bedrock:{R}"
+_KEPT_FIELDS = {"bucket": Field("bucket", "bucket for what is cut out"), "owner": Field("account", "its owner", "{A}")}
+_KEPT_ROWS = (
+    Row(
+        "ListMultimodal",
+        "s3:ListBucket",
+        ("arn:{P}:s3:::{bucket}",),
+        (("StringEquals", "aws:ResourceAccount", "{owner}"),),
+    ),
+    Row(
+        "UseMultimodal",
+        "s3:DeleteObject s3:GetObject s3:PutObject",
+        ("arn:{P}:s3:::{bucket}/*",),
+        (("StringEquals", "aws:ResourceAccount", "{owner}"),),
+    ),
+)
 _OPTIONS = (
     Template(
         "parse-data-automation",
@@ -160,20 +190,9 @@ _OPTIONS = (
     Template(
         "multimodal",
         "Embed images, audio and video, and keep what is cut out of them.",
-        {"bucket": Field("bucket", "bucket for what is cut out"), "owner": Field("account", "its owner", "{A}")},
+        _KEPT_FIELDS,
         (
-            Row(
-                "ListMultimodal",
-                "s3:ListBucket",
-                ("arn:{P}:s3:::{bucket}",),
-                (("StringEquals", "aws:ResourceAccount", "{owner}"),),
-            ),
-            Row(
-                "UseMultimodal",
-                "s3:DeleteObject s3:GetObject s3:PutObject",
-                ("arn:{P}:s3:::{bucket}/*",),
-                (("StringEquals", "aws:ResourceAccount", "{owner}"),),
-            ),
+            *_KEPT_ROWS,
             Row(
                 "EmbedMedia",
                 "bedrock:GetAsyncInvoke bedrock:InvokeModel",
@@ -182,6 +201,12 @@ _OPTIONS = (
                 source="Bedrock User Guide, kb-managed-permissions; kb-permissions writes the ARN without an account",
             ),
         ),
+    ),
+    Template(
+        "multimodal-storage",
+        "Keep images, tables and charts that a parser cuts out of documents.",
+        _KEPT_FIELDS,
+        _KEPT_ROWS,
     ),
     Template(
         "transient-key",

@@ -6,9 +6,10 @@ id stands in their descriptions: where AWS has forgotten the token, that tells o
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.errors import ConflictError, NotOursError, ServiceError
+from bedrock_gateway.errors import ConfigError, ConflictError, NotOursError, ServiceError
 from bedrock_gateway.setup.knowledge.account import was_refused
 from bedrock_gateway.setup.knowledge.blueprint import MARK
 
@@ -64,7 +65,7 @@ def is_ours(setup: Setup, found: Mapping[str, Any], *, known: bool = False) -> b
     description = str(found.get("description") or "")
     if description == _description(setup):
         return True
-    marked = known if setup.blueprint.store.made_by_us else False
+    marked = known if setup.blueprint.makes_store else False
     marked = marked or description.startswith(f"{MARK} {setup.blueprint.mark} ")
     store = found.get("storageConfiguration")
     return marked and store is not None and store == setup.blueprint.storage_configuration
@@ -198,18 +199,76 @@ def ended_badly(operation: str, what: str, status: str, found: Mapping[str, Any]
 
 
 def ensure_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[str]:
-    """Make a data source of knowledge base *base*; returns its id."""
+    """Make a data source of knowledge base *base*, or bring one of ours to what the configuration says; returns its id."""
     manifest, step, started = setup.manifest, source_step(source.name), setup.context.now()
     record = manifest.records.get(step)
     identifier, progress = (record.id if record else None), "found"
-    if identifier is not None and (yield from look_at_source(setup, base, identifier)) is None:
+    found = None if identifier is None else (yield from look_at_source(setup, base, identifier))
+    if identifier is not None and found is None:
         yield from setup.write(manifest.renew, step)
         identifier = None
     if identifier is None:
         identifier, progress = yield from _make_source(setup, base, source)
-        yield from setup.write(manifest.exists, step, SOURCE, source.name, identifier=identifier)
+        found = None if progress == "created" else (yield from look_at_source(setup, base, identifier))
+    if found is not None and not _as_configured(source, found, record.digest if record else None):
+        yield from _update_source(setup, base, source, identifier, found)
+        progress = "updated"
+    yield from setup.write(manifest.exists, step, SOURCE, source.name, identifier=identifier, digest=source.digest)
     setup.tell(SOURCE, progress, f"{source.name} {identifier}", since=started)
     return identifier
+
+
+def _as_configured(source: SourceBlueprint, found: Mapping[str, Any], digest: str | None) -> bool:
+    """Whether a data source is what the configuration says: what we sent last, where the manifest knows it, is our word.
+
+    AWS fills in members that nobody sent, so what it shows is compared only where nothing else is known.
+    """
+    if digest is not None:
+        return digest == source.digest
+    shown = [found.get("dataSourceConfiguration"), found.get("vectorIngestionConfiguration") or None]
+    return shown == [dict(source.configuration), dict(source.ingestion) if source.ingestion else None]
+
+
+def _update_source(
+    setup: Setup, base: str, source: SourceBlueprint, identifier: str, found: Mapping[str, Any]
+) -> Flow[None]:
+    """Bring a data source to what the configuration says.
+
+    Raises:
+        ConfigError: what changed is what AWS never changes.
+    """
+    shown = found.get("vectorIngestionConfiguration") or {}
+    theirs = (shown.get("chunkingConfiguration"), (shown.get("parsingConfiguration") or {}).get("parsingStrategy"))
+    ours = (source.chunking, (source.parsing or {}).get("parsingStrategy"))
+    kind = found["dataSourceConfiguration"]["type"]
+    if theirs != ours or kind != source.kind.type:
+        raise ConfigError(
+            f"data source {source.name} ({identifier}) is of type {kind} with chunking and parsing {_short(theirs)}, the "
+            f"configuration says {source.kind.type} with {_short(ours)}: AWS never changes that; put it back, or give the "
+            "source another `name`",
+            key_path=f"knowledge_base.{setup.blueprint.name}",
+        )
+    kept = {name: found[name] for name in _KEPT if name in found}
+    cut = {"vectorIngestionConfiguration": dict(source.ingestion)} if source.ingestion else {}
+    yield from setup.ask(
+        _SERVICE,
+        "UpdateDataSource",
+        _CAPABILITY,
+        knowledgeBaseId=base,
+        dataSourceId=identifier,
+        name=source.name,
+        dataSourceConfiguration=dict(source.configuration),
+        **cut,
+        **kept,
+    )
+
+
+_KEPT = ("description", "dataDeletionPolicy", "serverSideEncryptionConfiguration")
+"""What UpdateDataSource would otherwise take away, and the configuration does not say."""
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value, default=str)[:300]
 
 
 def look_at_source(setup: Setup, base: str, identifier: str) -> Flow[dict[str, Any] | None]:

@@ -5,12 +5,15 @@ Everything that can be wrong with a name or a number is found here, before anyth
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._requests.sources import embedding_configuration, ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.models import parse_model_id
+from bedrock_gateway.capabilities.sources import SOURCES
 from bedrock_gateway.capabilities.stores import NON_FILTERABLE, STORES, dimensions_for, storage_configuration
 from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import ConfigError
@@ -18,6 +21,7 @@ from bedrock_gateway.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bedrock_gateway.capabilities.sources import Source
     from bedrock_gateway.capabilities.stores import Store
     from bedrock_gateway.config import GatewayConfig, KnowledgeBaseConfig, SourceConfig
 
@@ -32,19 +36,47 @@ class SourceBlueprint:
     """One data source."""
 
     name: str
-    bucket: str
-    prefix: str
-    owner: str
-    """Account that owns the bucket."""
+    kind: Source
+    """Its row in the table of sources."""
+    location: str
+    """What is read, for people."""
     configuration: Mapping[str, Any] = field(repr=False)
     """AWS's dataSourceConfiguration."""
     ingestion: Mapping[str, Any] | None = field(default=None, repr=False)
     """AWS's vectorIngestionConfiguration; None: AWS's defaults."""
+    bucket: str = ""
+    """Of its documents; empty: they are in none."""
+    prefix: str = ""
+    owner: str = ""
+    """Account that owns the bucket."""
+    key: str = ""
+    """KMS key of the bucket or the secret; empty: none of the customer's."""
 
     @property
     def uri(self) -> str:
-        """Where the documents are."""
+        """Where the documents are, if they are in a bucket."""
         return f"s3://{self.bucket}/{self.prefix}"
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether what it reads can be looked at before it is made."""
+        return bool(self.bucket) and self.kind.synced
+
+    @property
+    def chunking(self) -> Mapping[str, Any] | None:
+        """AWS's chunkingConfiguration; None: its default."""
+        return (self.ingestion or {}).get("chunkingConfiguration")
+
+    @property
+    def parsing(self) -> Mapping[str, Any] | None:
+        """AWS's parsingConfiguration; None: its default."""
+        return (self.ingestion or {}).get("parsingConfiguration")
+
+    @property
+    def digest(self) -> str:
+        """Of everything that UpdateDataSource can change; it tells whether the configuration has changed since."""
+        told = json.dumps([self.configuration, self.ingestion], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +101,18 @@ class Blueprint:
     storage: Mapping[str, Any] = field(repr=False)
     """Members of a store that exists."""
     sources: tuple[SourceBlueprint, ...] = ()
+    multimodal_bucket: str = ""
+    """Where what a parser cuts out is kept; empty: nowhere."""
+
+    @property
+    def makes_store(self) -> bool:
+        """Whether set-up makes the store, and removes it."""
+        return self.store.is_made(self.storage)
+
+    @property
+    def synced(self) -> tuple[SourceBlueprint, ...]:
+        """The sources that ingestion jobs read."""
+        return tuple(one for one in self.sources if one.kind.synced)
 
     @property
     def role_arn(self) -> str:
@@ -109,22 +153,28 @@ class Blueprint:
     def storage_configuration(self) -> dict[str, Any]:
         """AWS's member of CreateKnowledgeBase."""
         return storage_configuration(
-            self.store.name, {"indexArn": self.index_arn} if self.store.made_by_us else self.storage
+            self.store.name, {"indexArn": self.index_arn} if self.makes_store else self.storage
         )
 
     @property
     def immutable(self) -> dict[str, Any]:
-        """What AWS never changes once it is made; a change in the configuration is a replacement."""
-        return {
+        """What AWS never changes once it is made; a change in the configuration is a replacement.
+
+        Sources: API_agent_UpdateKnowledgeBase, API_agent_UpdateDataSource; User Guide, kb-data-source-customize-ingestion.
+        """
+        whole: dict[str, Any] = {
             "embedding_model": self.embedding_model_arn,
             "dimensions": self.dimensions,
             "store": self.storage_configuration,
-            **{f"chunking of {one.name}": _plain(one.ingestion) for one in self.sources},
+            "multimodal_bucket": self.multimodal_bucket or None,
         }
-
-
-def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else dict(value)
+        for one in self.sources:
+            whole |= {
+                f"type of {one.name}": one.kind.name,
+                f"chunking of {one.name}": {"chunkingConfiguration": dict(one.chunking)} if one.chunking else None,
+                f"parsing of {one.name}": one.parsing["parsingStrategy"] if one.parsing else None,
+            }
+        return whole
 
 
 def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
@@ -143,6 +193,8 @@ def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
         raise ConfigError(f"{path}: {error.message}", key_path=f"{path}.dimensions") from None
     _check_arns(config, base, store, path)
     model_arn = _model_arn(config, base.embedding_model)
+    sources = tuple(_source(config, name, number, one) for number, one in enumerate(base.sources))
+    _check_sources(config, base, sources, path)
     return Blueprint(
         name=name,
         application=config.application,
@@ -158,7 +210,8 @@ def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
         vector_bucket=str(base.vector_bucket),
         vector_index=str(base.vector_index),
         storage=base.storage,
-        sources=tuple(_source(config, name, number, one) for number, one in enumerate(base.sources)),
+        sources=sources,
+        multimodal_bucket=base.multimodal_bucket or "",
     )
 
 
@@ -193,14 +246,45 @@ def _model_arn(config: GatewayConfig, model: str) -> str:
     return f"arn:{config.partition}:bedrock:{config.region}::foundation-model/{model}"
 
 
+def _check_sources(
+    config: GatewayConfig, base: KnowledgeBaseConfig, sources: tuple[SourceBlueprint, ...], path: str
+) -> None:
+    """Refuse what AWS offers not together, or would look for elsewhere."""
+    taken: set[str] = set()
+    for number, (one, declared) in enumerate(zip(sources, base.sources, strict=True)):
+        where = f"{path}.source.{number}"
+        if one.name in taken:
+            raise ConfigError(f"{where}: another source is named {one.name!r} too: give one a `name`", key_path=where)
+        taken.add(one.name)
+        if one.kind.stores and base.store not in one.kind.stores:
+            raise ConfigError(
+                f"{where}: AWS offers sources of type {one.kind.name!r} with the store {' or '.join(one.kind.stores)} "
+                f"alone, not with {base.store} ({one.kind.source})",
+                key_path=f"{where}.type",
+            )
+        for member in ("secret", "key"):
+            value = getattr(declared, member)
+            if value is not None and value.split(":")[1:4:2] != [config.partition, config.region]:
+                raise ConfigError(
+                    f"{where}.{member}: {value[:200]} is not in {config.region}: a knowledge base reaches no other Region",
+                    key_path=f"{where}.{member}",
+                )
+
+
 def _source(config: GatewayConfig, base: str, number: int, source: SourceConfig) -> SourceBlueprint:
-    name = f"{base}-{number}"
+    name = source.name or f"{base}-{number}"
     _check_name(name, base)
+    row = SOURCES[source.type]
+    given = {key.name: getattr(source, key.name) for key in row.keys}
+    shown = {key: ", ".join(value) if isinstance(value, tuple) else value or "" for key, value in given.items()}
     return SourceBlueprint(
         name,
-        source.bucket,
-        source.prefix,
-        source.bucket_owner or config.account,
+        row,
+        row.location.format_map(shown),
         source_configuration(config, source),
-        ingestion_configuration(source),
+        ingestion_configuration(config, source),
+        source.bucket or "",
+        source.prefix,
+        (source.bucket_owner or config.account) if source.bucket else "",
+        source.key or "",
     )

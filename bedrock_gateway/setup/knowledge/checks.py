@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Record, Send
 from bedrock_gateway._flow import retried
-from bedrock_gateway.capabilities import operation as table_row
-from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError, UnsupportedByBotocoreError
+from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError
+from bedrock_gateway.governance.versions import lacking
 from bedrock_gateway.setup.knowledge import role, vectors
 from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base, get_knowledge_base
 
@@ -66,16 +65,18 @@ def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...
         UnsupportedByBotocoreError: the installed botocore cannot tag what would be made.
     """
     yield from check_caller(setup)
-    if setup.blueprint.store.made_by_us:
+    if setup.blueprint.makes_store:
         yield Record(_check_botocore)
     unseen: list[str] = []
     for source in setup.blueprint.sources:
-        if "kb-documents" in declared:
+        if not source.looked_at:
+            unseen.append(f"{source.name} ({source.kind.name}: {source.location}) was not looked at")
+        elif "kb-documents" in declared:
             yield from _check_source(setup, source)
         else:
             unseen.append(f"{source.uri} was not looked at: the principal has no kb-documents")
     yield from _check_role(setup, declared)
-    if setup.blueprint.store.made_by_us and (yield from vectors.look_at_bucket(setup)):
+    if setup.blueprint.makes_store and (yield from vectors.look_at_bucket(setup)):
         yield from vectors.look_at_index(setup)
     yield from _check_configured_id(setup)
     if KNOWLEDGE_BASE not in setup.manifest.records:
@@ -122,7 +123,11 @@ _TAGGED = (("s3vectors", "CreateVectorBucket"), ("s3vectors", "CreateIndex"))
 
 
 def _check_botocore() -> None:
-    """See that the tags by which we know our own again can be sent."""
+    """See that the tags by which we know our own again can be sent.
+
+    Raises:
+        UnsupportedByBotocoreError: an older botocore is installed.
+    """
     from botocore.session import Session
 
     session = Session()
@@ -132,10 +137,7 @@ def _check_botocore() -> None:
         except Exception:  # noqa: BLE001 - an older botocore has no such service
             shape = None
         if shape is None or "tags" not in shape.members:
-            known_in = table_row("s3vectors", "ListTagsForResource").known_in
-            raise UnsupportedByBotocoreError(
-                member=f"{operation}.tags", installed=version("botocore"), known_in=known_in
-            )
+            raise lacking(operation, "tags")
 
 
 def _check_source(setup: Setup, source: SourceBlueprint) -> Flow[None]:

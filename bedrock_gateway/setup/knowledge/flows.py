@@ -106,6 +106,11 @@ def filling(gateway: Any, name: str, folder: Folder, patience: Patience | None) 
     base = knowledge_base_id(setup)
     if base is None:
         raise ConfigError(f"knowledge base {name!r} has no id yet: `kb create {name}` makes it")
+    if not setup.blueprint.synced:
+        raise ConfigError(
+            f"knowledge base {name!r} has no source that a job reads: documents are handed over to a custom one",
+            key_path=f"knowledge_base.{name}.source",
+        )
     ids = yield from ingestion.source_ids(setup, base, _declared(gateway))
     jobs = []
     for source, identifier in ids.items():
@@ -120,4 +125,10 @@ def uploading(gateway: Any, name: str, folder: Path, source: int) -> Flow[Upload
     sources = setup.blueprint.sources
     if not 0 <= source < len(sources):
         raise ConfigError(f"knowledge base {name!r} has no source number {source} in the configuration")
+    if not sources[source].bucket:
+        raise ConfigError(
+            f"source number {source} of knowledge base {name!r} is of type {sources[source].kind.name!r}: only a bucket "
+            "takes an upload",
+            key_path=f"knowledge_base.{name}.source.{source}",
+        )
     return (yield from documents.upload(setup, sources[source], folder))

@@ -125,18 +125,18 @@ def _wait(setup: Setup, source: str, job: IngestionJob) -> Flow[IngestionJob]:
 
 
 def source_ids(setup: Setup, base: str, declared: tuple[str, ...]) -> Flow[dict[str, str]]:
-    """Return name → id of the data sources that the configuration has.
+    """Return name → id of the data sources of the configuration that jobs read.
 
     Raises:
         ConfigError: the principal may not list them, or one is not there.
     """
     record = {
         one.name: setup.manifest.records[f"data source {one.name}"].id
-        for one in setup.blueprint.sources
+        for one in setup.blueprint.synced
         if f"data source {one.name}" in setup.manifest.records
     }
     known = {name: identifier for name, identifier in record.items() if identifier}
-    wanted = [one.name for one in setup.blueprint.sources]
+    wanted = [one.name for one in setup.blueprint.synced]
     if set(wanted) <= set(known):
         return {name: known[name] for name in wanted}
     capability = next((one for one in ("kb-create", "kb-read") if one in declared), None)

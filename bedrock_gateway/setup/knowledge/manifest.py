@@ -44,6 +44,8 @@ class Record:
     """``begun``: asked for, and nobody knows whether it is there. ``exists``."""
     id: str | None = None
     """What AWS assigned."""
+    digest: str | None = None
+    """Of what was sent last, where that can change; None: it cannot, or an older version did not write it down."""
 
     @property
     def shown(self) -> str:
@@ -95,9 +97,11 @@ class Manifest:
         self.records.setdefault(step, Record(kind, name))
         self.save()
 
-    def exists(self, step: str, kind: str, name: str, *, identifier: str | None = None) -> None:
+    def exists(
+        self, step: str, kind: str, name: str, *, identifier: str | None = None, digest: str | None = None
+    ) -> None:
         """Write down that *step* is there."""
-        self.records[step] = Record(kind, name, "exists", identifier)
+        self.records[step] = Record(kind, name, "exists", identifier, digest)
         self.save()
 
     def gone(self, step: str) -> None:
@@ -133,6 +137,7 @@ class Manifest:
             "tokens": self.tokens,
             "resources": {
                 step: {"kind": one.kind, "name": one.name, "state": one.state, "id": one.id}
+                | ({"digest": one.digest} if one.digest else {})
                 for step, one in self.records.items()
             },
         }
@@ -222,9 +227,10 @@ class Manifest:
         now = _as_json(blueprint.immutable)
         changed = [name for name, value in self.immutable.items() if name in now and now[name] != value]
         if changed:
+            was = "; ".join(f"{name} was {_short(self.immutable[name])}, is {_short(now[name])}" for name in changed)
             raise ConfigError(
                 f"knowledge base {self.knowledge_base!r} was begun with another {', '.join(changed)}: AWS never changes "
-                "that; put it back, or `kb delete` it and create it anew",
+                f"that; put it back, or `kb delete` it and create it anew ({was})",
                 key_path=f"knowledge_base.{self.knowledge_base}",
             )
         if now != self.immutable:
@@ -238,6 +244,10 @@ def _refuse_existing(path: Path, blueprint: Blueprint) -> None:
             f"{path} exists: knowledge base {blueprint.name!r} was begun, or is there; `kb resume` goes on, "
             "`kb status` looks, `kb delete` removes"
         )
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value)[:200]
 
 
 def _as_json(value: Any) -> Any:
@@ -260,7 +270,7 @@ def _parsed(path: Path, data: bytes) -> Manifest:
             raise ConfigError(f"the manifest {path} has format {raw['format']!r}; this version reads {FORMAT}")
         strings = {name: _string(raw[name]) for name in _STRINGS}
         records = {
-            str(step): Record(str(one["kind"]), str(one["name"]), str(one["state"]), one["id"])
+            str(step): Record(str(one["kind"]), str(one["name"]), str(one["state"]), one["id"], one.get("digest"))
             for step, one in raw["resources"].items()
         }
         return Manifest(

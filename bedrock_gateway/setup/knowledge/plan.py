@@ -5,23 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway._config.scope import role_parts
+from bedrock_gateway.capabilities.sources import PARSERS
 from bedrock_gateway.capabilities.stores import PRICES_OF
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam import roles
-from bedrock_gateway.iam.document import Policy, Statement
 from bedrock_gateway.iam.generate import generate
 from bedrock_gateway.iam.resources import boundary_arn, ours
-from bedrock_gateway.setup.knowledge.blueprint import MARK, Blueprint, blueprint_of
+from bedrock_gateway.setup.knowledge.blueprint import MARK, Blueprint, SourceBlueprint, blueprint_of
+from bedrock_gateway.setup.knowledge.foreign import bucket_policies, key_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from bedrock_gateway.capabilities import Scope
-    from bedrock_gateway.config import GatewayConfig
+    from bedrock_gateway.config import GatewayConfig, SourceConfig
+    from bedrock_gateway.iam.document import Policy
     from bedrock_gateway.iam.generate import Generated
     from bedrock_gateway.iam.roles import RoleDocuments
 
-__all__ = ["Plan", "Planned", "needed_capabilities", "parts_of", "plan"]
+__all__ = ["Plan", "Planned", "needed_capabilities", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Plan:
     floor: str = ""
     bucket_policies: Mapping[str, Policy] = field(default_factory=dict, repr=False)
     """Bucket of another account → the policy that its owner has to add."""
+    key_policies: Mapping[str, Policy] = field(default_factory=dict, repr=False)
+    """KMS key of another account → the statement that its owner has to add to the key's policy."""
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +84,7 @@ class Plan:
                 "policy": self.creator.policy.dump() if self.creator else None,
             },
             "bucket_policies": {bucket: policy.dump() for bucket, policy in self.bucket_policies.items()},
+            "key_policies": {key: policy.dump() for key, policy in self.key_policies.items()},
             "immutable": list(self.immutable),
             "floor": {"usd_a_month": self.floor_usd_a_month, "why": self.floor, "prices_of": PRICES_OF},
             "warnings": list(self.warnings),
@@ -100,8 +106,8 @@ def plan(config: GatewayConfig, name: str, *, principal: str | None = None, crea
             key_path=f"knowledge_base.{name}",
         )
     who = config.principal_name(principal)
-    scope = _own_scope(config.scope(who), blueprint)
-    role = roles.kb_role(scope, parts_of(config, blueprint))
+    scope = _own_scope(config, who, blueprint)
+    role = roles.kb_role(scope)
     if create_role:
         ours(blueprint.role)
     capabilities = needed_capabilities(blueprint, create_role=create_role)
@@ -119,60 +125,30 @@ def plan(config: GatewayConfig, name: str, *, principal: str | None = None, crea
         immutable=tuple(_immutable(blueprint)),
         floor_usd_a_month=blueprint.store.floor_usd_a_month,
         floor=blueprint.store.floor,
-        bucket_policies=_bucket_policies(blueprint),
+        bucket_policies=bucket_policies(blueprint, scope),
+        key_policies=key_policies(blueprint, scope),
         warnings=(*warnings, *role.notes, *_warnings(config, blueprint, declared)),
     )
 
 
 def needed_capabilities(blueprint: Blueprint, *, create_role: bool) -> tuple[str, ...]:
     """Return the capabilities of whoever creates it, in the order of the table."""
-    provisions = create_role or blueprint.store.made_by_us
+    provisions = create_role or blueprint.makes_store
     return (*(("kb-provision",) if provisions else ()), "kb-create", "kb-ingest")
 
 
-def _own_scope(scope: Scope, blueprint: Blueprint) -> Scope:
-    """*scope*, of which only this knowledge base is left."""
-    index = ((blueprint.vector_bucket, blueprint.vector_index),) if blueprint.store.made_by_us else ()
+def _own_scope(config: GatewayConfig, who: str, blueprint: Blueprint) -> Scope:
+    """The scope of principal *who*, of which only this knowledge base is left."""
+    base = config.knowledge_base(blueprint.name)
+    vectors = blueprint.makes_store and base.store == "s3-vectors"
     return replace(
-        scope,
+        config.scope(who),
         knowledge_bases=(),
         knowledge_base_roles=(blueprint.role,),
-        documents=tuple((one.bucket, one.prefix) for one in blueprint.sources),
-        vector_indexes=index,
+        documents=tuple((one.bucket, one.prefix) for one in blueprint.sources if one.bucket),
+        vector_indexes=((blueprint.vector_bucket, blueprint.vector_index),) if vectors else (),
         embedding_models=(blueprint.embedding_model,),
-    )
-
-
-# Store → its template's values, out of the members that CreateKnowledgeBase takes.
-_STORE_VALUES: Mapping[str, Callable[[Blueprint], dict[str, str]]] = {
-    "s3-vectors": lambda one: {"bucket": one.vector_bucket, "index": one.vector_index},
-    "opensearch-serverless": lambda one: {"collection": one.storage["collectionArn"].rpartition("/")[2]},
-    "opensearch-managed": lambda one: {
-        "domain": one.storage["domainArn"].rpartition("/")[2],
-        "index": one.storage["vectorIndexName"],
-    },
-    "aurora": lambda one: {
-        "cluster": one.storage["resourceArn"].rpartition(":")[2],
-        "secret": one.storage["credentialsSecretArn"],
-    },
-    "neptune-analytics": lambda one: {"graph": one.storage["graphArn"].rpartition("/")[2]},
-    **{
-        name: lambda one: {"secret": one.storage["credentialsSecretArn"]}
-        for name in ("pinecone", "redis", "mongodb-atlas")
-    },
-}
-
-
-def parts_of(config: GatewayConfig, blueprint: Blueprint) -> roles.KnowledgeBaseParts:
-    """Return what the service role of the knowledge base is for."""
-    sources = []
-    for one, declared in zip(blueprint.sources, config.knowledge_base(blueprint.name).sources, strict=True):
-        given = {"bucket": one.bucket, "prefix": one.prefix, "owner": one.owner, "key": declared.key or ""}
-        sources.append(("s3", {key: value for key, value in given.items() if value}))
-    return roles.KnowledgeBaseParts(
-        sources=sources,
-        stores=((blueprint.store.name, _STORE_VALUES[blueprint.store.name](blueprint)),),
-        embedding_models=(blueprint.embedding_model,),
+        role_parts=tuple(dict.fromkeys(role_parts(base))),
     )
 
 
@@ -192,7 +168,7 @@ def _resources(blueprint: Blueprint, *, create_role: bool) -> Iterator[Planned]:
         create_role,
         f"{tag}, within the boundary" if create_role else "an operator makes it",
     )
-    if blueprint.store.made_by_us:
+    if blueprint.makes_store:
         yield Planned(
             "vector bucket",
             blueprint.bucket_arn,
@@ -208,41 +184,53 @@ def _resources(blueprint: Blueprint, *, create_role: bool) -> Iterator[Planned]:
         )
         yield Planned("vector store", f"{blueprint.store.name} {known}".strip(), made=False, note="has to exist")
     yield Planned("knowledge base", blueprint.name, made=True, note="AWS assigns its id")
+    if blueprint.multimodal_bucket:
+        kept = f"s3://{blueprint.multimodal_bucket}"
+        yield Planned("multimodal bucket", kept, made=False, note="has to exist; for what a parser cuts out")
     for one in blueprint.sources:
-        yield Planned("data source", one.name, made=True, note=one.uri)
-        yield Planned("ingestion", one.name, made=True, note="the first one; embedding is billed by the token")
+        yield Planned("data source", one.name, made=True, note=f"{one.kind.name}: {one.location}")
+        if one.kind.synced:
+            yield Planned("ingestion", one.name, made=True, note="the first one; embedding is billed by the token")
 
 
 def _immutable(blueprint: Blueprint) -> Iterator[str]:
     yield f"the embedding model ({blueprint.embedding_model}) and its {blueprint.dimensions} dimensions"
     yield f"the store ({blueprint.store.name})"
+    yield f"the bucket for what parsers cut out ({blueprint.multimodal_bucket or 'none'})"
     for one in blueprint.sources:
-        cut = (one.ingestion or {}).get("chunkingConfiguration", {}).get("chunkingStrategy", "DEFAULT")
-        yield f"the chunking of data source {one.name} ({cut})"
-
-
-def _bucket_policies(blueprint: Blueprint) -> dict[str, Policy]:
-    """What the owner of a bucket of another account must add; its own role policy is not enough.
-
-    Source: S3 User Guide, example-walkthroughs-managing-access-example2.
-    """
-    made = {}
-    for one in blueprint.sources:
-        if one.owner != blueprint.account:
-            reader = (("AWS", blueprint.role_arn),)
-            bucket = f"arn:{blueprint.partition}:s3:::{one.bucket}"
-            listing = Statement("Allow", "ListSource", ("s3:ListBucket",), resources=(bucket,), principals=reader)
-            reading = Statement(
-                "Allow", "ReadSource", ("s3:GetObject",), resources=(f"{bucket}/{one.prefix}*",), principals=reader
-            )
-            made[one.bucket] = Policy((listing, reading))
-    return made
+        cut = (one.chunking or {}).get("chunkingStrategy", "DEFAULT")
+        yield f"the type ({one.kind.type}) and chunking of data source {one.name} ({cut})"
+        yield f"the parsing strategy of data source {one.name} ({(one.parsing or {}).get('parsingStrategy', 'DEFAULT')})"
 
 
 def _warnings(config: GatewayConfig, blueprint: Blueprint, declared: tuple[str, ...]) -> Iterator[str]:
-    if "kb-documents" not in declared:
+    if "kb-documents" not in declared and any(one.looked_at for one in blueprint.sources):
         yield "the principal has no kb-documents: the buckets are not looked at before creation"
     if config.knowledge_base(blueprint.name).id:
         yield "the configuration has an id already: what exists is looked for, nothing new is made beside it"
     if blueprint.store.third_party:
         yield "the store is outside AWS: its price and its limits are its owner's"
+    for one, source in zip(blueprint.sources, config.knowledge_base(blueprint.name).sources, strict=True):
+        yield from (f"data source {one.name}: {what}" for what in _about(blueprint, one, source))
+
+
+_LARGE_TOKENS = 8000
+
+
+def _about(blueprint: Blueprint, one: SourceBlueprint, source: SourceConfig) -> Iterator[str]:
+    """What to know of one source. Sources: each connector's page; User Guide, kb-chunking and kb-advanced-parsing."""
+    if one.kind.preview:
+        yield "AWS calls this connector a preview, subject to change"
+    if one.kind.name not in {"s3", "custom"}:
+        yield "whoever may retrieve sees all that is read, whatever rights it has where it comes from"
+    if not one.kind.synced:
+        yield "no job reads it: documents are handed over with IngestKnowledgeBaseDocuments"
+    cut = source.chunking
+    if cut and cut.strategy == "hierarchical" and blueprint.store.name == "s3-vectors":
+        large = (cut.max_tokens or 0) + (cut.child_max_tokens or 0) > _LARGE_TOKENS
+        much = f", and {_LARGE_TOKENS} tokens together may not fit its metadata" if large else ""
+        yield f"AWS advises against hierarchical chunking with S3 Vectors{much}"
+    if cut and cut.strategy == "semantic":
+        yield "semantic chunking calls a model for every sentence, which is billed"
+    if source.parsing:
+        yield f"parsing: {PARSERS[source.parsing.strategy].cost}; what it cannot read, AWS's default reads"

@@ -64,7 +64,7 @@ def remove_source(setup: Setup, name: str) -> Flow[str | None]:
         progress = yield from _delete_source(setup, base, identifier)
     yield from setup.write(manifest.gone, step)
     setup.tell(SOURCE, progress, f"{name} {identifier or ''}".strip(), since=started)
-    if progress != _RETAINED or setup.blueprint.store.made_by_us:  # else the vectors go with their index
+    if progress != _RETAINED or setup.blueprint.makes_store:  # else the vectors go with their index
         return None
     return f"vectors of data source {name}: the service role may not delete them from {setup.blueprint.store.name}"
 

@@ -71,9 +71,9 @@ def create(setup: Setup, planned: Plan, declared: tuple[str, ...], *, ingest: bo
             step = bedrock.source_step(source.name)
             ids[source.name] = yield from bedrock.ensure_source(setup, base, source)
         jobs = []
-        for name in ids if ingest else ():
-            step = f"ingestion {name}"
-            jobs.append((yield from first_ingestion(setup, base, name, ids[name])))
+        for source in setup.blueprint.synced if ingest else ():
+            step = f"ingestion {source.name}"
+            jobs.append((yield from first_ingestion(setup, base, source.name, ids[source.name])))
         yield from setup.write(setup.manifest.finish)
     except GatewayError as error:
         if not setup.manifest.records:
@@ -86,7 +86,7 @@ def _provisioned(setup: Setup, planned: Plan) -> Iterator[tuple[str, Callable[[]
     """What set-up makes below the knowledge base, in order."""
     if setup.create_role:
         yield "role", partial(role.ensure_role, setup, planned.role, planned.boundary)
-    if setup.blueprint.store.made_by_us:
+    if setup.blueprint.makes_store:
         yield "vector bucket", partial(vectors.ensure_bucket, setup)
         yield "vector index", partial(vectors.ensure_index, setup)
 
