@@ -1,4 +1,4 @@
-"""Data sources of a knowledge base: S3 buckets, with the chunking that their documents are cut by."""
+"""Data sources of a knowledge base: made, shown, changed and deleted, with the chunking that their documents are cut by."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
 from bedrock_gateway.local.knowledge.backends import backend_for
+from bedrock_gateway.local.knowledge.connectors import check_configuration, check_parsing
 from bedrock_gateway.local.knowledge.store import (
     DataSource,
     KnowledgeBase,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "remove"]
 
 _NAME = re.compile(r"([0-9a-zA-Z][_-]?){1,100}")
-_SERVED = ("S3", "CUSTOM")
 _CHUNKING_MEMBERS: dict[str, str | None] = {
     "NONE": None,
     "FIXED_SIZE": "fixedSizeChunkingConfiguration",
@@ -38,7 +38,6 @@ _CHUNKING_MEMBERS: dict[str, str | None] = {
 }
 _LAYERS = 2
 _UNSERVED = {
-    "parsingConfiguration": "Parsing by a model is",
     "customTransformationConfiguration": "Custom transformations are",
     "contextEnrichmentConfiguration": "Context enrichment is",
 }
@@ -61,13 +60,6 @@ def _shown(source: DataSource) -> dict[str, Any]:
             "failureReasons": source.failure_reasons or None,
         }
     )
-
-
-def _check_configuration(configuration: Mapping[str, Any]) -> None:
-    if configuration["type"] not in _SERVED:
-        raise invalid(f"The local Bedrock serves data sources of type {' and '.join(_SERVED)} only, not {configuration['type']}.")  # fmt: skip
-    if configuration["type"] == "S3" and "s3Configuration" not in configuration:
-        raise invalid("s3Configuration is required for a data source of type S3.")
 
 
 def _check_ingestion(ingestion: Mapping[str, Any]) -> None:
@@ -104,8 +96,14 @@ def _check(call: Call, base: KnowledgeBase, *, own_id: str | None = None) -> Non
         raise invalid(f"1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: {_NAME.pattern}")  # fmt: skip
     if any(other.name == name for other in base.sources.values() if other.data_source_id != own_id):
         raise Fault("ConflictException", f"DataSource with name {name} already exists.", 409)
-    _check_configuration(call.params["dataSourceConfiguration"])
-    _check_ingestion(call.params.get("vectorIngestionConfiguration") or {})
+    configuration, ingestion = (
+        call.params["dataSourceConfiguration"],
+        call.params.get("vectorIngestionConfiguration") or {},
+    )
+    check_configuration(configuration, base)
+    _check_ingestion(ingestion)
+    if "parsingConfiguration" in ingestion:
+        check_parsing(ingestion["parsingConfiguration"], base, configuration["type"])
 
 
 def _make(call: Call, base: KnowledgeBase) -> str:
@@ -151,14 +149,22 @@ def _chunking(ingestion: Mapping[str, Any] | None) -> Any:
     return (ingestion or {}).get("chunkingConfiguration")
 
 
+def _parser(ingestion: Mapping[str, Any] | None) -> Any:
+    return ((ingestion or {}).get("parsingConfiguration") or {}).get("parsingStrategy")
+
+
 def update_data_source(call: Call) -> Reply:
-    """Serve UpdateDataSource; the chunking of a data source is fixed for life, as on AWS."""
+    """Serve UpdateDataSource; type, chunking and parsing strategy of a data source are fixed for life, as on AWS."""
     base, source = data_source(call)
     params = call.params
     with store_of(call).lock:
         _check(call, base, own_id=source.data_source_id)
         if _chunking(params.get("vectorIngestionConfiguration")) != _chunking(source.ingestion):
             raise invalid("The chunkingConfiguration of a data source cannot be changed.")
+        if _parser(params.get("vectorIngestionConfiguration")) != _parser(source.ingestion):
+            raise invalid("The parsingStrategy of a data source cannot be changed.")
+        if params["dataSourceConfiguration"]["type"] != source.configuration["type"]:
+            raise invalid("The type of a data source cannot be changed.")
         source.name, source.description = params["name"], params.get("description")
         source.configuration = params["dataSourceConfiguration"]
         source.ingestion = params.get("vectorIngestionConfiguration")

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.knowledge.connectors import refuse_unread
 from bedrock_gateway.local.knowledge.documents import UnreadableDocumentError, extract
 from bedrock_gateway.local.knowledge.store import (
     DataSource,
@@ -207,6 +208,7 @@ def ingest_documents(call: Call) -> Reply:
     _, source = data_source(call)
     documents = call.params["documents"]
     _check_number(documents)
+    refuse_unread(source)
     tasks = [(place := _place_of(source, one), partial(_index, place=place, document=one)) for one in documents]
     return _started(call, tasks, "STARTING")
 

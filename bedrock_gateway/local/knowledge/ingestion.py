@@ -7,6 +7,7 @@ from typing import Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
 from bedrock_gateway.local.knowledge import indexing
+from bedrock_gateway.local.knowledge.connectors import refuse_unread
 from bedrock_gateway.local.knowledge.store import (
     DataSource,
     Job,
@@ -63,6 +64,7 @@ def start_ingestion_job(call: Call) -> Reply:
     base, source = data_source(call)
     if source.configuration["type"] == "CUSTOM":
         raise invalid("A data source of type CUSTOM is not synced; ingest its documents with IngestKnowledgeBaseDocuments.")  # fmt: skip
+    refuse_unread(source)
     scope = (base.knowledge_base_id, source.data_source_id)
     with store_of(call).lock:
         job = source.jobs[once(call, scope, lambda: _make(call, base, source))]

@@ -226,7 +226,8 @@ def test_a_data_source_has_the_shape_that_was_recorded(world):
         {"dataSourceConfiguration": {"type": "S3"}},
         {"vectorIngestionConfiguration": {"chunkingConfiguration": {"chunkingStrategy": "HIERARCHICAL"}}},
         {"vectorIngestionConfiguration": {"chunkingConfiguration": {"chunkingStrategy": "FIXED_SIZE"}}},
-        {"vectorIngestionConfiguration": {"parsingConfiguration": {"parsingStrategy": "BEDROCK_DATA_AUTOMATION"}}},
+        {"vectorIngestionConfiguration": {"parsingConfiguration": {"parsingStrategy": "BEDROCK_FOUNDATION_MODEL"}}},
+        {"vectorIngestionConfiguration": {"parsingConfiguration": {"parsingStrategy": "SMART_PARSING"}}},
         {"name": "not a name"},
     ],
 )
