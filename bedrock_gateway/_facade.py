@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway import _flow, _requests, _responses, _retrieved
 from bedrock_gateway._commands import Record, Send, Timeouts
+from bedrock_gateway._flow.documents import in_batches, until_settled
 from bedrock_gateway._flow.ingestion import poll_ingestion
 from bedrock_gateway._flow.repair import repaired
 from bedrock_gateway._fold import InvokeFold, dict_of
 from bedrock_gateway._fold.answer import AnswerFold
 from bedrock_gateway._fold.converse import ConverseFold
+from bedrock_gateway._retrieved import documents as documents_of
+from bedrock_gateway._retrieved import documents_joined
 from bedrock_gateway._structured import MOST_RETRIES, repair_messages
 from bedrock_gateway.capabilities.models import parse_model_id
-from bedrock_gateway.errors import ConfigError
+from bedrock_gateway.errors import ConfigError, GatewayError
 from bedrock_gateway.events import StructlogObserver, emitter
 from bedrock_gateway.families import family_of
 from bedrock_gateway.governance.rules import rules_of
@@ -55,6 +58,14 @@ _STREAMS: dict[str, tuple[Callable[..., Send], Any]] = {
     "InvokeModelWithResponseStream": (_requests.invoke_model, InvokeFold),
     "RetrieveAndGenerateStream": (_requests.retrieve_and_generate, AnswerFold),
 }
+_DOCUMENTS: dict[str, tuple[Callable[..., Send], Callable[[Any, Send], Any]]] = {
+    "IngestKnowledgeBaseDocuments": (_requests.ingest_documents, documents_of),
+    "GetKnowledgeBaseDocuments": (_requests.get_documents, documents_of),
+    "ListKnowledgeBaseDocuments": (_requests.list_documents, documents_of),
+    "DeleteKnowledgeBaseDocuments": (_requests.delete_documents, documents_of),
+}
+_LOOKS = frozenset({"GetKnowledgeBaseDocuments", "ListKnowledgeBaseDocuments"})
+_SECONDS = frozenset({"interval_seconds", "timeout_seconds"})
 _NEED_A_MODEL = frozenset({"Converse", "InvokeModel", "RetrieveAndGenerate", "CountTokens", "Rerank", *_STREAMS})
 _BODIED = frozenset({"InvokeModel", "InvokeModelWithResponseStream"})
 _FALL_BACK = frozenset({"Converse", "RetrieveAndGenerate", *_BODIED, *_STREAMS})
@@ -243,6 +254,44 @@ class Facade:
                 on_progress=on_progress,
             )
         )
+
+    def _documents(
+        self, operation: str, name: Any, documents: Any, where: Mapping[str, Any], **waiting: Any
+    ) -> Flow[Any]:
+        """Ask about documents in as many calls as it takes; *waiting*: until AWS has done with each of them."""
+        seconds: dict[str, Any] = {
+            one: arguments.number(operation, one, waiting.pop(one)) for one in _SECONDS & waiting.keys()
+        }
+        batches = yield from self._cut(operation, documents)
+        made = yield from in_batches(batches, partial(self._about, operation, name, where))
+        if not waiting:
+            return documents_joined(made)
+        look = partial(self._about, "GetKnowledgeBaseDocuments", name, where)
+        return (yield from until_settled(made, batches, look, self._context, **seconds, **waiting))
+
+    def _cut(self, operation: str, documents: Any) -> Flow[list[list[Any]]]:
+        """Cut *documents*; what is no list of them is a call that ended, as any argument that is refused."""
+        try:
+            return _requests.batches(operation, documents)
+        except GatewayError as error:
+            refused = error
+
+        def refuse() -> Send:
+            raise refused
+
+        yield from _flow.call(operation, refuse, self._context, _DOCUMENTS[operation][1])
+        return []
+
+    def _about(self, operation: str, name: Any, where: Mapping[str, Any], batch: list[Any] | None) -> Flow[Any]:
+        """One call about documents, as whichever capability the principal has for it."""
+        build, parse = _DOCUMENTS[operation]
+        own = _requests.CAPABILITY_OF[operation]
+        declared = self.config.principals[self.principal].capabilities
+        capability = own if own in declared or operation not in _LOOKS or "kb-read" not in declared else "kb-read"
+        given = (name,) if batch is None else (name, batch)
+        options = {**where, **({"capability": capability} if operation in _LOOKS else {})}
+        make = partial(self._make, operation, build, given, options)
+        return _flow.call(operation, make, self._context, partial(_marked, parse, self._context), capability=capability)
 
     def _preflight(self, level: Any, session: Any, regions: Mapping[str, str]) -> Flow[Any]:
         from bedrock_gateway import preflight

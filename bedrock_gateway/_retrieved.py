@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._fold import dict_of, str_of, whole
@@ -11,6 +12,8 @@ from bedrock_gateway.results import (
     Answer,
     AnswerSession,
     Citation,
+    DocumentsResult,
+    DocumentStatus,
     Passage,
     RetrieveResult,
     Source,
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway._commands import Send
 
-__all__ = ["answer", "citation", "retrieved", "session_of"]
+__all__ = ["answer", "citation", "documents", "documents_joined", "retrieved", "session_of"]
 
 _ADDRESSES = ("uri", "url", "id")
 """Members of a location that name a place; a location of SQL has none."""
@@ -94,4 +97,30 @@ def retrieved(reply: Mapping[str, Any], send: Send) -> RetrieveResult:
         next_token=str_of(raw.get("nextToken")) or None,
         guardrail_action=str_of(raw.get("guardrailAction")) or None,
         **common(send, reply, raw),
+    )
+
+
+def documents(reply: Mapping[str, Any], send: Send) -> DocumentsResult:
+    """Read the four operations on documents given directly."""
+    raw = document(send, reply)
+    return DocumentsResult(
+        documents=tuple(_status(one) for one in list_of(raw.get("documentDetails"))),
+        next_token=str_of(raw.get("nextToken")) or None,
+        **common(send, reply, raw),
+    )
+
+
+def _status(found: Any) -> DocumentStatus:
+    given = dict_of(found)
+    identifier = dict_of(given.get("identifier"))
+    place = str_of(dict_of(identifier.get("s3")).get("uri")) or str_of(dict_of(identifier.get("custom")).get("id"))
+    return DocumentStatus(place, str_of(given.get("status")), str_of(given.get("statusReason")) or None, found)
+
+
+def documents_joined(parts: list[DocumentsResult]) -> DocumentsResult:
+    """Return the replies about several batches as one."""
+    return replace(
+        parts[-1],
+        documents=tuple(one for part in parts for one in part.documents),
+        raw=[one.raw for one in parts],
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bedrock_gateway._drive import Perform, run
 from bedrock_gateway._facade import Facade
+from bedrock_gateway._flow.documents import is_gone, is_taken
 from bedrock_gateway._govern import govern
 from bedrock_gateway._pages import Passages
 from bedrock_gateway._sealed import sealed
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bedrock_gateway._govern import Client
     from bedrock_gateway._structured import M
     from bedrock_gateway.config import GatewayConfig
+    from bedrock_gateway.documents import Document
     from bedrock_gateway.families import TextRequest
     from bedrock_gateway.filters import Filter, ImplicitFilter
     from bedrock_gateway.preflight.report import Report
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         AnswerSession,
         ConverseResult,
         DataSource,
+        DocumentsResult,
         EmbedResult,
         GuardrailResult,
         IngestionJob,
@@ -759,6 +762,174 @@ class Gateway(Facade):
             GatewayError: as `converse` does.
         """
         result: IngestionJob = run(self._wait(job, interval_seconds, timeout_seconds, on_progress), self._perform)
+        return result
+
+    @sealed
+    def ingest_documents(
+        self,
+        name: str,
+        documents: Sequence[Document],
+        *,
+        data_source_id: str,
+        knowledge_base_id: str | None = None,
+        wait: bool = True,
+        interval_seconds: float = 2.0,
+        timeout_seconds: float = 600.0,
+        on_progress: Callable[[DocumentsResult], Any] | None = None,
+    ) -> DocumentsResult:
+        """Put documents into knowledge base *name* one by one, without an ingestion job; billed by AWS, as they are embedded.
+
+        AWS takes ten a request: more are sent in as many calls, one after the other, each an event of its own with an
+        idempotency token of its own. Where a later one fails, a note on the error says how many documents went before. A
+        document with the id of one that is there replaces it.
+
+        Args:
+            name: Configured name of the knowledge base.
+            documents: Each a `bedrock_gateway.documents.Document`; none twice.
+            data_source_id: Id of a custom data source, or of the S3 data source that the objects are of.
+            knowledge_base_id: Its id, where that is too new to be in the configuration; None: the configured one.
+            wait: Look at them until AWS has done with each; False: return at once, while AWS is at work.
+            interval_seconds: Pause between two looks.
+            timeout_seconds: When to stop waiting; AWS goes on.
+            on_progress: Called with each look's result.
+
+        Returns:
+            How it is with each; ``failed`` has those that could not be indexed, and why.
+
+        Raises:
+            InvalidRequestError: a document is larger than AWS takes, or not one that can be sent; nothing of its batch was.
+            TransportError: some are still being worked on after *timeout_seconds*.
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_IngestKnowledgeBaseDocuments.html
+        """
+        where = {"data_source_id": data_source_id, "knowledge_base_id": knowledge_base_id}
+        waiting: dict[str, Any] = {
+            "is_settled": is_taken,
+            "interval_seconds": interval_seconds,
+            "timeout_seconds": timeout_seconds,
+            "on_progress": on_progress,
+        }
+        result: DocumentsResult = run(
+            self._documents("IngestKnowledgeBaseDocuments", name, documents, where, **(waiting if wait else {})),
+            self._perform,
+        )
+        return result
+
+    @sealed
+    def get_documents(
+        self,
+        name: str,
+        documents: Sequence[Document | str],
+        *,
+        data_source_id: str,
+        knowledge_base_id: str | None = None,
+    ) -> DocumentsResult:
+        """Look at documents of a data source of knowledge base *name*; ten a call.
+
+        Args:
+            name: Configured name of the knowledge base.
+            documents: Each a `Document`, its own id, or the ``s3://`` URI of an object.
+            data_source_id: Id of the data source.
+            knowledge_base_id: Its id, where that is too new to be in the configuration; None: the configured one.
+
+        Returns:
+            How it is with each, ``NOT_FOUND`` included.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_GetKnowledgeBaseDocuments.html
+        """
+        where = {"data_source_id": data_source_id, "knowledge_base_id": knowledge_base_id}
+        result: DocumentsResult = run(
+            self._documents("GetKnowledgeBaseDocuments", name, documents, where), self._perform
+        )
+        return result
+
+    @sealed
+    def list_documents(
+        self,
+        name: str,
+        *,
+        data_source_id: str,
+        knowledge_base_id: str | None = None,
+        results: int | None = None,
+        next_token: str | None = None,
+    ) -> DocumentsResult:
+        """List the documents of a data source of knowledge base *name*, those that failed included.
+
+        Args:
+            name: Configured name of the knowledge base.
+            data_source_id: Id of the data source.
+            knowledge_base_id: Its id, where that is too new to be in the configuration; None: the configured one.
+            results: Most documents to return, 1 to 1,000; None: AWS's default.
+            next_token: ``next_token`` of the result before.
+
+        Returns:
+            One page; ``next_token`` is of the next.
+
+        Raises:
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_ListKnowledgeBaseDocuments.html
+        """
+        where = {
+            "data_source_id": data_source_id,
+            "knowledge_base_id": knowledge_base_id,
+            "results": results,
+            "next_token": next_token,
+        }
+        result: DocumentsResult = run(self._about("ListKnowledgeBaseDocuments", name, where, None), self._perform)
+        return result
+
+    @sealed
+    def delete_documents(
+        self,
+        name: str,
+        documents: Sequence[Document | str],
+        *,
+        data_source_id: str,
+        knowledge_base_id: str | None = None,
+        wait: bool = True,
+        interval_seconds: float = 2.0,
+        timeout_seconds: float = 600.0,
+        on_progress: Callable[[DocumentsResult], Any] | None = None,
+    ) -> DocumentsResult:
+        """Take documents out of a data source of knowledge base *name*, and their passages out of the index.
+
+        An object of S3 stays in its bucket: the next ingestion job reads it again.
+
+        Args:
+            name: Configured name of the knowledge base.
+            documents: Each a `Document`, its own id, or the ``s3://`` URI of an object; ten a call.
+            data_source_id: Id of the data source.
+            knowledge_base_id: Its id, where that is too new to be in the configuration; None: the configured one.
+            wait: Look at them until AWS has done with each; False: return at once.
+            interval_seconds: Pause between two looks.
+            timeout_seconds: When to stop waiting; AWS goes on.
+            on_progress: Called with each look's result.
+
+        Returns:
+            How it is with each: ``NOT_FOUND`` where it is gone.
+
+        Raises:
+            TransportError: some are still being worked on after *timeout_seconds*.
+            GatewayError: as `converse` does.
+
+        Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_DeleteKnowledgeBaseDocuments.html
+        """
+        where = {"data_source_id": data_source_id, "knowledge_base_id": knowledge_base_id}
+        waiting: dict[str, Any] = {
+            "is_settled": is_gone,
+            "interval_seconds": interval_seconds,
+            "timeout_seconds": timeout_seconds,
+            "on_progress": on_progress,
+        }
+        result: DocumentsResult = run(
+            self._documents("DeleteKnowledgeBaseDocuments", name, documents, where, **(waiting if wait else {})),
+            self._perform,
+        )
         return result
 
     @sealed

@@ -27,6 +27,8 @@ __all__ = [
     "CitationReceived",
     "ConverseResult",
     "DataSource",
+    "DocumentStatus",
+    "DocumentsResult",
     "EmbedResult",
     "GuardrailReported",
     "GuardrailResult",
@@ -306,6 +308,56 @@ class IngestionJob(_Result):
     failure_reasons: tuple[str, ...] = ()
     knowledge_base: str | None = None
     """Configured name of the knowledge base."""
+
+
+_UNSETTLED = frozenset({"PENDING", "STARTING", "IN_PROGRESS", "DELETING", "DELETE_IN_PROGRESS"})
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStatus:
+    """How it is with one document of a data source."""
+
+    id: str
+    """Its own id, or the URI of an object."""
+    status: str
+    """``INDEXED``, ``PARTIALLY_INDEXED``, ``FAILED``, ``NOT_FOUND`` and others of AWS."""
+    reason: str | None = None
+    """Why, where AWS says so."""
+    raw: Any = field(default=None, repr=False)
+
+    @property
+    def pending(self) -> bool:
+        """Whether AWS is still at work on it."""
+        return self.status in _UNSETTLED
+
+    @property
+    def indexed(self) -> bool:
+        """Whether all of it is in the index."""
+        return self.status == "INDEXED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsResult(_Result):
+    """How it is with documents of a data source, in the order in which they were named; ``raw`` is the list of the replies."""
+
+    documents: tuple[DocumentStatus, ...] = ()
+    next_token: str | None = None
+    """Of a list: for the next page; None: there is none."""
+
+    @property
+    def indexed(self) -> tuple[DocumentStatus, ...]:
+        """Those of which all is in the index."""
+        return tuple(one for one in self.documents if one.indexed)
+
+    @property
+    def pending(self) -> tuple[DocumentStatus, ...]:
+        """Those that AWS is still at work on."""
+        return tuple(one for one in self.documents if one.pending)
+
+    @property
+    def failed(self) -> tuple[DocumentStatus, ...]:
+        """Those that are settled and not wholly in the index, nor deleted: each with AWS's reason."""
+        return tuple(one for one in self.documents if not one.indexed and not one.pending and one.status != "NOT_FOUND")
 
 
 @dataclass(frozen=True, slots=True)

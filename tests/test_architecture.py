@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 # Each layer may import the layers above it (and itself).
 LAYERS = (
     {"errors"},
-    {"_commands", "capabilities", "events", "filters", "results", "_config", "config"},
+    {"_commands", "capabilities", "documents", "events", "filters", "results", "_config", "config"},
     {
         "governance",
         "families",

@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from bedrock_gateway._requests.answers import retrieve_and_generate
 from bedrock_gateway._requests.base import CAPABILITY_OF
+from bedrock_gateway._requests.documents import (
+    batches,
+    delete_documents,
+    get_documents,
+    ingest_documents,
+    list_documents,
+)
 from bedrock_gateway._requests.knowledge import (
     create_data_source,
     create_knowledge_base,
@@ -30,14 +37,19 @@ __all__ = [
     "CAPABILITY_OF",
     "apply_guardrail",
     "as_messages",
+    "batches",
     "converse",
     "count_tokens",
     "create_data_source",
     "create_knowledge_base",
+    "delete_documents",
     "embed",
+    "get_documents",
     "get_ingestion",
+    "ingest_documents",
     "invoke_model",
     "is_text_request",
+    "list_documents",
     "rerank",
     "retrieve",
     "retrieve_and_generate",

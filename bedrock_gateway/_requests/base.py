@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["CAPABILITY_OF", "members_of", "model_arn", "model_of", "send_of", "token"]
 
+DOCUMENTS = (
+    "IngestKnowledgeBaseDocuments",
+    "GetKnowledgeBaseDocuments",
+    "ListKnowledgeBaseDocuments",
+    "DeleteKnowledgeBaseDocuments",
+)
+"""Operations on documents given directly."""
+
 CAPABILITY_OF = {
     "Converse": "converse",
     "ConverseStream": "converse-stream",
@@ -34,6 +42,7 @@ CAPABILITY_OF = {
     "CreateDataSource": "kb-create",
     "StartIngestionJob": "kb-ingest",
     "GetIngestionJob": "kb-ingest",
+    **dict.fromkeys(DOCUMENTS, "kb-documents-direct"),
 }
 """Operation → the capability that a principal needs to call it."""
 
@@ -47,7 +56,13 @@ _SERVICES = {
         "ApplyGuardrail",
     ),
     "bedrock-agent-runtime": ("Retrieve", "RetrieveAndGenerate", "RetrieveAndGenerateStream", "Rerank"),
-    "bedrock-agent": ("CreateKnowledgeBase", "CreateDataSource", "StartIngestionJob", "GetIngestionJob"),
+    "bedrock-agent": (
+        "CreateKnowledgeBase",
+        "CreateDataSource",
+        "StartIngestionJob",
+        "GetIngestionJob",
+        *DOCUMENTS,
+    ),
 }
 _SERVICE_OF = {name: service for service, names in _SERVICES.items() for name in names}
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bedrock_gateway.capabilities.legs import ENDPOINT, GUARDED, PROFILES, RERANKED, STREAMED_ENDPOINT, tagged
-from bedrock_gateway.capabilities.table import Capability, Condition, Confidence, Leg, Operation, Resend, Resource
+from bedrock_gateway.capabilities.table import (
+    Capability,
+    Condition,
+    Confidence,
+    Leg,
+    Operation,
+    Option,
+    Resend,
+    Resource,
+)
 
 _PASS_KB_ROLE = Leg(
     "iam:PassRole",
@@ -81,6 +90,17 @@ def _agent(
     )
 
 
+def _direct(name: str) -> Operation:
+    """Return an operation that changes documents one by one: AWS asks for the right to start a job as well."""
+    started = Leg(
+        "bedrock:StartIngestionJob",
+        "knowledge-base",
+        source="User Guide: kb-direct-ingestion-prereq; service authorization reference, API operations",
+        why="Changing documents directly is authorised as an ingestion, too.",
+    )
+    return _agent(name, token="clientToken", also=(started, _THIRD_PARTY))
+
+
 # AWS gives these actions the key `iam:PermissionsBoundary`; what only reads or removes the role needs no bound.
 _GRANTING = frozenset({"CreateRole", "PutRolePolicy", "DeleteRolePolicy"})
 
@@ -104,19 +124,83 @@ def _marked(action: str, resource: Resource, source: str) -> Leg:
 
 def _vectors(name: str, resource: Resource) -> Operation:
     also = (_marked("s3vectors:TagResource", resource, _VECTOR_TAGS),) if name.startswith("Create") else ()
-    return _one(name, "s3vectors", f"s3vectors:{name}", resource, also=also)
+    made = _one(name, "s3vectors", f"s3vectors:{name}", resource, also=also)
+    return replace(made, legs=_with("vector_indexes", *made.legs))
+
+
+def _with(option: Option, *legs: Leg) -> tuple[Leg, ...]:
+    return tuple(replace(leg, only_with=option) for leg in legs)
 
 
 _VECTOR_MARKS = Operation(
     "ListTagsForResource",
     "s3vectors",
     "free",
-    tuple(
-        _marked("s3vectors:ListTagsForResource", resource, "service authorization reference")
-        for resource in ("vector-bucket", "vector-index")
+    _with(
+        "vector_indexes",
+        *(
+            _marked("s3vectors:ListTagsForResource", resource, "service authorization reference")
+            for resource in ("vector-bucket", "vector-index")
+        ),
     ),
     known_in="1.43.117",
 )
+
+
+_AOSS_GUIDE = "OpenSearch Service Developer Guide: security-iam-serverless"
+_INDEX_API = Leg(
+    "aoss:APIAccessAll",
+    "collection",
+    "M",
+    "OpenSearch Service Developer Guide: serverless-semantic-enrichment",
+    condition="of-collection",
+    why="The service authorization reference lists the index operation alone; the guide asks for this one beside it.",
+)
+_SEARCH: tuple[tuple[str, tuple[Leg, ...]], ...] = (
+    *(
+        (f"{verb}{family}Policy", (Leg(f"aoss:{verb}{family}Policy", "*", "M", _AOSS_GUIDE, condition=bound),))
+        for family, verbs in (("Security", "Create Get Delete"), ("Access", "Create Get Update Delete"))
+        for verb in verbs.split()
+        for bound in (("of-collection-if-known" if verb == "Get" else "of-collection"),)
+    ),
+    (
+        "CreateCollection",
+        (
+            Leg("aoss:CreateCollection", "*", condition="marked-for-us"),
+            Leg(
+                "aoss:TagResource",
+                "*",
+                "M",
+                "AWS managed policy SageMakerStudioProjectProvisioningRolePolicy, for the tag that a new collection has",
+                condition="marking-ours",
+                why="Set-up adopts and deletes only what is tagged; nothing that is there can be marked afterwards.",
+            ),
+            Leg(
+                "iam:CreateServiceLinkedRole",
+                "search-linked-role",
+                source="OpenSearch Service Developer Guide: serverless-service-linked-roles",
+                condition="linked-to-search",
+                why="The first collection of an account makes the role of the service.",
+            ),
+        ),
+    ),
+    ("BatchGetCollection", (Leg("aoss:BatchGetCollection", "*", "M", _AOSS_GUIDE, "of-collection-if-known"),)),
+    ("ListTagsForResource", (Leg("aoss:ListTagsForResource", "*"),)),
+    ("CreateIndex", (Leg("aoss:CreateIndex", "*"), _INDEX_API)),
+    ("GetIndex", (Leg("aoss:GetIndex", "*"), _INDEX_API)),
+    ("DeleteCollection", (Leg("aoss:DeleteCollection", "collection", condition="marked-as-ours"),)),
+)
+"""Operation of OpenSearch Serverless → its legs. What cannot be limited by a resource is by a key that AWS lists for it."""
+
+
+_READING = ("Get", "BatchGet", "List")
+
+
+def _search(name: str, legs: tuple[Leg, ...]) -> Operation:
+    token = None if name == "CreateIndex" or name.startswith(_READING) else "clientToken"
+    return Operation(
+        name, "opensearchserverless", "token" if token else "free", _with("collections", *legs), token=token
+    )
 
 
 _RETRIEVE = Leg(
@@ -156,7 +240,7 @@ def _answered(*generate: Leg) -> tuple[Leg, ...]:
 ROWS = (
     Capability(
         "kb-provision",
-        "Make and remove the service role and the S3 Vectors store of a knowledge base.",
+        "Make and remove the service role and the store of a knowledge base: S3 Vectors or OpenSearch Serverless.",
         "administration",
         (
             *(
@@ -176,8 +260,11 @@ ROWS = (
             ),
             *(_vectors(name, "vector-index") for name in ("CreateIndex", "GetIndex", "DeleteIndex")),
             _VECTOR_MARKS,
+            *(_search(name, legs) for name, legs in _SEARCH),
         ),
-        "Whoever may make the role and write its policy can also take it over: within its permissions boundary, no more.",
+        "Whoever may make the role and write its policy can also take it over: within its permissions boundary, no more. The"
+        " index operations and reading tags of OpenSearch Serverless know no resource: what limits the former is the data"
+        " access policy of each collection.",
     ),
     Capability(
         "kb-create",
@@ -219,6 +306,19 @@ ROWS = (
             _agent("StopIngestionJob"),
         ),
         "Ingestion jobs have no ARN of their own: the knowledge base is their resource.",
+    ),
+    Capability(
+        "kb-documents-direct",
+        "Give documents to a knowledge base one by one, look at them and take them away, without an ingestion job.",
+        "administration",
+        (
+            _direct("IngestKnowledgeBaseDocuments"),
+            _direct("DeleteKnowledgeBaseDocuments"),
+            _agent("GetKnowledgeBaseDocuments"),
+            _agent("ListKnowledgeBaseDocuments"),
+        ),
+        "Documents have no ARN of their own: the knowledge base is their resource. Whoever may do this may also start its "
+        "ingestion jobs.",
     ),
     Capability(
         "kb-read",

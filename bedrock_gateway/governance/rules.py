@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.capabilities.models import ModelId, on_demand_in, parse_model_id, profiles_for
 from bedrock_gateway.errors import ConfigError, GatewayError, GovernanceError, InferenceProfileRequiredError
 from bedrock_gateway.governance.tenants import one_tenant
@@ -60,9 +61,9 @@ class _Judges:
         declared = config.principals[principal]
         self._config, self._principal = config, principal
         self._capabilities, bases = frozenset(declared.capabilities), frozenset(declared.knowledge_bases)
-        administers = bool({"kb-create", "kb-ingest"} & self._capabilities)
-        # Whoever sets knowledge bases up, and names none, may set up each that is configured.
-        self._bases = frozenset(config.knowledge_bases) if administers and not bases else bases
+        # Whoever sets knowledge bases up, or only looks, and names none, is about each that is configured: so is its policy.
+        runs = any(CAPABILITIES[one].kind == "runtime" for one in self._capabilities)
+        self._bases = bases if bases or runs else frozenset(config.knowledge_bases)
         # IAM cannot tell a reranker from another model either: both are InvokeModel on its ARN.
         self._models = frozenset(_normal(one, config) for one in (*declared.models, *declared.rerankers))
 

@@ -31,6 +31,7 @@ INSEPARABLE: Mapping[str, frozenset[str]] = {
     "converse-stream": frozenset({_INVOKE_STREAM, _APPLY}),
     "embed": frozenset({_CONVERSE, _APPLY}),
     "rerank": frozenset({_INVOKE, _CONVERSE}),
+    "kb-documents-direct": frozenset({"bedrock-agent:StartIngestionJob"}),
     "rag": _ANSWER,
     "rag-stream": _ANSWER | {"bedrock-agent-runtime:RetrieveAndGenerate", _INVOKE_STREAM, _CONVERSE_STREAM},
 }

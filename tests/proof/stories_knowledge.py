@@ -113,6 +113,18 @@ def _kb_ingest(s: Setting) -> Story:
     yield Call("bedrock-agent", "StopIngestionJob", job, also=CONFLICT)  # it may have ended by itself
 
 
+def _kb_documents_direct(s: Setting) -> Story:
+    source = {"knowledgeBaseId": str(s.knowledge_base), "dataSourceId": s.data_source}
+    where = {"uri": f"s3://{s.document_bucket}/{s.prefix}rules.txt"}
+    content = {"dataSourceType": "S3", "s3": {"s3Location": where}}
+    # What is asked about elsewhere stays in the index.
+    other = {"dataSourceType": "S3", "s3": {"uri": f"s3://{s.document_bucket}/{s.prefix}nothing.txt"}}
+    yield Call("bedrock-agent", "IngestKnowledgeBaseDocuments", {**source, "documents": [{"content": content}]})
+    yield Call("bedrock-agent", "GetKnowledgeBaseDocuments", {**source, "documentIdentifiers": [other]})
+    yield Call("bedrock-agent", "ListKnowledgeBaseDocuments", source)
+    yield Call("bedrock-agent", "DeleteKnowledgeBaseDocuments", {**source, "documentIdentifiers": [other]})
+
+
 def _kb_read(s: Setting) -> Story:
     base = {"knowledgeBaseId": str(s.knowledge_base)}
     source = {**base, "dataSourceId": s.data_source}
@@ -156,6 +168,7 @@ STORIES: Mapping[str, Callable[[Setting], Story]] = {
     "kb-create": _kb_create,
     "kb-documents": _kb_documents,
     "kb-ingest": _kb_ingest,
+    "kb-documents-direct": _kb_documents_direct,
     "kb-read": _kb_read,
     "retrieve": _retrieve,
     "rag": _rag("RetrieveAndGenerate"),

@@ -27,6 +27,7 @@ _BASE = frozenset(
 )
 _DOCUMENTS = frozenset({"PutObject", "GetObject", "ListObjectsV2", "DeleteObject"})
 _PASSING = frozenset({"CreateKnowledgeBase", "UpdateKnowledgeBase"})
+_DIRECT = frozenset(f"{verb}KnowledgeBaseDocuments" for verb in ("Ingest", "Get", "List", "Delete"))
 _READ_BASE = frozenset(
     {"GetKnowledgeBase", "ListDataSources", "GetDataSource", "ListIngestionJobs", "GetIngestionJob"}
     | {"GetKnowledgeBaseDocuments", "ListKnowledgeBaseDocuments", "ListTagsForResource"}
@@ -86,6 +87,7 @@ OTHERS = (
         {
             "kb-create": _BASE,
             "kb-ingest": _JOBS,
+            "kb-documents-direct": _DIRECT,
             "retrieve": frozenset({"Retrieve"}),
             "rag": frozenset({"RetrieveAndGenerate"}),
             "rag-stream": frozenset({"RetrieveAndGenerateStream"}),

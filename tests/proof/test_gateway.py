@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bedrock_gateway import AccessDeniedError, Gateway
+from bedrock_gateway.documents import Document
 from bedrock_gateway.iam.generate import generate
 
 from .pieces import pieces
@@ -38,6 +39,16 @@ def created(gateway: Gateway, s: Setting) -> Any:
     return gateway.create_data_source("handbook", knowledge_base_id=made.id)
 
 
+def given_directly(gateway: Gateway, s: Setting) -> Any:
+    uri, source = f"s3://{s.document_bucket}/{s.prefix}rules.txt", {"data_source_id": s.data_source}
+    gone = gateway.delete_documents("handbook", [uri], interval_seconds=0.01, **source)
+    assert [one.status for one in gone.documents] == ["NOT_FOUND"]
+    given = gateway.ingest_documents("handbook", [Document(uri=uri)], interval_seconds=0.01, **source)
+    assert given.indexed, given.failed
+    assert gateway.list_documents("handbook", **source).documents
+    return given
+
+
 METHODS: dict[str, Callable[[Gateway, Setting], Any]] = {
     "invoke": lambda gateway, _: gateway.invoke_model(NOVA),
     "invoke-stream": lambda gateway, _: streamed(gateway.invoke_model_stream(NOVA)),
@@ -45,8 +56,12 @@ METHODS: dict[str, Callable[[Gateway, Setting], Any]] = {
     "converse-stream": lambda gateway, _: streamed(gateway.converse_stream("Hello")),
     "kb-create": created,
     "kb-ingest": ingested,
+    "kb-documents-direct": given_directly,
     "retrieve": lambda gateway, _: gateway.retrieve(QUESTION, knowledge_base="handbook").passages,
     "rag": lambda gateway, _: gateway.retrieve_and_generate(QUESTION, knowledge_base="handbook"),
+    "rag-stream": lambda gateway, _: streamed(
+        gateway.retrieve_and_generate_stream(QUESTION, knowledge_base="handbook")
+    ),
 }
 """How the gateway does what a capability is for."""
 
