@@ -37,12 +37,31 @@ def ready(operation: str, where: str, block: dict[str, Any]) -> dict[str, Any]:
             block = {**block, kind: _media(operation, f"{where}.{kind}", block[kind], formats, size)}
     if isinstance(document := block.get("document"), dict):
         _document(operation, where, document)
+    if isinstance(audio := block.get("audio"), dict):
+        block = {**block, "audio": _sound(operation, f"{where}.audio", audio)}
+    if isinstance(held := block.get("toolResult"), dict) and isinstance(held.get("content"), (list, tuple)):
+        inner = [_within(operation, f"{where}.toolResult.content[{at}]", one) for at, one in enumerate(held["content"])]
+        block = {**block, "toolResult": {**held, "content": inner}}
+    if isinstance(guarded := block.get("guardContent"), dict):
+        block = {**block, "guardContent": _within(operation, f"{where}.guardContent", guarded)}
     if isinstance(reasoning := block.get("reasoningContent"), dict) and "redactedContent" in reasoning:
         content = _bytes(operation, f"{where}.redactedContent", reasoning["redactedContent"])
         block = {**block, "reasoningContent": {**reasoning, "redactedContent": content}}
     if isinstance(point := block.get("cachePoint"), dict) and point.get("ttl", "5m") not in _CACHE_TTLS:
         arguments.refuse(operation, f"{where}.cachePoint.ttl is one of {', '.join(sorted(_CACHE_TTLS))}")
     return block
+
+
+def _within(operation: str, where: str, block: Any) -> Any:
+    """A block within another one; botocore names what is none."""
+    return ready(operation, where, block) if isinstance(block, dict) else block
+
+
+def _sound(operation: str, where: str, audio: dict[str, Any]) -> dict[str, Any]:
+    source = audio.get("source")
+    if not isinstance(source, dict) or "bytes" not in source:
+        return audio
+    return {**audio, "source": {**source, "bytes": _bytes(operation, f"{where}.source.bytes", source["bytes"])}}
 
 
 def _media(operation: str, where: str, media: Any, formats: frozenset[str], size: int) -> Any:

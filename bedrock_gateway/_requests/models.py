@@ -259,6 +259,17 @@ def as_messages(prompt: Any) -> list[Any]:
     return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
 
 
+_TEXT = {"text"}
+
+
+def _is_blank(block: dict[str, Any]) -> bool:
+    """Whether a block says nothing: models answer with such beside their tool calls, and AWS does not take them back.
+
+    Source: AWS's "text content blocks must contain non-whitespace text", as reported in NousResearch/hermes-agent#60628.
+    """
+    return block.keys() == _TEXT and isinstance(block["text"], str) and not block["text"].strip()
+
+
 def _messages(name: str, prompt: Any) -> list[Any]:
     if isinstance(prompt, str):
         return [{"role": "user", "content": _blocks(name, "prompt", prompt)}]
@@ -272,5 +283,7 @@ def _messages(name: str, prompt: Any) -> list[Any]:
         if not isinstance(one, Mapping):
             arguments.refuse(name, f"{where} is a message, not {type(one).__name__}")
         content = _blocks(name, f"{where}.content", one.get("content"))
+        if one.get("role") == "assistant":
+            content = [block for block in content if not _is_blank(block)] or content
         made.append({**arguments.mapping(name, where, one), "content": content})
     return made
