@@ -70,6 +70,8 @@ Resource = Literal[
     "document-key",
     "vector-bucket",
     "vector-index",
+    "collection",
+    "search-linked-role",
 ]
 """What a leg is about; `iam.resources` turns it into the ARNs of a `Scope`. ``new-…``: AWS assigns the id when it makes
 the thing, so no policy can name it before. ``any-…``: the declared ones, or all where none is declared."""
@@ -89,6 +91,12 @@ Condition = Literal[
     "via-bedrock",
     "third-party-secret",
     "own-mark",
+    "of-collection",
+    "of-collection-if-known",
+    "marked-for-us",
+    "marked-as-ours",
+    "marking-ours",
+    "linked-to-search",
 ]
 """When a leg holds; `CONDITIONS` says it in words."""
 
@@ -104,6 +112,12 @@ CONDITIONS: Mapping[Condition, str] = MappingProxyType(
         "via-s3": "`kms:ViaService` is S3 of the Region",
         "via-bedrock": "`kms:ViaService` is Bedrock of the Region",
         "own-mark": f"`aws:TagKeys` holds `{MARK}` and nothing else",
+        "of-collection": "`aoss:collection` is the collection",
+        "of-collection-if-known": "`aoss:collection` is the collection, or AWS names none as there is none",
+        "marked-for-us": f"the tag `{MARK}` that is set is the collection's mark, and no other is set",
+        "marked-as-ours": f"the collection carries its mark as the tag `{MARK}`",
+        "marking-ours": f"both: the tag `{MARK}` that is set and the one that is there are the collection's mark",
+        "linked-to-search": "`iam:AWSServiceName` is OpenSearch Serverless",
         "third-party-secret": "`bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn` is one of the secrets",
     }
 )
@@ -119,6 +133,8 @@ Option = Literal[
     "third_party_secrets",
     "tagging",
     "subscribe",
+    "vector_indexes",
+    "collections",
 ]
 """Fields of `Scope` that add legs where they are set."""
 

@@ -184,6 +184,7 @@ _NOUNS = (
     (":policy/", "ManagedPolicies"),
     (":log-group:", "LogGroup"),
     (":s3vectors:", "Vectors"),
+    (":aoss:", "Collections"),
     (":s3:::", "Bucket"),
 )
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "ROLE_PATH", "Target", "boundary_arn", "model_targets", "ours", "targets"]
 
+SEARCH_SERVICE = "observability.aoss.amazonaws.com"
+_SEARCH_ROLE = "AWSServiceRoleForAmazonOpenSearchServerless"
 ROLE_PATH = "bedrock-gateway/"
 """Where kb-provision makes roles, and nowhere else."""
 
@@ -153,6 +155,9 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "document-key": lambda scope: list(scope.document_keys),
     "vector-bucket": _vector_buckets,
     "vector-index": _vector_indexes,
+    # AWS assigns the ids of collections: what says which one it is are the keys of the leg's condition.
+    "collection": lambda scope: [arn(scope, "aoss", "collection/*")] if scope.collections else [],
+    "search-linked-role": lambda scope: [_role(scope, f"aws-service-role/{SEARCH_SERVICE}/{_SEARCH_ROLE}")],
 }
 
 
@@ -217,6 +222,27 @@ def _own_mark(_: Scope, __: str) -> Conditions:
     return joined(only, one_condition("Null", "aws:TagKeys", "false"))
 
 
+def _of_collection(operator: str) -> Callable[[Scope, str], Conditions]:
+    return lambda scope, _: one_condition(operator, "aoss:collection", *(name for name, _ in scope.collections))
+
+
+def _marks(key: str) -> Callable[[Scope, str], Conditions]:
+    return lambda scope, _: one_condition("StringEquals", f"aws:{key}/{MARK}", *(mark for _, mark in scope.collections))
+
+
+def _marked_for_us(scope: Scope, resource: str) -> Conditions:
+    return joined(_marks("RequestTag")(scope, resource), _own_mark(scope, resource))
+
+
+def _marking_ours(scope: Scope, resource: str) -> Conditions:
+    """Of a collection that is being made, AWS takes the tags for those that it has."""
+    return joined(_marked_for_us(scope, resource), _marks("ResourceTag")(scope, resource))
+
+
+def _linked_to_search(_: Scope, __: str) -> Conditions:
+    return one_condition("StringEquals", "iam:AWSServiceName", SEARCH_SERVICE)
+
+
 CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "passed-to-bedrock": _passed_to_bedrock,
     "document-prefix": _document_prefix,
@@ -229,10 +255,16 @@ CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "via-bedrock": _via("bedrock"),
     "third-party-secret": _third_party_secret,
     "own-mark": _own_mark,
+    "of-collection": _of_collection("StringEquals"),
+    "of-collection-if-known": _of_collection("StringEqualsIfExists"),
+    "marked-for-us": _marked_for_us,
+    "marked-as-ours": _marks("ResourceTag"),
+    "marking-ours": _marking_ours,
+    "linked-to-search": _linked_to_search,
 }
 
 
-REGIONAL = ("bedrock:", "logs:")
+REGIONAL = ("aoss:", "bedrock:", "logs:")
 """Services of which we grant something on ``*`` and whose requests go to a Region. IAM and AWS Marketplace have one place."""
 
 

@@ -27,6 +27,7 @@ SCOPE = Scope(
     logging_bucket="example-logs",
     documents=(("example-handbook", "handbook/"),),
     vector_indexes=(("example-vectors", "handbook"),),
+    collections=(("helpdesk-handbook", "helpdesk/handbook"),),
     guardrail=("abcdefghij12", "3"),
 )
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"

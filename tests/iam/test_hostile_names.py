@@ -37,6 +37,7 @@ VALID = {
     "logging_bucket": "example-logs",
     "documents": (("example-handbook", "handbook/"),),
     "vector_indexes": (("example-vectors", "handbook"),),
+    "collections": (("helpdesk-handbook", "helpdesk/handbook"),),
     "embedding_models": ("amazon.titan-embed-text-v2:0",),
     "guardrail": ("abcdefghij12", "3"),
     "guardrail_profile": "us",
@@ -73,6 +74,8 @@ PLACES = {
     "documents, prefix": ("handbook/", lambda text: (("example-handbook", text),)),
     "vector_indexes": ("example-vectors", lambda text: ((text, "handbook"),)),
     "vector_indexes, index": ("handbook", lambda text: (("example-vectors", text),)),
+    "collections": ("helpdesk-handbook", lambda text: ((text, "helpdesk/handbook"),)),
+    "collections, mark": ("helpdesk/handbook", lambda text: (("helpdesk-handbook", text),)),
     "embedding_models": ("amazon.titan-embed-text-v2:0", lambda text: (text,)),
     # Of service roles alone: no policy of a caller holds it, and test_documents judges what fills a role's.
     "role_parts": ("example-handbook", lambda text: (("source", "s3", (("bucket", text),)),)),

@@ -54,6 +54,12 @@ def _pair(text: str, option: str, *, needs_both: bool = False) -> tuple[str, str
     return first, second
 
 
+def _collections(values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The mark is the value of our tag: what application and which knowledge base of it the collection belongs to."""
+    pairs = (text.partition("=") for text in values)
+    return tuple(dict.fromkeys((name, mark) for name, _, mark in pairs))
+
+
 def _indexes(values: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(_pair(text, "--vector-index", needs_both=True) for text in values)
 
@@ -112,6 +118,11 @@ _OPTIONS: Sequence[_Option] = (
     _Option("--prefix", {"default": "", "metavar": "P", "help": "prefix in that bucket"}),
     _Option(*_repeated("--documents", "B[/P]", "bucket and prefix of documents")),
     _Option(*_repeated("--vector-index", "B/I", "S3 Vectors bucket and index"), "vector_indexes", _indexes),
+    _Option(
+        *_repeated("--collection", "NAME=APP/KB", "OpenSearch Serverless collection of an application's knowledge base"),
+        "collections",
+        _collections,
+    ),
     _Option(*_repeated("--embedding-model", "ID", "embedding model of a kb role"), "embedding_models", _once_each),
     _Option("--guardrail", {"metavar": "ID[:V]", "help": "guardrail that the calls carry"}, "guardrail", _guardrail),
     _flag("--require-guardrail", "permit no model call without exactly that guardrail"),
