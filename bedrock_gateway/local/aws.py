@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -29,11 +31,23 @@ _FIRST_ERROR = 300
 @cache
 def _codec(service: str) -> tuple[Any, Any]:
     """Return botocore's serializer and parser for *service*."""
-    from botocore.parsers import create_parser
+    from botocore.parsers import ResponseParserFactory
     from botocore.serialize import create_serializer
 
     protocol = service_model(service).resolved_protocol
-    return create_serializer(protocol, include_validation=False), create_parser(protocol)
+    parsers = ResponseParserFactory()
+    parsers.set_parser_defaults(timestamp_parser=_moment)
+    return create_serializer(protocol, include_validation=False), parsers.create_parser(protocol)
+
+
+def _moment(written: Any) -> datetime:
+    """Read a timestamp; botocore's own way guesses its form, which was a fifth of what reading an object cost."""
+    if isinstance(written, (int, float)):
+        return datetime.fromtimestamp(written, UTC)
+    try:
+        return datetime.fromisoformat(written)
+    except ValueError:
+        return parsedate_to_datetime(written)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import re
 from collections import Counter
 from functools import lru_cache
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["EMBEDDING_DIMENSIONS", "content_terms", "dimensions_of", "embed", "stem"]
 
@@ -106,30 +111,27 @@ def _character_grams(word: str) -> tuple[str, ...]:
     return tuple(padded[i : i + n] for n in (3, 4) for i in range(len(padded) - n + 1))
 
 
-def _features(text: str) -> dict[str, float]:
-    words = _WORD.findall(text.casefold())
-    kept = content_terms(text)
-    counts = {
-        "w:": (Counter(kept), 1.0),
-        "s:": (Counter(word for word in words if word in _STOP_WORDS), _STOP_WEIGHT),
-        "b:": (Counter(f"{a} {b}" for a, b in itertools.pairwise(kept)), _BIGRAM_WEIGHT),
-        "c:": (Counter(gram for word in kept for gram in _character_grams(word)), _CHARACTER_WEIGHT),
-    }
-    return {
-        prefix + feature: weight * (1.0 + math.log(count))
-        for prefix, (counter, weight) in counts.items()
-        for feature, count in counter.items()
-    }
+def _features(text: str) -> Iterator[tuple[str, float]]:
+    """Yield every feature of *text* with its weight."""
+    words, kept = _WORD.findall(text.casefold()), content_terms(text)
+    for prefix, found, weight in (
+        ("w:", kept, 1.0),
+        ("s:", [word for word in words if word in _STOP_WORDS], _STOP_WEIGHT),
+        ("b:", [f"{one} {other}" for one, other in itertools.pairwise(kept)], _BIGRAM_WEIGHT),
+        ("c:", itertools.chain.from_iterable(map(_character_grams, kept)), _CHARACTER_WEIGHT),
+    ):
+        for feature, count in Counter(found).items():
+            yield prefix + feature, weight if count == 1 else weight * (1.0 + math.log(count))
 
 
 def embed(text: str, dimensions: int) -> list[float]:
     """Return the unit vector of *text*, *dimensions* long; the same on every machine and in every run."""
     vector = [0.0] * dimensions
     # A text without a single word still needs a direction: cosine distance is undefined for the zero vector.
-    for feature, weight in (_features(text) or {f"t:{text.strip()}": 1.0}).items():
+    for feature, weight in list(_features(text)) or [(f"t:{text.strip()}", 1.0)]:
         bucket = _bucket(feature)
         vector[(bucket >> 1) % dimensions] += weight if bucket & 1 else -weight
-    length = math.sqrt(sum(value * value for value in vector))
+    length = math.sqrt(sum(map(operator.mul, vector, vector)))
     if length == 0.0:
         vector[_bucket(text) % dimensions] = length = 1.0
     return [value / length for value in vector]

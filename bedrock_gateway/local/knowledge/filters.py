@@ -8,12 +8,16 @@ any element of a list) are those of the S3 User Guide, s3-vectors-metadata-filte
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial, reduce
 from typing import Any
 
 from bedrock_gateway.local.call import Fault
 
-__all__ = ["check", "compiled", "matches", "translate"]
+__all__ = ["Test", "check", "compiled", "matches", "select", "translate"]
+
+Test = Callable[[Any], bool]
+"""Says whether the value of a metadata key, or None where there is none, is what a filter asks for."""
 
 _TRANSLATED = {
     "equals": "$eq",
@@ -105,7 +109,7 @@ _EVALUATED = {
 }
 _NUMERIC = frozenset({"$gt", "$gte", "$lt", "$lte"})
 _LISTED = frozenset({"$in", "$nin"})
-_LOGICAL: dict[str, Callable[[Iterable[bool]], bool]] = {"$and": all, "$or": any}
+_LOGICAL: dict[str, Callable[[Any, Any], Any]] = {"$and": operator.and_, "$or": operator.or_}
 
 
 def check(query_filter: Any, non_filterable: Collection[str] = ()) -> None:
@@ -150,28 +154,33 @@ def _conditions(operand: Any) -> Mapping[str, Any]:
     return operand if isinstance(operand, Mapping) else {"$eq": operand}
 
 
-def compiled(query_filter: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """Return what says whether metadata satisfies every member of a checked S3 Vectors filter.
+def select(query_filter: Mapping[str, Any], where: Callable[[str, Test], Any]) -> Any:
+    """Evaluate a checked S3 Vectors filter, whatever *where* returns for a key and the test of its value.
 
-    A filter is asked of every vector of an index: taking it apart once is what makes that quick.
+    *where* is asked once a condition; what it returns is combined by ``&`` and ``|``: booleans for one vector, arrays of
+    booleans for all at once.
     """
-    tests = [
-        _combined(key, operand) if key in _LOGICAL else _tested(key, _EVALUATED[name], wanted)
-        for key, operand in query_filter.items()
-        for name, wanted in ([("", None)] if key in _LOGICAL else _conditions(operand).items())
-    ]
-    return tests[0] if len(tests) == 1 else lambda metadata: all(test(metadata) for test in tests)
+    return reduce(operator.and_, _conjuncts(query_filter, where), True)
 
 
-def _combined(name: str, parts: list[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], bool]:
-    tests, combine = [compiled(part) for part in parts], _LOGICAL[name]
-    return lambda metadata: combine(test(metadata) for test in tests)
+def _conjuncts(query_filter: Mapping[str, Any], where: Callable[[str, Test], Any]) -> Iterator[Any]:
+    for key, operand in query_filter.items():
+        if key in _LOGICAL:
+            yield reduce(_LOGICAL[key], [select(part, where) for part in operand])
+        else:
+            for name, wanted in _conditions(operand).items():
+                yield where(key, partial(_test, _OPERATORS[name], wanted))
 
 
-def _tested(key: str, holds: Callable[[Any, Any], bool], wanted: Any) -> Callable[[Mapping[str, Any]], bool]:
-    return lambda metadata: holds(metadata.get(key), wanted)
+def _test(holds: Callable[[Any, Any], bool], wanted: Any, actual: Any) -> bool:
+    return holds(actual, wanted)
+
+
+def compiled(query_filter: Mapping[str, Any]) -> Test:
+    """Return what says whether metadata satisfies every member of a checked S3 Vectors filter."""
+    return partial(matches, query_filter)
 
 
 def matches(query_filter: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
     """Say whether *metadata* satisfies every member of a checked S3 Vectors filter."""
-    return compiled(query_filter)(metadata)
+    return bool(select(query_filter, lambda key, test: test(metadata.get(key))))

@@ -7,16 +7,18 @@ PutVectors included, need not know of it. 20,000 vectors of 1,024 numbers are 80
 from __future__ import annotations
 
 import threading
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bedrock_gateway.local.knowledge import filters
 from bedrock_gateway.local.knowledge.postings import Postings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Searchable", "row_of"]
+__all__ = ["Searchable", "best", "row_of"]
 
 _TEXT = "AMAZON_BEDROCK_TEXT"
 _FIRST_ROWS = 256
@@ -27,6 +29,43 @@ def row_of(vector: Any) -> np.ndarray:
     """Return the numbers of moto's *vector*."""
     row: np.ndarray | None = getattr(vector, "row", None)
     return np.asarray(vector.data["float32"], dtype=np.float32) if row is None else row
+
+
+def best(scores: np.ndarray, top: int | None) -> np.ndarray:
+    """Return where the *top* highest of *scores* are, highest first, equals in their order; all where None."""
+    if top is not None and top < len(scores):
+        least = np.partition(scores, len(scores) - top)[len(scores) - top]
+        kept = np.flatnonzero(scores >= least)
+        return kept[np.argsort(-scores[kept], kind="stable")][:top]
+    return np.argsort(-scores, kind="stable")
+
+
+class _Column:
+    """The values of one metadata key, slot by slot, each different one kept once."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+        self._numbers: dict[Any, int] = {}
+        self._rows = array("l")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Take the values of the slots that follow."""
+        for value in values:
+            # True is 1 to a dictionary, and a list is nothing to it.
+            mark = (type(value), repr(value) if isinstance(value, (list, dict)) else value)
+            number = self._numbers.setdefault(mark, len(self._values))
+            if number == len(self._values):
+                self._values.append(value)
+            self._rows.append(number)
+
+    def where(self, test: Callable[[Any], bool]) -> np.ndarray:
+        """Return for each slot whether its value passes."""
+        passed = np.fromiter(map(test, self._values), bool, len(self._values))
+        found: np.ndarray = passed[np.array(self._rows)]
+        return found
 
 
 class Searchable:
@@ -48,7 +87,10 @@ class Searchable:
         self._rows = np.empty((_FIRST_ROWS, self._dimensions), dtype=np.float32)
         self._lengths = np.empty(_FIRST_ROWS, dtype=np.float32)
         self._alive = np.zeros(_FIRST_ROWS, dtype=bool)
+        self.texts = np.zeros(_FIRST_ROWS, dtype=bool)
+        """Which slots have a text: others a knowledge base has not written."""
         self._postings = Postings()
+        self._columns: dict[str, _Column] = {}
 
     def refresh(self, stored: list[Any]) -> None:
         """Bring it up to date with *stored*, the index's vectors: those that are the same objects are left alone."""
@@ -71,7 +113,9 @@ class Searchable:
             self._grow()
         row = row_of(vector)
         self._rows[slot], self._lengths[slot], self._alive[slot] = row, np.linalg.norm(row), True
-        self._postings.add(str((vector.metadata or {}).get(_TEXT, "")))
+        text = (vector.metadata or {}).get(_TEXT)
+        self.texts[slot] = text is not None
+        self._postings.add(str(text or ""))
         self.vectors.append(vector)
         self._slots[vector.key] = slot
 
@@ -79,6 +123,24 @@ class Searchable:
         self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         self._lengths = np.concatenate([self._lengths, np.empty_like(self._lengths)])
         self._alive = np.concatenate([self._alive, np.zeros_like(self._alive)])
+        self.texts = np.concatenate([self.texts, np.zeros_like(self.texts)])
+
+    def selected(self, query_filter: Mapping[str, Any] | None) -> np.ndarray:
+        """Return the slots that satisfy a checked filter, in the order they were written; all where None.
+
+        A value is tested once, however many vectors have it.
+        """
+        slots = self.matching(None)
+        if query_filter is None:
+            return slots
+        fits = filters.select(query_filter, lambda key, test: self._column(key).where(test))
+        chosen: np.ndarray = slots[np.broadcast_to(fits, len(self.vectors))[slots]]
+        return chosen
+
+    def _column(self, key: str) -> _Column:
+        column = self._columns.setdefault(key, _Column())
+        column.extend((vector.metadata or {}).get(key) for vector in self.vectors[len(column) :])
+        return column
 
     def matching(self, holds: Callable[[Mapping[str, Any]], bool] | None) -> np.ndarray:
         """Return the slots whose metadata satisfies *holds*, in the order they were written; all where None."""

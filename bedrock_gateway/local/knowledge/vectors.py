@@ -7,7 +7,6 @@ index. Both are kept on moto's own objects, so that they live exactly as long as
 
 from __future__ import annotations
 
-import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +37,8 @@ __all__ = [
 ]
 
 _ARN_PARTS = 6
+_MOST_UNREAD = 512
+"""So many new vectors are left for the next question to take up."""
 TEXT_KEY = "AMAZON_BEDROCK_TEXT"
 """Where a knowledge base keeps the text that a vector stands for."""
 
@@ -121,6 +122,12 @@ def put(index: Any, vectors: Sequence[Mapping[str, Any]]) -> None:
     made = {one["key"]: _stored_class()(one["key"], one["data"], one.get("metadata", {})) for one in vectors}
     with LOCK:
         index.vectors.update(made)
+        index.unread = getattr(index, "unread", 0) + len(made)
+        many = index.unread >= _MOST_UNREAD
+    if many:
+        # Here the words of these texts are still at hand, and nobody waits for an answer.
+        with _searchable(index):
+            pass
 
 
 def delete(index: Any, keys: Sequence[str]) -> None:
@@ -142,6 +149,7 @@ def _searchable(index: Any) -> Iterator[Searchable]:
     with kept.lock:
         with LOCK:
             stored = list(index.vectors.values())
+            index.unread = 0
         kept.refresh(stored)
         yield kept
 
@@ -163,14 +171,15 @@ def query(
     """
     import numpy as np
 
+    from bedrock_gateway.local.knowledge.searchable import best
+
     _check_query(index, vector, query_filter)
     wanted = np.asarray(vector, dtype=np.float32)
     with _searchable(index) as kept:
-        slots = kept.matching(None if query_filter is None else filters.compiled(query_filter))
+        slots = kept.selected(query_filter)
         euclidean = index.distance_metric == "euclidean"
         distances = (kept.distances(wanted) if euclidean else 1.0 - kept.similarities(wanted))[slots]
-        order = np.argsort(distances, kind="stable")[:top]
-        found = [(kept.vectors[slots[i]], float(distances[i])) for i in order]
+        found = [(kept.vectors[slots[i]], float(distances[i])) for i in best(-distances, top)]
     return [Hit(one.key, distance, one.metadata or {}) for one, distance in found]
 
 
@@ -191,12 +200,13 @@ def search(
     """
     import numpy as np
 
+    from bedrock_gateway.local.knowledge.searchable import best
+
     _check_query(index, vector, query_filter)
     with _searchable(index) as kept:
-        slots = kept.matching(None if query_filter is None else filters.compiled(query_filter))
+        slots = kept.selected(query_filter)
+        slots = slots[kept.texts[slots]]
         likeness = kept.similarities(np.asarray(vector, dtype=np.float32))[slots]
         scores = (1.0 - LEXICAL_SHARE) * np.maximum(0.0, likeness) + LEXICAL_SHARE * kept.lexical(question)[slots]
-        order = np.argsort(-scores, kind="stable")
-        texts = ((kept.vectors[slots[i]], float(scores[i])) for i in order)
-        found = itertools.islice((pair for pair in texts if TEXT_KEY in (pair[0].metadata or {})), top)
-        return [(one.metadata, one.key, score) for one, score in found]
+        found = [(kept.vectors[slots[i]], float(scores[i])) for i in best(scores, top)]
+    return [(one.metadata, one.key, score) for one, score in found]
