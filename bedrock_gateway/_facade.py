@@ -29,6 +29,7 @@ from bedrock_gateway.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.config import GatewayConfig
@@ -88,6 +89,8 @@ class Facade:
         """The configuration; frozen."""
         self.principal = config.principal_name(principal)
         """Name of the principal whose declarations hold."""
+        self.folder: Path | None = None
+        """Where gateway.toml is; None: the configuration was built in code."""
         self._judges = rules_of(config, self.principal)
         self._families: dict[str, str] = {}
         """What opaque models wrap, once AWS has said so; views share it."""

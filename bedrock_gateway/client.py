@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         RetrieveResult,
         TokenCount,
     )
+    from bedrock_gateway.setup.knowledge.handle import KnowledgeBaseHandle
 
 __all__ = ["Gateway"]
 
@@ -87,9 +88,13 @@ class Gateway(Facade):
         Raises:
             ConfigError: the file cannot be read or used; the message has the line.
         """
+        from pathlib import Path
+
         from bedrock_gateway.config import GatewayConfig
 
-        return cls(GatewayConfig.from_file(path, env=env), principal=principal, session=session)
+        gateway = cls(GatewayConfig.from_file(path, env=env), principal=principal, session=session)
+        gateway.folder = Path(path).parent
+        return gateway
 
     def with_options(
         self,
@@ -931,6 +936,23 @@ class Gateway(Facade):
             self._perform,
         )
         return result
+
+    def knowledge_base(self, name: str, *, folder: str | os.PathLike[str] | None = None) -> KnowledgeBaseHandle:
+        """Return a handle of the configured knowledge base *name*: plan, create, fill, ask and delete it.
+
+        Args:
+            name: Its configured name.
+            folder: Where the manifest of its creation is kept; None: the folder of the gateway.toml this gateway was read from.
+
+        Returns:
+            A handle; nothing is read or sent until one of its methods is called.
+
+        Raises:
+            ConfigError: no knowledge base of that name is configured.
+        """
+        from bedrock_gateway.setup.knowledge.handle import KnowledgeBaseHandle
+
+        return KnowledgeBaseHandle(self, name, folder)
 
     @sealed
     def preflight(self, level: str | None = None) -> Report:
