@@ -24,6 +24,9 @@ from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError, GatewayError
 from bedrock_gateway.events import StructlogObserver, emitter
 from bedrock_gateway.families import family_of
+from bedrock_gateway.governance.breaker import BreakerPolicy
+from bedrock_gateway.governance.protection import BudgetPolicy, Protection
+from bedrock_gateway.governance.retry import RetryPolicy
 from bedrock_gateway.governance.rules import rules_of
 from bedrock_gateway.results import Usage
 
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.errors import OutputValidationError
     from bedrock_gateway.results import EmbedResult
 
-__all__ = ["Facade"]
+__all__ = ["Facade", "connections"]
 
 _EMBEDDING = ("embed", "rerank")
 
@@ -70,6 +73,7 @@ _SECONDS = frozenset({"interval_seconds", "timeout_seconds"})
 _NEED_A_MODEL = frozenset({"Converse", "InvokeModel", "RetrieveAndGenerate", "CountTokens", "Rerank", *_STREAMS})
 _BODIED = frozenset({"InvokeModel", "InvokeModelWithResponseStream"})
 _FALL_BACK = frozenset({"Converse", "RetrieveAndGenerate", *_BODIED, *_STREAMS})
+MOST_CONNECTIONS = 10_000
 _KINDS = {"Rerank": "reranking model"}
 
 
@@ -101,7 +105,8 @@ class Facade:
             principal=self.principal,
             region=config.region,
             local=config.local,
-            timeouts=Timeouts() if timeouts is None else _deadlines(timeouts),
+            timeouts=_configured(config) if timeouts is None else _deadlines(timeouts),
+            **_protected(config),
         )
 
     def __repr__(self) -> str:
@@ -367,6 +372,31 @@ def _configuration(config: Any) -> Any:
     if not hasattr(config, "principal_name"):
         raise ConfigError(f"config is a GatewayConfig, not {type(config).__name__}; see Gateway.from_file")
     return config
+
+
+def _configured(config: GatewayConfig) -> Timeouts:
+    found = config.reliability.deadlines
+    return Timeouts(found.connect_seconds, found.first_byte_seconds, found.idle_seconds, found.total_seconds)
+
+
+def _protected(config: GatewayConfig) -> dict[str, Any]:
+    """When requests are sent again, and when none is, as the configuration says."""
+    retries, breaker = config.reliability.retries, config.reliability.breaker
+    budget = BudgetPolicy(retries.budget_tokens, retries.throttled_cost, retries.transient_cost, retries.success_refill)
+    opens = BreakerPolicy(breaker.window_seconds, breaker.minimum_requests, breaker.failure_ratio, breaker.open_seconds)
+    return {
+        "retry": RetryPolicy.of(retries.attempts, retries.not_ready_attempts),
+        "protection": Protection(opens, budget),
+    }
+
+
+def connections(config: GatewayConfig, most: Any) -> int:
+    """Return how many connections there are to be: *most*, or what the configuration says."""
+    if most is None:
+        return config.reliability.max_connections
+    if not isinstance(most, int) or isinstance(most, bool) or not 1 <= most <= MOST_CONNECTIONS:
+        raise ConfigError(f"max_connections is an int from 1 to {MOST_CONNECTIONS}")
+    return most
 
 
 def _deadlines(timeouts: Any) -> Timeouts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from bedrock_gateway._drive import Perform, run
-from bedrock_gateway._facade import Facade
+from bedrock_gateway._facade import Facade, connections
 from bedrock_gateway._flow.documents import is_gone, is_taken
 from bedrock_gateway._govern import govern
 from bedrock_gateway._pages import Passages
@@ -57,8 +57,9 @@ class Gateway(Facade):
         rules: Run before each call is sent, after the rules of *config*; they may narrow a request or refuse it. What
             they return is judged by the rules of *config* again.
         observers: Called with each event; None: one JSON line an event on standard error. An empty list: nobody.
-        timeouts: Deadlines in seconds; None: those of `Timeouts`.
-        max_connections: Connections kept for each service; more are opened when needed, and closed after use.
+        timeouts: Deadlines in seconds; None: ``reliability.deadlines`` of *config*, which are those of `Timeouts`.
+        max_connections: Connections kept for each service; more are opened when needed, and closed after use. None:
+            ``reliability.max_connections`` of *config*, which is 100.
 
     Raises:
         ConfigError: there is no such principal, or several and none is chosen; or another argument has a wrong type.
@@ -73,11 +74,16 @@ class Gateway(Facade):
         rules: Iterable[Callable[[Send], Send]] = (),
         observers: Iterable[Callable[[Any], None]] | None = None,
         timeouts: Timeouts | None = None,
-        max_connections: int = 100,
+        max_connections: int | None = None,
     ) -> None:
         super().__init__(config, principal=principal, rules=rules, observers=observers, timeouts=timeouts)
         self._session = session
-        self._perform = Perform(config, session=session, timeouts=timeouts, max_connections=max_connections)
+        self._perform = Perform(
+            config,
+            session=session,
+            timeouts=self._context.timeouts,
+            max_connections=connections(config, max_connections),
+        )
 
     @classmethod
     def from_file(

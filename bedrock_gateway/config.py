@@ -24,6 +24,7 @@ from bedrock_gateway._config.knowledge import (
     ParsingConfig,
     SourceConfig,
 )
+from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.residency import check_residency
 from bedrock_gateway._config.scope import scope_of
 from bedrock_gateway._config.tables import (
@@ -31,7 +32,6 @@ from bedrock_gateway._config.tables import (
     GuardrailConfig,
     LoggingConfig,
     PrincipalConfig,
-    ReliabilityConfig,
     translated,
 )
 from bedrock_gateway._config.values import Account, EnforcedGuardrail, ModelName, Models, Name, Region, Table
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchConfig",
+    "BreakerConfig",
     "ChunkingConfig",
+    "DeadlineConfig",
     "FilterConfig",
     "GatewayConfig",
     "GuardrailConfig",
@@ -53,6 +55,7 @@ __all__ = [
     "ParsingConfig",
     "PrincipalConfig",
     "ReliabilityConfig",
+    "RetryConfig",
     "SourceConfig",
 ]
 
@@ -97,6 +100,7 @@ class GatewayConfig(Table):
     """Ids or ARNs of guardrails that the account or the organisation enforces on every call."""
     batch: BatchConfig = BatchConfig()
     reliability: ReliabilityConfig = ReliabilityConfig()
+    """Deadlines, retries, circuit breaker, connections."""
     wraps: Mapping[ModelName, Models] = Field(default_factory=dict)
     """Application profile or prompt router → the models or profiles behind it."""
     knowledge_bases: Mapping[Name, KnowledgeBaseConfig] = Field(default_factory=dict)

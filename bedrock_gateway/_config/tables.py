@@ -15,6 +15,7 @@ from bedrock_gateway._config.knowledge import (
     ParsingConfig,
     SourceConfig,
 )
+from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.values import (
     Bucket,
     CapabilityName,
@@ -38,7 +39,6 @@ __all__ = [
     "GuardrailConfig",
     "LoggingConfig",
     "PrincipalConfig",
-    "ReliabilityConfig",
     "translated",
 ]
 
@@ -114,13 +114,6 @@ class BatchConfig(Table):
     role: Role = "bedrock-gateway/AmazonBedrockGateway-batch"
 
 
-class ReliabilityConfig(Table):
-    """What calls do when something is not as it should be; every key has a default."""
-
-    output_retries: Annotated[int, Field(ge=0, le=3)] = 0
-    """How often an answer that does not fit ``output`` is shown to the model again; each is a billed call."""
-
-
 class LoggingConfig(Table):
     """Where invocation logs must go; the preflight looks for exactly this."""
 
@@ -179,6 +172,9 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "guardrail": GuardrailConfig,
     "batch": BatchConfig,
     "reliability": ReliabilityConfig,
+    "deadlines": DeadlineConfig,
+    "retries": RetryConfig,
+    "breaker": BreakerConfig,
     "knowledge_bases": KnowledgeBaseConfig,
     "source": SourceConfig,
     "chunking": ChunkingConfig,

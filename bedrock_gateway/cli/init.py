@@ -64,6 +64,30 @@ id = "KB12345678"
 [[env.prod.knowledge_base.handbook.source]]
 type = "s3"
 bucket = "example-handbook-111122223333-us-east-2"
+
+# [reliability]                       # what calls do when something is not as it should be; these are the defaults
+# max_connections = 100               # to each service
+# output_retries = 0                  # how often an answer that does not fit `output` is shown to the model again: a billed call
+#
+# [reliability.deadlines]
+# connect_seconds = 5
+# first_byte_seconds = 60             # of a unary call, the whole generation
+# idle_seconds = 30                   # between two events of a stream
+# total_seconds = 600                 # every attempt, every wait, the whole stream
+#
+# [reliability.retries]
+# attempts = 4                        # requests of one call to one model, the first included
+# not_ready_attempts = 6              # while the model is being loaded
+# budget_tokens = 500                 # what retries to one model may cost before successes have to earn them back
+# transient_cost = 14
+# throttled_cost = 5
+# success_refill = 1
+#
+# [reliability.breaker]               # half of 40 requests within 30 s failed: nothing is sent to the model for 10 s
+# window_seconds = 30
+# minimum_requests = 40
+# failure_ratio = 0.5
+# open_seconds = 10
 """
 
 

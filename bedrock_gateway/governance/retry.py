@@ -100,6 +100,11 @@ class RetryPolicy:
     )
     not_ready_wait: Callable[[Any], float] = field(default_factory=lambda: wait_exponential(multiplier=2, max=30))
 
+    @classmethod
+    def of(cls, attempts: int, not_ready_attempts: int) -> RetryPolicy:
+        """Return the usual policy for so many requests of a call, the first included."""
+        return cls(stop=stop_after_attempt(attempts), not_ready_stop=stop_after_attempt(not_ready_attempts))
+
     def wait_seconds(
         self, error: GatewayError, send: Send, attempts: int, remaining: float, *, opted_in: bool = False
     ) -> float | None:

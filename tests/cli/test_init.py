@@ -38,6 +38,17 @@ def test_a_folder_that_is_absent_is_one_line(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_the_commented_reliability_loads_and_is_what_holds_without_it() -> None:
+    lines = TEMPLATE.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("# [reliability]"))
+    for at in range(start, len(lines)):
+        lines[at] = lines[at].removeprefix("#").removeprefix(" ")
+    config = GatewayConfig.from_toml("\n".join(lines))
+    assert config.reliability == GatewayConfig.from_toml(TEMPLATE).reliability
+    tables = (config.reliability, config.reliability.deadlines, config.reliability.retries, config.reliability.breaker)
+    assert all(one.model_fields_set == set(type(one).model_fields) for one in tables)
+
+
 def test_the_commented_environment_loads_when_it_is_uncommented() -> None:
     lines = TEMPLATE.splitlines()
     start = lines.index("# [env.laptop]")

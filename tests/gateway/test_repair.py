@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import pickle
 import sys
-import threading
+from dataclasses import replace
 
 import pytest
 from pydantic import BaseModel, field_validator
 
 from bedrock_gateway import (
+    ConverseResult,
     GovernanceError,
     InvalidRequestError,
     OutputValidationError,
+    Send,
     ThrottledError,
     Timeouts,
-    TransportError,
     Usage,
 )
+from bedrock_gateway._flow import Context
+from bedrock_gateway._flow.repair import repaired
 from bedrock_gateway.events import StructlogObserver
 from bedrock_gateway.governance.protection import BudgetPolicy, Protection
 
@@ -62,16 +65,6 @@ def answered(text, stop_reason="end_turn", role="assistant"):
     content = [{"text": text}] if text is not None else []
     message = {"role": role, "content": content}
     return server.reply(server.CONVERSED | {"output": {"message": message}, "stopReason": stop_reason})
-
-
-def after(seconds, script):
-    """Answer as *script* does, later."""
-
-    def later(connection, request):
-        threading.Event().wait(seconds)
-        return script(connection, request)
-
-    return later
 
 
 def ended(events):
@@ -253,8 +246,6 @@ def test_rules_judge_the_repair_too(both, against, faults):
 
 def spent(gateway, tokens):
     """Give the gateway a retry budget of *tokens*."""
-    from dataclasses import replace
-
     inner = getattr(gateway, "inner", gateway)
     inner._context = replace(inner._context, protection=Protection(budget=BudgetPolicy(tokens=tokens)))
     return inner._context.protection
@@ -280,18 +271,28 @@ def test_a_repair_is_paid_from_the_retry_budget_and_earned_back_when_it_helps(bo
     both.run(body)
 
 
-def test_all_answers_together_have_one_total_deadline(both, against, faults):
-    """With a deadline of its own, the second answer would be in time."""
+def test_all_answers_together_have_one_deadline_and_one_ceiling_of_requests():
+    """Stepped by hand, with a clock of its own."""
+    at, asked = [100.0], []
 
-    async def body():
-        faults.answer(after(0.9, answered(UNFIT)), after(0.7, answered(FITS)))
-        async with against(timeouts=Timeouts(total=1.2)) as (gateway, events):
-            with pytest.raises(OutputValidationError) as raised:
-                await gateway.converse("How much leave?", output=Leave, output_retries=1)
-            assert isinstance(raised.value.__cause__, TransportError)
-            assert [one.attempts for one in ended(events)] == [1, 1]
+    def ask(ctx, unfit):
+        asked.append((ctx.timeouts.total, ctx.most_requests, len(unfit)))
+        at[0] += 30.0
+        error = OutputValidationError("no", operation="Converse", faults=("days: no",))
+        error.partial, error.attempts = ConverseResult(text=UNFIT, model_id="m"), 5
+        yield from ()
+        raise error
 
-    both.run(body)
+    ctx = Context(emit=lambda _: None, timeouts=Timeouts(total=70.0), now=lambda: at[0])
+    target = Send("bedrock-runtime", "Converse", {}, region="us-east-1")
+    with pytest.raises(OutputValidationError) as raised:
+        next(repaired(ask, ctx, 3, target))
+    assert asked == [(70.0, 12, 0), (40.0, 7, 1), (10.0, 2, 2)]
+    assert raised.value.attempts == 15
+    asked.clear()
+    with pytest.raises(OutputValidationError):
+        next(repaired(ask, replace(ctx, timeouts=Timeouts(total=600.0), most_requests=9), 3, target))
+    assert [one[:2] for one in asked] == [(600.0, 9), (570.0, 4)]
 
 
 def test_answers_that_do_not_fit_are_no_outage(both, against, faults):
