@@ -156,7 +156,8 @@ def _interrupted(
     error = translate(cause, send, tally.attempts)
     if not delivered and isinstance(error, ServiceError):
         return error
-    made = _cut(_reason(cause, error, over=over), send, ctx, tally, fold, delivered=delivered)
+    code = error.code if isinstance(error, ServiceError) else "an error"
+    made = _cut(_reason(cause, error, over=over), send, ctx, tally, fold, delivered=delivered, code=code)
     made.__cause__ = error
     return made
 
@@ -174,16 +175,19 @@ _WAITED = frozenset({"ReadTimeoutError", "SocketTimeoutError", "ServerTimeoutErr
 _REASONS = {
     "truncated": "it ended before its terminal event",
     "corrupt": "its bytes are damaged",
-    "service": "the service reported an error in it",
+    "service": "the service reported {} in it",
     "transport": "the connection was lost",
     "idle": "no event came in time",
     "deadline": "the total deadline passed",
 }
 
 
-def _cut(reason: str, send: Send, ctx: Context, tally: Tally, fold: Fold, *, delivered: bool) -> StreamInterruptedError:
+def _cut(
+    reason: str, send: Send, ctx: Context, tally: Tally, fold: Fold, *, delivered: bool, code: str = ""
+) -> StreamInterruptedError:
+    what = _REASONS[reason].format(code)
     return StreamInterruptedError(
-        f"{send.operation}{f' on {send.model_id}' if send.model_id else ''} was interrupted: {_REASONS[reason]}",
+        f"{send.operation}{f' on {send.model_id}' if send.model_id else ''} was interrupted: {what}",
         operation=send.operation,
         reason=reason,
         partial=fold.result(tally.request_id, local=ctx.local) if delivered else None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._commands import Flow, Renew, Send, Sleep, Timeouts
-from bedrock_gateway.errors import AccessDeniedError, GatewayError, ServiceError
+from bedrock_gateway.errors import AccessDeniedError, GatewayError, ServiceError, StreamInterruptedError
 from bedrock_gateway.events import CircuitChanged, RetryScheduled
 from bedrock_gateway.governance.classify import never_sent, translate
 from bedrock_gateway.governance.protection import MOST_REQUESTS, Guard, Lease, Protection
@@ -162,8 +162,9 @@ def _tell(send: Send, ctx: Context, change: Change | None, failure: GatewayError
 
 
 def error_code(error: BaseException) -> str:
-    """AWS's code, or the name of the class."""
-    return error.code if isinstance(error, ServiceError) else type(error).__name__
+    """AWS's code, also of what interrupted a stream, or the name of the class."""
+    reported = error.__cause__ if isinstance(error, StreamInterruptedError) else error
+    return reported.code if isinstance(reported, ServiceError) else type(error).__name__
 
 
 def _retry_scheduled(send: Send, ctx: Context, tally: Tally, wait: float, error: GatewayError) -> RetryScheduled:
