@@ -7,6 +7,7 @@ Where that is missing, calls still work, with botocore's own read timeout alone,
 from __future__ import annotations
 
 import contextlib
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._drive.clients import CURRENT
@@ -81,7 +82,8 @@ class HttpSession:
             with contextlib.suppress(Exception):
                 proxy = self._inner._proxy_config.proxy_url_for(url)  # noqa: SLF001
                 manager = self._inner._get_connection_manager(url, proxy)  # noqa: SLF001
-                self._pools[host] = manager.connection_from_url(url)
+                pool = self._pools[host] = manager.connection_from_url(url)
+                pool.ConnectionCls = _in_one_write(pool.ConnectionCls)
         return self._pools[host]
 
     @staticmethod
@@ -99,6 +101,40 @@ class HttpSession:
         ):
             error.bedrockgw_sent = False  # type: ignore[attr-defined]
             error.bedrockgw_what = "an idle connection had been closed by the server; nothing was processed"  # type: ignore[attr-defined]
+
+
+_JOINED = 65536
+"""Bytes of a body that are copied behind the head of their request."""
+
+
+@cache
+def _in_one_write(connection: Any) -> Any:
+    """Return the class *connection* of urllib3, writing a request's head and body at once: one packet, one TLS record.
+
+    botocore means to, against the delay that Nagle's algorithm and late acknowledgements make of two; urllib3 2 writes the
+    body by itself.
+    """
+
+    class Connection(connection):  # type: ignore[misc]
+        _body: bytes | None = None
+
+        def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> Any:
+            if isinstance(body, bytes) and len(body) <= _JOINED and _is_framed(headers or {}):
+                self._body, body = body, None
+            try:
+                return super().request(method, url, body, headers, **options)
+            finally:
+                self._body = None
+
+        def endheaders(self, message_body: Any = None, **options: Any) -> Any:
+            return super().endheaders(self._body if message_body is None else message_body, **options)
+
+    return Connection
+
+
+def _is_framed(headers: Any) -> bool:
+    """Whether the length is said, and the body need not wait for leave to come."""
+    return "Content-Length" in headers and "Expect" not in headers
 
 
 def _read(response: Any) -> None:
