@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from bedrock_gateway import (
     Answer,
+    AnswerSession,
     AsyncGateway,
     AsyncStream,
     Citation,
@@ -35,10 +36,22 @@ from bedrock_gateway import (
     TokenCount,
     ToolCall,
     Usage,
+    filters,
 )
+from bedrock_gateway.documents import Document
 from bedrock_gateway.events import CallEnded, RepairScheduled
+from bedrock_gateway.filters import Attribute, Filter, ImplicitFilter
 from bedrock_gateway.preflight.report import Report
-from bedrock_gateway.results import ChunkReceived, MetadataReceived, ToolCallDelta, ToolCallStarted
+from bedrock_gateway.results import (
+    ChunkReceived,
+    DocumentsResult,
+    DocumentStatus,
+    MetadataReceived,
+    ToolCallDelta,
+    ToolCallStarted,
+)
+from bedrock_gateway.setup.knowledge import Created
+from bedrock_gateway.setup.knowledge.handle import AsyncKnowledgeBaseHandle
 
 
 class Leave(BaseModel):
@@ -181,29 +194,82 @@ async def invoking(gateway: AsyncGateway) -> None:
 
 
 async def asking(gateway: AsyncGateway) -> None:
+    recent = filters.equals("team", "people") & ~filters.less_than("year", 2024)
+    assert_type(recent, Filter)
+    implicit = ImplicitFilter([Attribute("year", "NUMBER", "the year")], model="us.amazon.nova-lite-v1:0")
     found = await gateway.retrieve(
-        "q", knowledge_base="handbook", results=3, metadata_filter={"equals": {"key": "a", "value": 1}}
+        "q",
+        knowledge_base="handbook",
+        results=3,
+        metadata_filter={"equals": {"key": "a", "value": 1}},
+        tenant="t",
+        search_type="hybrid",
+        reranker="cohere.rerank-v3-5:0",
+        reranked_results=2,
+        implicit_filter=implicit,
     )
     assert_type(found, RetrieveResult)
     assert_type(found.passages, tuple[Passage, ...])
     assert_type(found.passages[0].score, float | None)
-    await gateway.retrieve("q", knowledge_base="handbook", next_token=found.next_token)
-    answer = await gateway.retrieve_and_generate("q", knowledge_base="handbook", model="m", results=3)
+    await gateway.retrieve("q", knowledge_base="handbook", next_token=found.next_token, metadata_filter=recent)
+    async for passage in gateway.retrieve_all("q", knowledge_base="handbook"):
+        assert_type(passage, Passage)
+
+
+async def answering(gateway: AsyncGateway) -> None:
+    answer = await gateway.retrieve_and_generate(
+        "q",
+        knowledge_base="handbook",
+        model="m",
+        prompt_template="$search_results$",
+        orchestration_prompt_template="$query$",
+        decompose=True,
+        max_tokens=5,
+        temperature=0,
+        top_p=0.5,
+        stop_sequences=["."],
+    )
     assert_type(answer, Answer)
     assert_type(answer.citations, tuple[Citation, ...])
     assert_type(answer.citations[0].span, tuple[int, int] | None)
     assert_type(answer.citations[0].sources[0], Source)
     assert_type(answer.citations[0].sources[0].uri, str | None)
-    async with gateway.retrieve_and_generate_stream(
-        "q", knowledge_base="handbook", session_id=answer.session_id
-    ) as stream:
+    assert_type(answer.session, AnswerSession | None)
+    async with gateway.retrieve_and_generate_stream("q", knowledge_base="handbook", session=answer.session) as stream:
         assert_type(await stream.result(), Answer)
+
+
+async def documents(gateway: AsyncGateway) -> None:
+    def progress(documents: DocumentsResult) -> None:
+        assert_type(documents.next_token, str | None)
+
+    given = [Document("leave", text="25 days", metadata={"year": 2026}), Document(uri="s3://b/k")]
+    made = await gateway.ingest_documents(
+        "handbook",
+        given,
+        data_source_id="DS12345678",
+        wait=True,
+        interval_seconds=1,
+        timeout_seconds=2.5,
+        on_progress=progress,
+    )
+    assert_type(made, DocumentsResult)
+    assert_type(made.documents, tuple[DocumentStatus, ...])
+    assert_type(
+        await gateway.get_documents("handbook", ["leave", given[1]], data_source_id="DS12345678"), DocumentsResult
+    )
+    assert_type(await gateway.list_documents("handbook", data_source_id="DS12345678", results=5), DocumentsResult)
+    assert_type(await gateway.delete_documents("handbook", ["leave"], data_source_id="DS12345678"), DocumentsResult)
 
 
 async def setting_up(gateway: AsyncGateway) -> None:
     def progress(job: IngestionJob) -> None:
         assert_type(job.documents_failed, int)
 
+    handle = gateway.knowledge_base("handbook", folder=Path())
+    assert_type(handle, AsyncKnowledgeBaseHandle)
+    assert_type(handle.name, str)
+    assert_type(await handle.create(create_role=True), Created)
     base = await gateway.create_knowledge_base("handbook", role_arn="arn", index_arn="arn", description="d")
     assert_type(base, KnowledgeBase)
     assert_type(await gateway.create_data_source("handbook", knowledge_base_id=base.id, source=0), DataSource)
