@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway import errors
 
 from . import wire
-from .server import CLOSE, RESET, STALL, Trickle
+from .server import CLOSE, RESET, STALL, Pause, Trickle
 
 if TYPE_CHECKING:
     from .server import Script
@@ -308,7 +308,7 @@ def _stalled() -> list[Fault]:
             "F18",
             "empty events for ever",
             "stream",
-            ([whole, *[Trickle(wire.chunk(wire.delta("")), 0.0005)] * 400, STALL],),
+            ([whole, *[wire.chunk(wire.delta("")), Pause(0.01)] * 400, STALL],),
             errors.StreamInterruptedError,
             1,
             {"reason": "deadline"},
