@@ -216,24 +216,71 @@ def test_a_table_that_is_written_another_way_is_left_to_its_owner(text):
         with_id(text, "prod", "handbook", "KB12345678")
 
 
-def test_progress_moves_on_a_terminal_and_shows_no_markup_or_escape(monkeypatch):
-    """rich draws it; what a resource is called cannot draw anything."""
+@pytest.fixture
+def terminal(monkeypatch):
+    """Puts a terminal in the place of stderr, which keeps what is drawn on it; pytest puts its own there for each phase."""
     import io
 
-    from bedrock_gateway.cli.kb import common
-    from bedrock_gateway.events import IngestionPolled, SetupProgressed
+    from bedrock_gateway.cli.kb import progress
 
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(common.sys, "stderr", Terminal())
-    hostile = "[red]x[/red]\x1b]0;owned\x07"
-    with common._progress() as show:
-        show(IngestionPolled("J", "K", "IN_PROGRESS", 3, 2, 1))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def put():
+        made = Terminal()
+        monkeypatch.setattr(progress.sys, "stderr", made)
+        return made
+
+    return put
+
+
+def test_progress_moves_on_a_terminal_and_shows_no_markup_or_escape(terminal):
+    """rich draws it; what a resource is called cannot draw anything."""
+    from bedrock_gateway.cli.kb.progress import shown_progress
+    from bedrock_gateway.events import IngestionPolled, SetupProgressed
+
+    drawn, hostile = terminal(), "[red]x[/red]\x1b]0;owned\x07"
+    with shown_progress() as show:
         show(SetupProgressed("role", "waiting", "handbook", hostile, "soon"))
         show(SetupProgressed("role", "created", "handbook", hostile))
-    written = common.sys.stderr.getvalue()
+        show(IngestionPolled(hostile, "K", "STARTING", 0, 0, 0))
+        show(IngestionPolled(hostile, "K", "IN_PROGRESS", 4, 2, 1))
+        show(IngestionPolled(hostile, "K", "COMPLETE", 4, 3, 1))
+    written = drawn.getvalue()
     assert "role: created [red]x[/red]" in written
+    assert "complete, 4 scanned, 3 indexed, 1 failed" in written
     assert "owned\x07" not in written
+
+
+def test_the_bar_of_an_ingestion_is_what_is_done_of_what_was_found(terminal):
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bedrock_gateway.cli.kb.progress import _Bars
+    from bedrock_gateway.events import IngestionPolled
+
+    with Progress(console=Console(file=terminal())) as progress:
+        show = _Bars(progress)
+        show(IngestionPolled("J", "K", "STARTING", 0, 0, 0))
+        assert progress.tasks[0].total is None
+        show(IngestionPolled("J", "K", "IN_PROGRESS", 8, 5, 1))
+        (task,) = progress.tasks
+        assert (task.total, task.completed, task.fields["counts"]) == (8, 6, "8 scanned, 5 indexed, 1 failed")
+        show(IngestionPolled("J", "K", "FAILED", 8, 5, 3))
+        assert progress.tasks == []
+
+
+def test_progress_is_a_line_an_event_where_it_is_piped_and_none_twice(capsys):
+    from bedrock_gateway.cli.kb.progress import shown_progress
+    from bedrock_gateway.events import IngestionPolled
+
+    with shown_progress() as show:
+        for scanned in (1, 1, 2):
+            show(IngestionPolled("J", "K", "IN_PROGRESS", scanned, 1, 0))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [f"ingestion J: in_progress, {number} scanned, 1 indexed, 0 failed" for number in (1, 2)]
