@@ -23,6 +23,7 @@ from bedrock_gateway._config.knowledge import (
     KnowledgeBaseConfig,
     ParsingConfig,
     SourceConfig,
+    collection_name,
 )
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.residency import check_residency
@@ -174,6 +175,7 @@ class GatewayConfig(Table):
                 "role": base.role or f"bedrock-gateway/AmazonBedrockGateway-kb-{name}",
                 "vector_bucket": base.vector_bucket or f"bedrock-gateway-{self.account}-{self.region}",
                 "vector_index": index,
+                "collection": base.collection or collection_name(self.application, name),
             }
         )
 

@@ -5,6 +5,7 @@ Which keys go together is data: `capabilities.sources` and `capabilities.stores`
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
 from typing import Annotated, Any, Literal
@@ -38,6 +39,7 @@ __all__ = [
     "SourceConfig",
     "SourceType",
     "StoreName",
+    "collection_name",
 ]
 
 StoreName = Literal[
@@ -100,6 +102,19 @@ Text = Annotated[str, by(_printable)]
 def _sendable(value: str) -> None:
     """A prompt may have lines, and nothing else that cannot be seen."""
     _printable(value.replace("\n", "").replace("\r", "").replace("\t", ""))
+
+
+_COLLECTION_LETTERS = 32
+
+
+def collection_name(application: str, name: str) -> str:
+    """Return the name of a collection for a knowledge base of *application*; what AWS cannot take is cut, and told apart."""
+    wanted = f"{application}-{name}"
+    text = re.sub(r"[^a-z0-9]+", "-", wanted.lower()).strip("-")
+    if text == wanted and len(text) <= _COLLECTION_LETTERS:
+        return text
+    digest = hashlib.sha256(wanted.encode()).hexdigest()[:6]
+    return f"{text[: _COLLECTION_LETTERS - 7].rstrip('-')}-{digest}"
 
 
 class ChunkingConfig(Table):
@@ -300,6 +315,8 @@ class KnowledgeBaseConfig(Table):
     """None: ``bedrock-gateway-ACCOUNT-REGION``."""
     vector_index: Annotated[str, named("vector_index")] | None = None
     """None: the knowledge base's name."""
+    collection: Annotated[str, named("collection")] | None = None
+    """OpenSearch Serverless collection that set-up makes; None: one named after application and knowledge base."""
     multimodal_bucket: Bucket | None = None
     """Bucket, not that of a source, for images, tables and charts that a parser cuts out; a change is a new knowledge
     base. None: none are kept."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._config.tables import LoggingConfig
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
+from bedrock_gateway.capabilities.scope import object_place
 from bedrock_gateway.capabilities.sources import PARSERS, SOURCES
 from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.errors import ConfigError
@@ -48,8 +49,9 @@ def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
         tagging=principal.tagging,
         subscribe=principal.subscribe,
         products=principal.products,
+        answer_documents=tuple(map(object_place, principal.documents)),
         **_guardrail(config),
-        **_knowledge(_bases(config, principal)),
+        **_knowledge(config, _bases(config, principal)),
     )
 
 
@@ -74,7 +76,7 @@ def _guardrail(config: GatewayConfig) -> dict[str, Any]:
     }
 
 
-def _bases(config: GatewayConfig, principal: PrincipalConfig) -> list[KnowledgeBaseConfig]:
+def _bases(config: GatewayConfig, principal: PrincipalConfig) -> dict[str, KnowledgeBaseConfig]:
     """The principal's own; whoever sets up or only looks, and names none, is about every one."""
     runs = any(CAPABILITIES[one].kind == "runtime" for one in principal.capabilities)
     names = principal.knowledge_bases or (() if runs else tuple(config.knowledge_bases))
@@ -85,25 +87,33 @@ def _bases(config: GatewayConfig, principal: PrincipalConfig) -> list[KnowledgeB
             f"knowledge base {missing!r} has no id yet; add to gateway.toml:"
             f' [env.{config.environment or "NAME"}.knowledge_base.{missing}] id = "…"'
         )
-    return list(bases.values())
+    return bases
 
 
 def _once_each(values: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _knowledge(bases: list[KnowledgeBaseConfig]) -> dict[str, Any]:
+def _knowledge(config: GatewayConfig, named: dict[str, KnowledgeBaseConfig]) -> dict[str, Any]:
+    bases = list(named.values())
     ids = tuple(base.id for base in bases if base.id)
     buckets = [source for base in bases for source in base.sources if source.bucket]
     outside = [base for base in bases if STORES[base.store].third_party]
-    made = [base for base in bases if STORES[base.store].is_made(base.storage) and base.store == "s3-vectors"]
+    made = {name: base for name, base in named.items() if STORES[base.store].is_made(base.storage)}
     return {
         # One without an id can only be meant by "any": none is named then.
         "knowledge_bases": ids if len(ids) == len(bases) else (),
         "knowledge_base_roles": tuple(base.role for base in bases if base.role),
         "documents": tuple((str(one.bucket), one.prefix) for one in buckets),
         "document_keys": _once_each(one.key for one in buckets if one.key),
-        "vector_indexes": tuple((str(base.vector_bucket), str(base.vector_index)) for base in made),
+        "vector_indexes": tuple(
+            (str(base.vector_bucket), str(base.vector_index)) for base in made.values() if base.store == "s3-vectors"
+        ),
+        "collections": tuple(
+            (str(base.collection), f"{config.application}/{name}")
+            for name, base in made.items()
+            if base.store == "opensearch-serverless"
+        ),
         "third_party_secrets": _once_each(str(base.storage["credentialsSecretArn"]) for base in outside),
         "embedding_models": _once_each(base.embedding_model for base in bases),
         # Without any source there is no role to write: what it is for is not known yet.
@@ -120,7 +130,7 @@ def role_parts(base: KnowledgeBaseConfig) -> Iterator[Part]:
     """Yield what the service role of a knowledge base is for: its sources, its store, its parsers, what they keep."""
     for source in base.sources:
         yield "source", source.type, tuple(_source_values(source))
-    yield "store", base.store, tuple(_store_values(base).items())
+    yield "store", *_store(base)
     for source in base.sources:
         if source.parsing is not None:
             model = source.parsing.model
@@ -140,7 +150,10 @@ def _source_values(source: SourceConfig) -> Iterator[tuple[str, str]]:
             yield key.role, value
 
 
-def _store_values(base: KnowledgeBaseConfig) -> dict[str, str]:
+def _store(base: KnowledgeBaseConfig) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The template of the store, and its values: the id of a collection that is still to be made is not known."""
     if base.store == "s3-vectors":
-        return {"bucket": str(base.vector_bucket), "index": str(base.vector_index)}
-    return STORES[base.store].role_values(base.storage)
+        return base.store, (("bucket", str(base.vector_bucket)), ("index", str(base.vector_index)))
+    if STORES[base.store].is_made(base.storage):
+        return f"{base.store}-by-name", (("collection", str(base.collection)),)
+    return base.store, tuple(STORES[base.store].role_values(base.storage).items())

@@ -18,6 +18,7 @@ from bedrock_gateway.errors import ConfigError
 
 __all__ = [
     "EMBEDDING_DIMENSIONS",
+    "FIELDS",
     "NON_FILTERABLE",
     "OPERATORS",
     "PRICES_OF",
@@ -53,6 +54,15 @@ OPERATORS = frozenset(
 NON_FILTERABLE = ("AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA")
 """Metadata keys of an S3 Vectors index that must be non-filterable from the start: the text of a chunk is larger than
 filterable metadata may be. Source: User Guide, knowledge-base-setup."""
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "vectorField": "bedrock-knowledge-base-default-vector",
+        "textField": "AMAZON_BEDROCK_TEXT_CHUNK",
+        "metadataField": "AMAZON_BEDROCK_METADATA",
+    }
+)
+"""Fields of an index of OpenSearch Serverless that set-up makes: the names that Bedrock's console gives."""
 
 EMBEDDING_DIMENSIONS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
@@ -159,6 +169,7 @@ _ROWS = (
         "OPENSEARCH_SERVERLESS",
         "opensearchServerlessConfiguration",
         required=("collectionArn", "vectorIndexName", "fieldMapping"),
+        made_by_us=True,
         # AWS's own pattern knows no other partition.
         patterns={"collectionArn": r"arn:aws:aoss:[a-z0-9-]{1,20}:[0-9]{12}:collection/[a-z0-9-]{3,32}"},
         role=(("collection", "collectionArn", "/"),),

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ pytest.importorskip("moto", reason="the local Bedrock is an extra")
 
 from bedrock_gateway import Gateway
 from bedrock_gateway._commands import Send, Sleep
+from bedrock_gateway.local.opensearch.state import SearchState, Timing
 from bedrock_gateway.setup import knowledge
 from bedrock_gateway.setup.knowledge import Patience
 
@@ -110,11 +112,29 @@ class Account:
             found.append(f"vector bucket {bucket['vectorBucketArn']}")
             indexes = vectors.list_indexes(vectorBucketName=bucket["vectorBucketName"])["indexes"]
             found += [f"vector index {one['indexArn']}" for one in indexes]
+        found += self.searched()
         for base in agent.list_knowledge_bases()["knowledgeBaseSummaries"]:
             found.append(f"knowledge base {base['name']}")
             sources = agent.list_data_sources(knowledgeBaseId=base["knowledgeBaseId"])["dataSourceSummaries"]
             found += [f"data source {one['name']}" for one in sources]
         return Counter(found)
+
+    def searched(self) -> list[str]:
+        """What there is of OpenSearch Serverless."""
+        search, state = self.root("opensearchserverless"), self.world.local.state.of(SearchState)
+        found = [
+            f"{kind} policy {one['name']}"
+            for kind in ("encryption", "network")
+            for one in search.list_security_policies(type=kind)["securityPolicySummaries"]
+        ]
+        found += [
+            f"data access policy {one['name']}"
+            for one in search.list_access_policies(type="data")["accessPolicySummaries"]
+        ]
+        for one in search.list_collections()["collectionSummaries"]:
+            found.append(f"collection {one['name']}")
+            found += [f"search index {one['name']}/{index}" for index in state.collections[one["id"]].indexes]
+        return found
 
     def planned(self, **options: Any) -> Counter[str]:
         """Everything that the plan says will be made."""
@@ -133,6 +153,7 @@ class Account:
                     **names,
                     name=shown["name"],
                     dataSourceConfiguration=shown["dataSourceConfiguration"],
+                    **{name: shown[name] for name in ("vectorIngestionConfiguration",) if name in shown},
                     dataDeletionPolicy="RETAIN",
                 )
             agent.delete_knowledge_base(knowledgeBaseId=identifier)
@@ -141,6 +162,8 @@ class Account:
             for one in vectors.list_indexes(vectorBucketName=name)["indexes"]:
                 vectors.delete_index(vectorBucketName=name, indexName=one["indexName"])
             vectors.delete_vector_bucket(vectorBucketName=name)
+        self.world.local.state.of(SearchState).__init__()
+        self.world.local.state.of(Timing).__init__()
         for role in iam.list_roles(PathPrefix="/bedrock-gateway/")["Roles"]:
             for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
                 iam.delete_role_policy(RoleName=role["RoleName"], PolicyName=policy)
@@ -161,16 +184,24 @@ def botocore_can_tag() -> bool:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The account, with an operator who may create, and one document to index."""
-    from bedrock_gateway.local import LocalBedrock
-
     if not botocore_can_tag():
         pytest.skip("this botocore cannot tag S3 Vectors: set-up says so before anything is made")
-    folder = tmp_path_factory.mktemp("account")
+    with serving(tmp_path_factory.mktemp("account")) as account:
+        yield account
+
+
+@contextmanager
+def serving(folder: Path, *, store: str = "s3-vectors") -> Iterator[Account]:
+    """An account whose knowledge base stands on *store*."""
+    from bedrock_gateway.local import LocalBedrock
+
     with pytest.MonkeyPatch.context() as patch, LocalBedrock() as local, local.serve() as server:
         for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
             patch.delenv(name, raising=False)
         world = load_world().World(local, server.endpoint, folder)
         world.write_config()
+        text = world.config_file.read_text()
+        world.config_file.write_text(text.replace('store = "s3-vectors"', f'store = "{store}"'))
         world.create_person()
         world.create_buckets()
         world.create_boundary()

@@ -74,6 +74,10 @@ def _lines(planned: Plan) -> Iterator[str]:
     yield _document(planned.role.trust.dump())
     yield "  permissions:"
     yield _document(planned.role.permissions.dump())
+    for kind, document in planned.store_policies.items():
+        yield ""
+        yield f"The collection's {kind}:"
+        yield _document(document)
     for bucket, policy in planned.bucket_policies.items():
         yield ""
         yield f"Bucket {bucket} belongs to another account; its owner adds this to its bucket policy:"

@@ -17,7 +17,7 @@ from bedrock_gateway.local.opensearch.state import Collection, Index, Timing, in
 __all__ = ["FORBIDDEN", "HANDLERS", "make_index"]
 
 FORBIDDEN = "User does not have permissions for the requested resource"
-_UNREACHED = "The collection cannot be reached by aoss.amazonaws.com: no network policy allows it (401)"
+_UNREACHED = "Request failed: [http_exception] server returned 401"
 
 
 def _collection(call: Call, permission: str) -> Collection:

@@ -1,6 +1,6 @@
 """Security and access policies: made, shown, changed, listed and deleted.
 
-A changed data or network policy holds a while later (`Timing.access_seconds`); until then the one before it does.
+A changed data or network policy holds a while later (see `Timing`); until then the one before it does.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def once(call: Call, make: Callable[[], Any]) -> Any:
 
 def _since(call: Call, kind: str) -> float:
     timing = call.state.of(Timing)
-    return timing.clock() + (0.0 if kind == "encryption" else timing.access_seconds)
+    delays = {"data": timing.access_seconds, "network": timing.network_seconds}
+    return timing.clock() + delays.get(kind, 0.0)
 
 
 def _create(family: str, call: Call) -> Reply:

@@ -50,7 +50,9 @@ class Timing:
     deleting_seconds: float = 0.0
     """Until a collection is gone. 0: DELETING in the reply, and gone whenever it is looked at."""
     access_seconds: float = 0.0
-    """Until a new or changed data access or network policy holds."""
+    """Until a new or changed data access policy holds."""
+    network_seconds: float = 0.0
+    """Until a new or changed network policy holds."""
     index_seconds: float = 0.0
     """Until Bedrock sees a new index."""
     failing: set[str] = field(default_factory=set)

@@ -27,9 +27,19 @@ _ROLE_SPREADS = (
     r"Bad Authorization|is not authorized to perform: (?:s3vectors|aoss):"
 )
 
+_ACCESS_SPREADS = tuple(
+    (code, re.compile(r"does not have permissions for the requested resource|security_exception|server returned 401"))
+    for code in ("AccessDeniedException", "ValidationException")
+)
+
 AWAITED: Mapping[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
     "PutRolePolicy": (("NoSuchEntity", re.compile("")),),
     "CreateKnowledgeBase": (("ValidationException", re.compile(_ROLE_SPREADS)),),
+    "CreateKnowledgeBase on a new collection": (
+        ("ValidationException", re.compile(rf"{_ROLE_SPREADS}|no such index|server returned 401")),
+    ),
+    "GetIndex": _ACCESS_SPREADS,
+    "CreateIndex": _ACCESS_SPREADS,
     "StartIngestionJob": (
         (
             "ConflictException",
@@ -41,11 +51,14 @@ AWAITED: Mapping[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
     "DeleteDataSource": (("ConflictException", re.compile(r"ingestion job", re.IGNORECASE)),),
     "DeleteKnowledgeBase": (("ConflictException", re.compile(r"ingestion job", re.IGNORECASE)),),
 }
-"""Operation → (code, message) of what passes by itself: a role that is not yet known everywhere, a job that still runs.
+"""Operation → (code, message) of what passes by itself: a role that is not yet known everywhere, a data access policy that
+does not hold yet, an index that Bedrock does not see yet, a job that still runs.
 
 Nothing else is waited for. Sources: the threads named in the reference of knowledge bases
 (awslabs/agents-for-amazon-bedrock-blueprints#22, maxtybar/bedrock-agents-cdk#9,
-aws-samples/generative-ai-cdk-constructs-samples#25, aws-ia/terraform-aws-bedrock#99). Not verified against AWS."""
+aws-samples/generative-ai-cdk-constructs-samples#25, aws-ia/terraform-aws-bedrock#99; for OpenSearch Serverless
+awslabs/generative-ai-cdk-constructs#322 and #372, aws/modern-data-architecture-accelerator#33, and the Developer Guide,
+serverless-sdk, which says that a data access policy takes up to a minute). Not verified against AWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,16 @@ class Setup:
     manifest: Manifest
     patience: Patience = field(default_factory=Patience)
     create_role: bool = False
+    caller_arn: str = ""
+    """Who calls, once that was asked."""
+    collection_arn: str | None = None
+    """Of the OpenSearch Serverless collection that set-up makes, once it was looked at."""
+
+    @property
+    def storage_configuration(self) -> dict[str, Any]:
+        """AWS's member of CreateKnowledgeBase; of a collection that is made, as far as its ARN is known."""
+        record = self.manifest.records.get("collection")
+        return self.blueprint.storage_with(self.collection_arn or (record.id if record else None))
 
     def ask(self, service: str, operation: str, capability: str, **params: Any) -> Flow[dict[str, Any]]:
         """Call AWS under the rules of the gateway; the reply is boto3's own dict."""

@@ -68,7 +68,7 @@ def is_ours(setup: Setup, found: Mapping[str, Any], *, known: bool = False) -> b
     marked = known if setup.blueprint.makes_store else False
     marked = marked or description.startswith(f"{MARK} {setup.blueprint.mark} ")
     store = found.get("storageConfiguration")
-    return marked and store is not None and store == setup.blueprint.storage_configuration
+    return marked and store is not None and store == setup.storage_configuration
 
 
 def all_rows(setup: Setup, operation: str, member: str, capability: str, **params: Any) -> Flow[list[dict[str, Any]]]:
@@ -148,15 +148,15 @@ def _make_knowledge_base(setup: Setup) -> Flow[tuple[str, str]]:
                 description=_description(setup),
                 roleArn=blueprint.role_arn,
                 knowledgeBaseConfiguration=blueprint.knowledge_base_configuration,
-                storageConfiguration=blueprint.storage_configuration,
+                storageConfiguration=setup.storage_configuration,
                 **tags,
             )
         )
 
+    new = " on a new collection" if blueprint.makes_store and blueprint.store.name == "opensearch-serverless" else ""
+    awaited = f"CreateKnowledgeBase{new}"
     try:
-        reply = yield from setup.insist(
-            KNOWLEDGE_BASE, blueprint.name, setup.patience.propagation, "CreateKnowledgeBase", create
-        )
+        reply = yield from setup.insist(KNOWLEDGE_BASE, blueprint.name, setup.patience.propagation, awaited, create)
     except ConflictError:
         found = yield from find_knowledge_base(setup)
         if found is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway._requests.sources import embedding_configuration, ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.capabilities.sources import SOURCES
-from bedrock_gateway.capabilities.stores import NON_FILTERABLE, STORES, dimensions_for, storage_configuration
+from bedrock_gateway.capabilities.stores import FIELDS, NON_FILTERABLE, STORES, dimensions_for, storage_configuration
 from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import ConfigError
 
@@ -51,6 +51,8 @@ class SourceBlueprint:
     """Account that owns the bucket."""
     key: str = ""
     """KMS key of the bucket or the secret; empty: none of the customer's."""
+    reads_images: bool = False
+    """Whether something looks at images: another parser than AWS's own, or the embedding model."""
 
     @property
     def uri(self) -> str:
@@ -98,6 +100,8 @@ class Blueprint:
     """AWS's member of CreateKnowledgeBase."""
     vector_bucket: str
     vector_index: str
+    collection: str
+    """OpenSearch Serverless collection that set-up makes."""
     storage: Mapping[str, Any] = field(repr=False)
     """Members of a store that exists."""
     sources: tuple[SourceBlueprint, ...] = ()
@@ -149,12 +153,19 @@ class Blueprint:
             "metadataConfiguration": {"nonFilterableMetadataKeys": list(NON_FILTERABLE)},
         }
 
+    def storage_with(self, collection_arn: str | None) -> dict[str, Any]:
+        """Return AWS's member of CreateKnowledgeBase; *collection_arn*: of the collection that was made, if one was."""
+        made = self.storage
+        if self.makes_store and self.store.name == "s3-vectors":
+            made = {"indexArn": self.index_arn}
+        elif self.makes_store:
+            made = {"collectionArn": collection_arn, "vectorIndexName": self.vector_index, "fieldMapping": FIELDS}
+        return storage_configuration(self.store.name, made)
+
     @property
     def storage_configuration(self) -> dict[str, Any]:
-        """AWS's member of CreateKnowledgeBase."""
-        return storage_configuration(
-            self.store.name, {"indexArn": self.index_arn} if self.makes_store else self.storage
-        )
+        """AWS's member of CreateKnowledgeBase; of a collection that set-up makes, its name stands for the ARN."""
+        return self.storage_with(f"collection/{self.collection}")
 
     @property
     def immutable(self) -> dict[str, Any]:
@@ -191,6 +202,10 @@ def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
         dimensions = dimensions_for(base.store, base.embedding_model, base.dimensions)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}", key_path=f"{path}.dimensions") from None
+    if base.store == "opensearch-serverless" and config.partition != "aws":
+        raise ConfigError(
+            f"{path}: CreateKnowledgeBase takes no collection of partition {config.partition}", key_path=f"{path}.store"
+        )
     _check_arns(config, base, store, path)
     model_arn = _model_arn(config, base.embedding_model)
     sources = tuple(_source(config, name, number, one) for number, one in enumerate(base.sources))
@@ -209,6 +224,7 @@ def blueprint_of(config: GatewayConfig, name: str) -> Blueprint:
         knowledge_base_configuration=embedding_configuration(base, model_arn),
         vector_bucket=str(base.vector_bucket),
         vector_index=str(base.vector_index),
+        collection=str(base.collection),
         storage=base.storage,
         sources=sources,
         multimodal_bucket=base.multimodal_bucket or "",
@@ -275,7 +291,7 @@ def _source(config: GatewayConfig, base: str, number: int, source: SourceConfig)
     name = source.name or f"{base}-{number}"
     _check_name(name, base)
     row = SOURCES[source.type]
-    given = {key.name: getattr(source, key.name) for key in row.keys}
+    given = {key.name: getattr(source, key.name) for key in row.keys if f"{{{key.name}}}" in row.location}
     shown = {key: ", ".join(value) if isinstance(value, tuple) else value or "" for key, value in given.items()}
     return SourceBlueprint(
         name,
@@ -287,4 +303,9 @@ def _source(config: GatewayConfig, base: str, number: int, source: SourceConfig)
         source.prefix,
         (source.bucket_owner or config.account) if source.bucket else "",
         source.key or "",
+        source.parsing is not None or config.knowledge_base(base).embedding_model.rpartition("/")[2].startswith(_SEE),
     )
+
+
+_SEE = ("amazon.nova-2-multimodal", "amazon.titan-embed-image")
+"""How models that embed images begin. Source: User Guide, kb-multimodal."""

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Record, Send
 from bedrock_gateway._flow import retried
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError
 from bedrock_gateway.governance.versions import lacking
-from bedrock_gateway.setup.knowledge import role, vectors
+from bedrock_gateway.setup.knowledge import opensearch, role, vectors
 from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base, get_knowledge_base
+from bedrock_gateway.setup.knowledge.readable import endings, is_metadata, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.setup.knowledge.account import Setup
     from bedrock_gateway.setup.knowledge.blueprint import SourceBlueprint
 
-__all__ = ["LIMIT_BYTES", "SUPPORTED", "check_before", "check_caller", "is_document"]
-
-SUPPORTED = frozenset(
-    {".txt", ".md", ".html", ".doc", ".docx", ".csv", ".xls", ".xlsx", ".pdf", ".jpeg", ".jpg", ".png"}
-)
-"""Endings of the documents that a data source reads. Source: User Guide, knowledge-base-ds."""
-
-LIMIT_BYTES = 50 * 1024 * 1024
-"""Most of one document. Source: Service Quotas of Amazon Bedrock, user guide knowledge-base-ds."""
-
-_METADATA = ".metadata.json"
-
-
-def is_document(key: str) -> bool:
-    """Whether a data source reads a file of that name, by its ending."""
-    return PurePosixPath(key).suffix.lower() in SUPPORTED
+__all__ = ["check_before", "check_caller"]
 
 
 def check_caller(setup: Setup) -> Flow[None]:
@@ -54,6 +39,7 @@ def check_caller(setup: Setup) -> Flow[None]:
             f"the credentials belong to account {found['Account']}, the configuration is for {setup.config.account}; "
             "nothing was sent besides this question"
         )
+    setup.caller_arn = str(found["Arn"])
 
 
 def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...]]:
@@ -65,7 +51,8 @@ def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...
         UnsupportedByBotocoreError: the installed botocore cannot tag what would be made.
     """
     yield from check_caller(setup)
-    if setup.blueprint.makes_store:
+    store = setup.blueprint.store.name if setup.blueprint.makes_store else ""
+    if store == "s3-vectors":
         yield Record(_check_botocore)
     unseen: list[str] = []
     for source in setup.blueprint.sources:
@@ -76,8 +63,10 @@ def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...
         else:
             unseen.append(f"{source.uri} was not looked at: the principal has no kb-documents")
     yield from _check_role(setup, declared)
-    if setup.blueprint.makes_store and (yield from vectors.look_at_bucket(setup)):
+    if store == "s3-vectors" and (yield from vectors.look_at_bucket(setup)):
         yield from vectors.look_at_index(setup)
+    if store == "opensearch-serverless":
+        yield from opensearch.look(setup)
     yield from _check_configured_id(setup)
     if KNOWLEDGE_BASE not in setup.manifest.records:
         yield from find_knowledge_base(setup)
@@ -173,19 +162,16 @@ def _region_of(setup: Setup, bucket: Mapping[str, str]) -> Flow[str | None]:
     return str(found) if found else None
 
 
-def _documents(reply: Mapping[str, Any], wanted: Callable[[str], bool]) -> Iterator[str]:
-    for row in reply.get("Contents") or ():
-        key = str(row["Key"])
-        if row.get("Size") and not key.endswith(("/", _METADATA)) and wanted(key):
-            yield key
-
-
 def _check_objects(source: SourceBlueprint, reply: Mapping[str, Any]) -> None:
     """Of the first thousand objects, at least one must be readable; whatever else is there, ingestion reports."""
-    if next(_documents(reply, is_document), None) is not None or reply.get("IsTruncated"):
+    found = [(str(row["Key"]), int(row.get("Size") or 0)) for row in reply.get("Contents") or ()]
+    held = [(key, size) for key, size in found if size and not key.endswith("/") and not is_metadata(key)]
+    why = [(key, unreadable(key, size, source)) for key, size in held]
+    if reply.get("IsTruncated") or any(not reason for _, reason in why):
         return
-    other = next(_documents(reply, lambda _: True), None)
-    if other is None:
+    if not why:
         raise ConfigError(f"{source.uri} is empty: upload documents first, as `kb create NAME --folder PATH` does")
-    known = ", ".join(sorted(SUPPORTED))
-    raise ConfigError(f"{source.uri} holds no document that can be read, but {other[:80]!r}; the endings are {known}")
+    known, (key, reason) = ", ".join(sorted(endings(source))), why[0]
+    raise ConfigError(
+        f"{source.uri} holds no document that can be read, but {key[:80]!r} ({reason}); the endings are {known}"
+    )

@@ -105,7 +105,8 @@ class Manifest:
         self.save()
 
     def gone(self, step: str) -> None:
-        """Write down that *step* is not there any more."""
+        """Write down that *step* is not there any more, or was refused; its token would only find what is gone."""
+        self.tokens.pop(step, None)
         self.records.pop(step, None)
         self.save()
 

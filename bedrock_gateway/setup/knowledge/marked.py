@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.setup.knowledge.account import Setup
 
-__all__ = ["BUCKET", "CAPABILITY", "INDEX", "ROLE", "check_names", "ensure", "not_ours", "remove"]
+__all__ = ["BUCKET", "CAPABILITY", "COLLECTION", "INDEX", "ROLE", "check_names", "ensure", "not_ours", "remove"]
 
 CAPABILITY = "kb-provision"
-BUCKET, INDEX, ROLE = "vector bucket", "vector index", "role"
+BUCKET, COLLECTION, INDEX, ROLE = "vector bucket", "collection", "vector index", "role"
 
 
 def not_ours(kind: str, name: str, mark: str) -> NotOursError:
@@ -83,7 +83,12 @@ def check_names(setup: Setup) -> None:
         ConfigError: the configuration has another name by now.
     """
     blueprint = setup.blueprint
-    for kind, name in ((ROLE, blueprint.role_arn), (BUCKET, blueprint.bucket_arn), (INDEX, blueprint.index_arn)):
+    for kind, name in (
+        (ROLE, blueprint.role_arn),
+        (BUCKET, blueprint.bucket_arn),
+        (INDEX, blueprint.index_arn),
+        (COLLECTION, blueprint.collection),
+    ):
         _same(setup, kind, name)
 
 

@@ -13,6 +13,7 @@ from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.generate import generate
 from bedrock_gateway.iam.resources import boundary_arn, ours
 from bedrock_gateway.setup.knowledge.blueprint import MARK, Blueprint, SourceBlueprint, blueprint_of
+from bedrock_gateway.setup.knowledge.collection import description, planned_policies
 from bedrock_gateway.setup.knowledge.foreign import bucket_policies, key_policies
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Plan:
     """Capabilities that whoever creates it needs."""
     missing: tuple[str, ...] = ()
     """Those of them that the principal has not declared."""
+    store_policies: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Kind → document of the policies of an OpenSearch Serverless collection, which are no IAM policies."""
     immutable: tuple[str, ...] = ()
     """What cannot be changed afterwards: a change is a new knowledge base or data source."""
     floor_usd_a_month: float | None = None
@@ -83,6 +86,7 @@ class Plan:
                 "missing": list(self.missing),
                 "policy": self.creator.policy.dump() if self.creator else None,
             },
+            "store_policies": dict(self.store_policies),
             "bucket_policies": {bucket: policy.dump() for bucket, policy in self.bucket_policies.items()},
             "key_policies": {key: policy.dump() for key, policy in self.key_policies.items()},
             "immutable": list(self.immutable),
@@ -122,6 +126,7 @@ def plan(config: GatewayConfig, name: str, *, principal: str | None = None, crea
         creator=creator,
         capabilities=capabilities,
         missing=tuple(one for one in capabilities if one not in declared),
+        store_policies=planned_policies(blueprint) if scope.collections else {},
         immutable=tuple(_immutable(blueprint)),
         floor_usd_a_month=blueprint.store.floor_usd_a_month,
         floor=blueprint.store.floor,
@@ -140,13 +145,14 @@ def needed_capabilities(blueprint: Blueprint, *, create_role: bool) -> tuple[str
 def _own_scope(config: GatewayConfig, who: str, blueprint: Blueprint) -> Scope:
     """The scope of principal *who*, of which only this knowledge base is left."""
     base = config.knowledge_base(blueprint.name)
-    vectors = blueprint.makes_store and base.store == "s3-vectors"
+    made = base.store if blueprint.makes_store else ""
     return replace(
         config.scope(who),
         knowledge_bases=(),
         knowledge_base_roles=(blueprint.role,),
         documents=tuple((one.bucket, one.prefix) for one in blueprint.sources if one.bucket),
-        vector_indexes=((blueprint.vector_bucket, blueprint.vector_index),) if vectors else (),
+        vector_indexes=((blueprint.vector_bucket, blueprint.vector_index),) if made == "s3-vectors" else (),
+        collections=((blueprint.collection, blueprint.mark),) if made == "opensearch-serverless" else (),
         embedding_models=(blueprint.embedding_model,),
         role_parts=tuple(dict.fromkeys(role_parts(base))),
     )
@@ -168,7 +174,9 @@ def _resources(blueprint: Blueprint, *, create_role: bool) -> Iterator[Planned]:
         create_role,
         f"{tag}, within the boundary" if create_role else "an operator makes it",
     )
-    if blueprint.makes_store:
+    if blueprint.makes_store and blueprint.store.name == "opensearch-serverless":
+        yield from _searched(blueprint, tag)
+    elif blueprint.makes_store:
         yield Planned(
             "vector bucket",
             blueprint.bucket_arn,
@@ -193,6 +201,26 @@ def _resources(blueprint: Blueprint, *, create_role: bool) -> Iterator[Planned]:
             yield Planned("ingestion", one.name, made=True, note="the first one; embedding is billed by the token")
 
 
+def _searched(blueprint: Blueprint, tag: str) -> Iterator[Planned]:
+    """What an OpenSearch Serverless store is made of."""
+    known = f'known by its description "{description(blueprint)}"'
+    for kind, what in (
+        ("encryption policy", "a key that AWS owns"),
+        ("network policy", "reached by Bedrock and by the service's own index operations, from nowhere else"),
+        ("data access policy", "the service role uses the index, whoever creates makes it"),
+    ):
+        yield Planned(kind, blueprint.collection, made=True, note=f"{what}; {known}")
+    yield Planned(
+        "collection", blueprint.collection, made=True, note=f"{tag}; AWS assigns its id; what is in it goes with it"
+    )
+    yield Planned(
+        "search index",
+        f"{blueprint.collection}/{blueprint.vector_index}",
+        made=True,
+        note=f"{blueprint.dimensions} dimensions, faiss, l2; words and vectors",
+    )
+
+
 def _immutable(blueprint: Blueprint) -> Iterator[str]:
     yield f"the embedding model ({blueprint.embedding_model}) and its {blueprint.dimensions} dimensions"
     yield f"the store ({blueprint.store.name})"
@@ -208,6 +236,11 @@ def _warnings(config: GatewayConfig, blueprint: Blueprint, declared: tuple[str, 
         yield "the principal has no kb-documents: the buckets are not looked at before creation"
     if config.knowledge_base(blueprint.name).id:
         yield "the configuration has an id already: what exists is looked for, nothing new is made beside it"
+    if blueprint.makes_store and blueprint.store.name == "opensearch-serverless":
+        yield (
+            "the first collection of an account makes AWS's role AWSServiceRoleForAmazonOpenSearchServerless, which stays "
+            "when the knowledge base is deleted"
+        )
     if blueprint.store.third_party:
         yield "the store is outside AWS: its price and its limits are its owner's"
     for one, source in zip(blueprint.sources, config.knowledge_base(blueprint.name).sources, strict=True):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.errors import ConfigError, GatewayError, SetupIncompleteError
-from bedrock_gateway.setup.knowledge import bedrock, marked, removing, role, vectors
+from bedrock_gateway.setup.knowledge import bedrock, marked, opensearch, removing, role, vectors
 from bedrock_gateway.setup.knowledge.checks import check_before, check_caller
 from bedrock_gateway.setup.knowledge.ingestion import first_ingestion
 
@@ -86,9 +86,11 @@ def _provisioned(setup: Setup, planned: Plan) -> Iterator[tuple[str, Callable[[]
     """What set-up makes below the knowledge base, in order."""
     if setup.create_role:
         yield "role", partial(role.ensure_role, setup, planned.role, planned.boundary)
-    if setup.blueprint.makes_store:
+    if setup.blueprint.makes_store and setup.blueprint.store.name == "s3-vectors":
         yield "vector bucket", partial(vectors.ensure_bucket, setup)
         yield "vector index", partial(vectors.ensure_index, setup)
+    elif setup.blueprint.makes_store:
+        yield from opensearch.steps(setup)
 
 
 def _incomplete(setup: Setup, step: str, error: GatewayError, then: str) -> SetupIncompleteError:
@@ -132,6 +134,7 @@ def _removals(setup: Setup) -> Iterator[tuple[str, Callable[[], Flow[str | None]
     yield bedrock.KNOWLEDGE_BASE, partial(removing.remove_knowledge_base, setup)
     yield "vector index", partial(vectors.remove_index, setup)
     yield "vector bucket", partial(vectors.remove_bucket, setup)
+    yield from opensearch.removals(setup)
     yield "role", partial(role.remove_role, setup)
 
 

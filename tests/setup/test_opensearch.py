@@ -1,0 +1,389 @@
+"""A knowledge base on OpenSearch Serverless: killed anywhere, lost answers, waits, what is not ours; and what is planned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bedrock_gateway import AsyncGateway, NotOursError, SetupIncompleteError
+from bedrock_gateway.errors import AccessDeniedError, ConfigError
+from bedrock_gateway.local.opensearch.state import Timing
+from bedrock_gateway.setup import knowledge
+from bedrock_gateway.setup.knowledge import Patience
+from bedrock_gateway.setup.knowledge.blueprint import MARK
+
+from .conftest import QUICK, Killed, serving
+from .test_saga import dies, dies_at, loses, some
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import Account
+
+NAME = "helpdesk-handbook"
+MAKING = (
+    "CreateRole",
+    "PutRolePolicy",
+    "CreateSecurityPolicy",
+    "CreateAccessPolicy",
+    "CreateCollection",
+    "CreateIndex",
+    "CreateKnowledgeBase",
+    "CreateDataSource",
+    "StartIngestionJob",
+)
+REMOVING = (
+    "DeleteDataSource",
+    "DeleteKnowledgeBase",
+    "DeleteCollection",
+    "DeleteAccessPolicy",
+    "DeleteSecurityPolicy",
+    "DeleteRolePolicy",
+    "DeleteRole",
+)
+
+
+@pytest.fixture(scope="module")
+def served_search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with serving(tmp_path_factory.mktemp("search"), store="opensearch-serverless") as account:
+        yield account
+
+
+@pytest.fixture
+def account(served_search: Account) -> Iterator[Account]:
+    """The account, empty."""
+    served_search.wipe()
+    yield served_search
+    served_search.wipe()
+
+
+def policies(account):
+    search = account.root("opensearchserverless")
+    security = {
+        kind: search.get_security_policy(type=kind, name=NAME)["securityPolicyDetail"]
+        for kind in ("encryption", "network")
+    }
+    return {**security, "data": search.get_access_policy(type="data", name=NAME)["accessPolicyDetail"]}
+
+
+def test_what_is_made_is_what_was_planned_and_every_bit_of_it_is_ours(account):
+    created = account.create()
+    assert account.inventory() == account.planned()
+    assert created.jobs[0].documents_indexed == 1
+    search = account.root("opensearchserverless")
+    (collection,) = search.batch_get_collection(names=[NAME])["collectionDetails"]
+    tags = search.list_tags_for_resource(resourceArn=collection["arn"])["tags"]
+    assert tags == [{"key": MARK, "value": "helpdesk/handbook"}]
+    assert {one["description"] for one in policies(account).values()} == {f"{MARK} helpdesk/handbook"}
+    base = account.root("bedrock-agent").get_knowledge_base(knowledgeBaseId=created.id)["knowledgeBase"]
+    store = base["storageConfiguration"]["opensearchServerlessConfiguration"]
+    assert (store["collectionArn"], store["vectorIndexName"]) == (collection["arn"], "handbook")
+
+
+def test_nobody_reaches_the_collection_from_the_internet_and_only_two_use_it(account):
+    account.create()
+    (part,) = policies(account)["network"]["policy"]
+    assert part["AllowFromPublic"] is False
+    assert part["SourceServices"] == ["bedrock.amazonaws.com", "aoss.amazonaws.com"]
+    role, creator = policies(account)["data"]["policy"]
+    assert role["Principal"] == ["arn:aws:iam::123456789012:role/bedrock-gateway/AmazonBedrockGateway-kb-handbook"]
+    assert creator["Principal"][0].startswith("arn:aws:sts::123456789012:assumed-role/")
+    assert creator["Rules"][0]["Permission"] == ["aoss:CreateIndex", "aoss:DescribeIndex"]
+    assert {one for part in (role, creator) for one in part["Rules"][0]["Resource"]} == {f"index/{NAME}/handbook"}
+
+
+@pytest.mark.full
+def test_it_is_found_by_words_and_by_vectors(account):
+    created = account.create()
+    found = account.root("bedrock-agent-runtime").retrieve(
+        knowledgeBaseId=created.id,
+        retrievalQuery={"text": "paid leave"},
+        retrievalConfiguration={"vectorSearchConfiguration": {"overrideSearchType": "HYBRID"}},
+    )["retrievalResults"]
+    assert "25 days" in found[0]["content"]["text"]
+
+
+def test_the_plan_says_what_is_made_what_it_costs_and_what_it_takes(account):
+    plan = knowledge.plan(account.config, "handbook", principal="operator", create_role=True)
+    assert [one.kind for one in plan.resources if one.made][1:6] == [
+        "encryption policy",
+        "network policy",
+        "data access policy",
+        "collection",
+        "search index",
+    ]
+    assert plan.floor_usd_a_month == pytest.approx(350.4)
+    assert plan.missing == ()
+    shown = plan.to_dict()["store_policies"]
+    assert shown["encryption policy"]["AWSOwnedKey"] is True
+    actions = {one for statement in plan.creator.policy.statements for one in statement.actions}
+    assert {"aoss:CreateCollection", "aoss:CreateIndex"} <= actions
+    assert not any(one.startswith("s3vectors:") for one in actions)
+    assert any("AWSServiceRoleForAmazonOpenSearchServerless" in one for one in plan.warnings)
+
+
+def test_removing_leaves_the_account_as_it_was_and_the_documents_in_place(account):
+    before = account.inventory()
+    account.create()
+    removed = account.delete()
+    assert removed.kept == ()
+    assert account.inventory() == before == Counter()
+    assert account.manifests == []
+
+
+# -- killed, and lost answers ------------------------------------------------------------------------------------------
+
+
+def each(*chosen):
+    """*chosen* (operation, what then) by default, the rest with --full."""
+    cases = [(operation, then) for operation in MAKING for then in ("resume", "delete")]
+    return [one if one in chosen else pytest.param(*one, marks=pytest.mark.full) for one in cases]
+
+
+@pytest.mark.parametrize(("operation", "then"), each(("CreateCollection", "resume"), ("CreateIndex", "delete")))
+def test_killed_with_the_answer_on_its_way(account, operation, then):
+    view, watched = account.view(dies(operation, answered=True))
+    with pytest.raises(Killed):
+        account.create(view)
+    assert watched.sent[-1] == operation
+    if then == "resume":
+        assert account.resume().jobs[0].status == "COMPLETE"
+    else:
+        account.delete()
+    assert account.inventory() == (account.planned() if then == "resume" else Counter())
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("then", ["resume", "delete"])
+@pytest.mark.parametrize("number", range(2, 45))
+def test_killed_at_any_call(account, number, then, answered):
+    view, watched = account.view(dies_at(number, answered=answered))
+    try:
+        account.create(view)
+    except Killed:
+        assert len(watched.sent) == number
+    if then == "delete" and not account.manifests:
+        assert account.inventory() == Counter()
+        return
+    if then == "resume":
+        account.resume()
+    else:
+        account.delete()
+    assert account.inventory() == (account.planned() if then == "resume" else Counter())
+
+
+@pytest.mark.parametrize("operation", some(REMOVING, "DeleteCollection"))
+@pytest.mark.parametrize("answered", [True, pytest.param(False, marks=pytest.mark.full)])
+def test_a_removal_that_was_killed_is_gone_on_with(account, operation, answered):
+    account.create(ingest=False)
+    view, _ = account.view(dies(operation, answered=answered))
+    with pytest.raises(Killed):
+        account.delete(view)
+    account.delete()
+    assert account.inventory() == Counter()
+
+
+@pytest.mark.parametrize("operation", some(MAKING, "CreateCollection"))
+def test_a_lost_answer_makes_no_second_one(account, operation):
+    view, watched = account.view(loses(operation))
+    account.create(view)
+    assert watched.sent.count(operation) >= 2
+    assert account.inventory() == account.planned()
+
+
+@pytest.mark.full
+def test_a_lost_manifest_adopts_what_carries_our_mark(account):
+    created = account.create()
+    for path in account.manifests:
+        path.unlink()
+    again = account.resume()
+    assert again.id == created.id
+    assert account.inventory() == account.planned()
+    account.delete()
+    assert account.inventory() == Counter()
+
+
+def test_a_collection_of_ours_that_is_being_deleted_is_waited_for(account):
+    clock = account.world.local.state.of(Timing)
+    account.create(ingest=False)
+    clock.deleting_seconds = 0.3
+    view, _ = account.view(dies("DeleteCollection", answered=True))
+    with pytest.raises(Killed):
+        account.delete(view)
+    assert "collection helpdesk-handbook" in account.inventory()
+    account.resume()
+    assert account.inventory() == account.planned()
+
+
+# -- what passes by itself ---------------------------------------------------------------------------------------------
+
+
+def waits(account, step):
+    return [
+        one
+        for one in account.events
+        if one.name == "setup.progressed" and (one.step, one.progress) == (step, "waiting")
+    ]
+
+
+def test_policies_collection_and_index_that_take_their_time_are_waited_for_with_progress(account):
+    timing = account.world.local.state.of(Timing)
+    timing.creating_seconds, timing.access_seconds, timing.index_seconds = 0.15, 0.4, 0.2
+    account.create()
+    assert account.inventory() == account.planned()
+    assert waits(account, "collection")[0].reason == "CREATING"
+    assert "does not have permissions" in waits(account, "search index")[0].reason
+    assert any("no such index" in one.reason for one in waits(account, "knowledge base"))
+
+
+def test_a_data_access_policy_that_never_holds_ends_the_wait_with_what_exists(account):
+    account.world.local.state.of(Timing).access_seconds = 10_000.0
+    view, watched = account.view(sleeps_for_real=False)
+    with pytest.raises(SetupIncompleteError, match="does not have permissions") as caught:
+        account.create(view, patience=Patience())
+    assert caught.value.step == "search index"
+    assert isinstance(caught.value.__cause__, AccessDeniedError)
+    assert 100 < watched.clock <= 125
+    assert [one.split(" helpdesk")[0] for one in caught.value.exists][1:] == [
+        "encryption policy",
+        "network policy",
+        "data access policy",
+        "collection",
+    ]
+    account.world.local.state.of(Timing).access_seconds = 0.0
+    account.root("opensearchserverless").delete_access_policy(type="data", name=NAME)
+    account.resume()
+    assert account.inventory() == account.planned()
+
+
+@pytest.mark.full
+def test_a_right_that_is_missing_is_not_waited_for(account):
+    """IAM's denial is another than the data access policy's: it names the action."""
+    iam, world = account.root("iam"), account.world
+    role = (
+        world.become("operator").client("sts", endpoint_url=world.endpoint).get_caller_identity()["Arn"].split("/")[1]
+    )
+    denied = {"Effect": "Deny", "Action": "aoss:CreateIndex", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    iam.put_role_policy(RoleName=role, PolicyName="no-index", PolicyDocument=document)
+    try:
+        view, watched = account.view(sleeps_for_real=False)
+        with pytest.raises(SetupIncompleteError, match="aoss:CreateIndex"):
+            account.create(view)
+        assert watched.sent.count("CreateIndex") == 1
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="no-index")
+
+
+@pytest.mark.full
+def test_a_collection_that_failed_says_why_and_can_be_removed(account):
+    timing = account.world.local.state.of(Timing)
+    timing.failing.add(NAME)
+    with pytest.raises(SetupIncompleteError, match=r"FAILED.*could not be created"):
+        account.create()
+    account.delete()
+    assert account.inventory() == Counter()
+
+
+# -- what is not ours --------------------------------------------------------------------------------------------------
+
+
+def somebody(account, kind):
+    """Somebody else's thing under our name."""
+    search = account.root("opensearchserverless")
+    rule = {"ResourceType": "collection", "Resource": [f"collection/{NAME}"]}
+    encryption = json.dumps({"Rules": [rule], "AWSOwnedKey": True})
+    if kind == "encryption policy":
+        search.create_security_policy(type="encryption", name=NAME, policy=encryption, description="theirs")
+    elif kind == "network policy":
+        network = json.dumps([{"Rules": [rule], "AllowFromPublic": True}])
+        search.create_security_policy(type="network", name=NAME, policy=network)
+    elif kind == "data access policy":
+        rule = {"ResourceType": "index", "Resource": [f"index/{NAME}/*"], "Permission": ["aoss:*"]}
+        data = json.dumps([{"Rules": [rule], "Principal": ["arn:aws:iam::123456789012:role/theirs"]}])
+        search.create_access_policy(type="data", name=NAME, policy=data, description=f"{MARK} other/handbook")
+    else:
+        search.create_security_policy(type="encryption", name="theirs", policy=encryption)
+        search.create_collection(name=NAME, tags=[{"key": MARK, "value": "other/handbook"}])
+
+
+@pytest.mark.parametrize("kind", ["encryption policy", "network policy", "data access policy", "collection"])
+def test_what_is_somebody_elses_is_never_touched(account, kind):
+    somebody(account, kind)
+    before = account.inventory()
+    view, watched = account.view()
+    with pytest.raises(NotOursError, match=kind):
+        account.create(view)
+    assert not any(one.startswith(("Create", "Update", "Delete", "Put")) for one in watched.sent)
+    assert account.inventory() == before
+
+
+@pytest.mark.full
+def test_what_lost_our_mark_is_kept_and_said(account):
+    account.create(ingest=False)
+    search = account.root("opensearchserverless")
+    shown = policies(account)["network"]
+    search.update_security_policy(
+        type="network", name=NAME, policyVersion=shown["policyVersion"], description="taken over"
+    )
+    removed = account.delete()
+    (kept,) = removed.kept
+    assert kept.startswith("network policy helpdesk-handbook")
+    assert account.inventory() == Counter({f"network policy {NAME}": 1})
+
+
+def test_whoever_goes_on_is_let_in_and_what_others_put_in_stays(account):
+    """Another session than the one that began; an administrator has given somebody else access meanwhile."""
+    view, _ = account.view(dies("CreateCollection", answered=True))
+    with pytest.raises(Killed):
+        account.create(view)
+    search, shown = account.root("opensearchserverless"), policies(account)["data"]
+    reader = {
+        "Rules": [{"ResourceType": "index", "Resource": [f"index/{NAME}/*"], "Permission": ["aoss:ReadDocument"]}],
+        "Principal": ["arn:aws:iam::123456789012:role/reader"],
+    }
+    other = [
+        {**part, "Principal": ["arn:aws:iam::123456789012:user/gone"]} if "creates" in part["Description"] else part
+        for part in shown["policy"]
+    ]
+    search.update_access_policy(
+        type="data", name=NAME, policyVersion=shown["policyVersion"], policy=json.dumps([*other, reader])
+    )
+    account.resume()
+    assert account.inventory() == account.planned()
+    now = policies(account)["data"]["policy"]
+    assert reader in now
+    assert not any("user/gone" in str(part) for part in now)
+
+
+@pytest.mark.full
+def test_async_makes_and_removes_the_same(account):
+    async def both():
+        async with AsyncGateway(account.config, principal="operator", session=_session(account)) as gateway:
+            options = {"folder": account.folder, "patience": QUICK}
+            await knowledge.create(gateway, "handbook", create_role=True, **options)
+            made = account.inventory()
+            await knowledge.delete(gateway, "handbook", **options)
+            return made
+
+    assert asyncio.run(both()) == account.planned()
+    assert account.inventory() == Counter()
+
+
+def _session(account):
+    aiobotocore = pytest.importorskip("aiobotocore.session")
+    frozen = account.world.become("operator").get_credentials().get_frozen_credentials()
+    session = aiobotocore.AioSession()
+    session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
+    return session
+
+
+def test_a_partition_whose_collections_bedrock_does_not_take_is_refused_at_once(account):
+    config = account.config.model_copy(update={"region": "us-gov-west-1"})
+    with pytest.raises(ConfigError, match="no collection of partition aws-us-gov"):
+        knowledge.plan(config, "handbook", principal="operator")
