@@ -141,7 +141,7 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: Tally, fold: Fold, sh
             # From here on: a caller who takes long over an event is not a stream that stands still.
             idle_from, patience = ctx.now(), ctx.timeouts.idle
         if fold.failed:
-            raise from_frame(send, *fold.failed, tally.request_id, tally.attempts)
+            raise from_frame(send, *fold.failed, tally.request_id, tally.attempts, principal=ctx.principal)
         if corrupt := decoder.corrupt or fold.corrupt:
             raise corrupt
     # The end of the body follows at once. Read, it leaves a connection that can serve the next call; else it is closed.
@@ -153,7 +153,7 @@ def _interrupted(
     cause: Exception, send: Send, ctx: Context, tally: Tally, fold: Fold, *, delivered: bool, over: bool
 ) -> BaseException:
     """Return what is raised for *cause*: itself where nothing has been shown and AWS said why."""
-    error = translate(cause, send, tally.attempts)
+    error = translate(cause, send, tally.attempts, principal=ctx.principal)
     if not delivered and isinstance(error, ServiceError):
         return error
     code = error.code if isinstance(error, ServiceError) else "an error"

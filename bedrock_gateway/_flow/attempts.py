@@ -84,7 +84,7 @@ def attempted(send: Send, ctx: Context, once: Once[T], tally: Tally) -> Flow[T]:
         try:
             result = yield from once(send, ctx, tally)
         except Exception as cause:  # noqa: BLE001 - the one place where every failure becomes an error of ours
-            failure = translate(cause, send, tally.attempts)
+            failure = translate(cause, send, tally.attempts, principal=ctx.principal)
         except BaseException:
             lease.left()
             raise

@@ -31,6 +31,7 @@ from bedrock_gateway.errors import (
     normalise_code,
 )
 from bedrock_gateway.governance.denials import denial_of
+from bedrock_gateway.governance.grants import denied
 from bedrock_gateway.governance.versions import unknown_member
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ _TRANSPORT: dict[str, tuple[bool | None, str]] = {
 
 _WAITED = frozenset({"TimeoutError", "ReadTimeoutError", "SocketTimeoutError"})
 
-_DENIED = re.compile(r"is not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
 _NEEDS_PROFILE = re.compile(r"on-demand throughput isn.t supported", re.IGNORECASE)
 # AWS's own words where a session is not known: "Session with Id … is not valid. Please check and try again."
 _NO_SESSION = re.compile(
@@ -136,13 +136,15 @@ def _names(cause: BaseException) -> list[str]:
     return [one.__name__ for one in type(cause).__mro__]
 
 
-def service_error(send: Send, parsed: Mapping[str, Any], attempts: int) -> ServiceError:
+def service_error(
+    send: Send, parsed: Mapping[str, Any], attempts: int, *, principal: str | None = None
+) -> ServiceError:
     """Return the typed error of an error reply, as botocore parses it."""
     error, metadata = parsed.get("Error", {}), parsed.get("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode")
     code = normalise_code(str(error.get("Code") or status or "Unknown")[:_CODE_LIMIT])
     text = str(error.get("Message") or parsed.get("message") or "").strip()
-    made = _make(send, code, text, status, attempts)
+    made = _make(send, code, text, status, attempts, principal)
     made.request_id = metadata.get("RequestId")
     made.retry_after_seconds = _retry_after(metadata.get("HTTPHeaders", {}))
     made.original_status = _status(parsed.get("originalStatusCode"))
@@ -155,16 +157,23 @@ def _status(value: Any) -> int | None:
 
 
 def from_frame(
-    send: Send, code: str, text: str, original_status: int | None, request_id: str | None, attempts: int
+    send: Send,
+    code: str,
+    text: str,
+    original_status: int | None,
+    request_id: str | None,
+    attempts: int,
+    *,
+    principal: str | None = None,
 ) -> ServiceError:
     """Return the typed error of an exception frame inside a stream."""
-    made = _make(send, normalise_code(code[:_CODE_LIMIT]), text, None, attempts)
+    made = _make(send, normalise_code(code[:_CODE_LIMIT]), text, None, attempts, principal)
     made.request_id = request_id
     made.original_status = _status(original_status)
     return made
 
 
-def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -> ServiceError:
+def _make(send: Send, code: str, text: str, status: int | None, attempts: int, principal: str | None) -> ServiceError:
     kind = error_class(code, status, text)
     advice = ""
     facts: dict[str, Any] = {}
@@ -173,7 +182,7 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int) -
         kind, advice = AccessDeniedError, f"; {denial.advice}"
         facts = {"reason": denial.reason, "missing": denial.missing}
     elif kind is AccessDeniedError:
-        advice, facts = _access_denied(send, text)
+        advice, facts = denied(send, text, principal)
         if code in _REFUSED:
             advice, facts = _REFUSED[code], {"reason": "credentials"}
     if kind is InferenceProfileRequiredError or (kind is InvalidRequestError and _NEEDS_PROFILE.search(text)):
@@ -284,29 +293,6 @@ _REFUSED = {
 }
 
 
-def _access_denied(send: Send, text: str) -> tuple[str, dict[str, Any]]:
-    found = _DENIED.search(text)
-    if not found:
-        return "", {}
-    action, resource = found[1], (found[2] or "").rstrip(".,;") or None
-    advice = f"; missing: {action} on {resource or '*'}"
-    if send.capability:
-        advice += f"; grant it: {_grant(send)}"
-    return advice, {"missing": action, "resource": resource, "reason": "permission"}
-
-
-def _grant(send: Send) -> str:
-    """The command that prints the policy with what is missing."""
-    options = {
-        "--model": send.model_id,
-        "--kb": send.params.get("knowledgeBaseId"),
-        "--region": send.region,
-        "--account": send.account,
-    }
-    words = [f"{name} {value}" for name, value in options.items() if value]
-    return " ".join(["bedrock-gateway policy generate", str(send.capability), *words])
-
-
 def _needs_profile(send: Send) -> tuple[str, dict[str, Any]]:
     try:
         model = parse_model_id(send.model_id or "").model or ""
@@ -338,22 +324,22 @@ def _date(value: str) -> float | None:
         return None
 
 
-def translate(cause: BaseException, send: Send, attempts: int) -> GatewayError:
-    """Return the error of ours that *cause* is, with *cause*, cleaned, as its cause."""
-    made = _translated(cause, send, attempts)
+def translate(cause: BaseException, send: Send, attempts: int, *, principal: str | None = None) -> GatewayError:
+    """Return the error of ours that *cause* is, with *cause*, cleaned, as its cause; *principal* is whose call it was."""
+    made = _translated(cause, send, attempts, principal)
     if made is not cause:
         made.__cause__ = cleaned(cause, lambda text: _quotes(send, text))
     return made
 
 
-def _translated(cause: BaseException, send: Send, attempts: int) -> GatewayError:
+def _translated(cause: BaseException, send: Send, attempts: int, principal: str | None) -> GatewayError:
     if isinstance(cause, GatewayError):
         if isinstance(cause, (TransportError, ServiceError, OutputValidationError)):
             cause.attempts = attempts
         return cause
     parsed = getattr(cause, "response", None)
     if isinstance(parsed, dict) and "Error" in parsed:
-        return service_error(send, parsed, attempts)
+        return service_error(send, parsed, attempts, principal=principal)
     names = _names(cause)
     for name in names:
         if name in _CONFIGURATION:
