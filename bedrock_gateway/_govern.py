@@ -141,7 +141,9 @@ class _Governor:
         return dict(call.send.params)
 
     def _send(self, operation: str, params: dict[str, Any]) -> Send:
-        nested = dict_of(dict_of(params.get("retrieveAndGenerateConfiguration")).get("knowledgeBaseConfiguration"))
+        answered = dict_of(params.get("retrieveAndGenerateConfiguration"))
+        document = dict_of(answered.get("externalSourcesConfiguration"))
+        nested = dict_of(answered.get("knowledgeBaseConfiguration")) or document
         base = params.get("knowledgeBaseId") or nested.get("knowledgeBaseId")
         model = params.get("modelId") or nested.get("modelArn")
         return Send(
@@ -150,12 +152,12 @@ class _Governor:
             params,
             region=self.region,
             account=self.config.account,
-            capability=self._capability(operation, str(model)),
+            capability=self._capability(operation, str(model), of_a_document=bool(document)),
             model_id=model,
             knowledge_base=self._bases.get(str(base)) if base else None,
         )
 
-    def _capability(self, operation: str, model: str) -> str | None:
+    def _capability(self, operation: str, model: str, *, of_a_document: bool) -> str | None:
         """The declared capability that has this operation, or else the one that would have to be declared."""
         having = [
             name
@@ -163,6 +165,8 @@ class _Governor:
             if any(one.name == operation and one.service == self.service for one in row.operations)
             # InvokeModel is also how texts are embedded: who may only embed may not chat.
             and (name != "embed" or "embed" in model)
+            # An answer is out of a knowledge base or out of a document.
+            and (not operation.startswith("RetrieveAndGenerate") or (name == "rag-document") == of_a_document)
         ]
         declared = self.config.principals[self.principal].capabilities
         return next((name for name in having if name in declared), having[0] if having else None)

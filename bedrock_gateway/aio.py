@@ -519,7 +519,8 @@ class AsyncGateway(Facade):
         self,
         question: str,
         *,
-        knowledge_base: str,
+        knowledge_base: str | None = None,
+        document: Document | str | None = None,
         model: str | None = None,
         session: AnswerSession | str | None = None,
         results: int | None = None,
@@ -538,11 +539,14 @@ class AsyncGateway(Facade):
         stop_sequences: Sequence[str] | None = None,
         **members: Any,
     ) -> Answer:
-        """Answer from a knowledge base, with citations; billed by AWS.
+        """Answer from a knowledge base, or from one document, with citations; billed by AWS.
 
         Args:
             question: What to answer.
-            knowledge_base: Its configured name.
+            knowledge_base: Its configured name; None: *document* is given.
+            document: Answer from this instead: the ``s3://`` URI of an object that the principal's ``documents`` declare, or
+                a `Document` with text, data (at most 10 MiB; its id is the file name) or uri. Capability ``rag-document``;
+                what is about a search does not go with it.
             model: What writes the answer: model id, inference profile id or ARN; None: the only one declared.
             session: ``session`` of the answer before, to continue its conversation, or AWS's id of it (not for tenants);
                 None: a new one.
@@ -589,6 +593,7 @@ class AsyncGateway(Facade):
                 "RetrieveAndGenerate",
                 question,
                 knowledge_base=knowledge_base,
+                document=document,
                 model=model,
                 session=session,
                 results=results,
@@ -615,7 +620,8 @@ class AsyncGateway(Facade):
         self,
         question: str,
         *,
-        knowledge_base: str,
+        knowledge_base: str | None = None,
+        document: Document | str | None = None,
         model: str | None = None,
         session: AnswerSession | str | None = None,
         results: int | None = None,
@@ -634,11 +640,11 @@ class AsyncGateway(Facade):
         stop_sequences: Sequence[str] | None = None,
         **members: Any,
     ) -> AsyncStream[Answer]:
-        """Answer from a knowledge base and read the answer as it is made; billed by AWS.
+        """Answer from a knowledge base, or from one document, and read the answer as it is made; billed by AWS.
 
         The arguments are those of `retrieve_and_generate`. Nothing is checked or sent before the stream is entered;
-        entering raises what `retrieve_and_generate` raises. AWS gives this stream no terminal event: one that ends between
-        two events is taken for whole.
+        entering raises what `retrieve_and_generate` raises. A citation is an event of its own behind the text that it is
+        about. AWS gives this stream no terminal event: one that ends between two events is taken for whole.
 
         Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrieveAndGenerateStream.html
         """
@@ -648,6 +654,7 @@ class AsyncGateway(Facade):
                 "RetrieveAndGenerateStream",
                 question,
                 knowledge_base=knowledge_base,
+                document=document,
                 model=model,
                 session=session,
                 results=results,

@@ -79,13 +79,18 @@ OPERATOR_CALLS = {
     "StartIngestionJob": lambda g: g.start_ingestion("handbook", data_source_id="DS12345678"),
     "GetIngestionJob": lambda g: g.get_ingestion(JOB),
 }
-# What the preflight reads: boto3's own reply, through the same driver.
+# What the preflight and set-up ask: boto3's own reply, through the same driver.
 PROBES = {
     "GetModelInvocationLoggingConfiguration": Send("bedrock", "GetModelInvocationLoggingConfiguration", {}),
     "GetFoundationModel": Send("bedrock", "GetFoundationModel", {"modelIdentifier": "amazon.nova-lite-v1:0"}),
     "GetInferenceProfile": Send("bedrock", "GetInferenceProfile", {"inferenceProfileIdentifier": MODEL}),
     "GetGuardrail": Send("bedrock", "GetGuardrail", {"guardrailIdentifier": "abcdefghij12"}),
     "GetKnowledgeBase": Send("bedrock-agent", "GetKnowledgeBase", {"knowledgeBaseId": "KB12345678"}),
+    "ListKnowledgeBases": Send("bedrock-agent", "ListKnowledgeBases", {}),
+    "DeleteKnowledgeBase": Send("bedrock-agent", "DeleteKnowledgeBase", {"knowledgeBaseId": "KB12345678"}),
+    "GetDataSource": Send(
+        "bedrock-agent", "GetDataSource", {"knowledgeBaseId": "KB12345678", "dataSourceId": "DS12345678"}
+    ),
 }
 OPERATIONS = {*STREAMS, *CALLS, *OPERATOR_CALLS, *PROBES}
 

@@ -19,6 +19,7 @@ from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, R
 from bedrock_gateway._config.values import (
     Bucket,
     CapabilityName,
+    DocumentPlace,
     Key,
     Models,
     Name,
@@ -45,7 +46,7 @@ __all__ = [
 NEEDS_MODELS = frozenset({"model", "foundation-model", "batch-source", "reranker"})
 """Resources of the table that are a principal's models."""
 
-_CHAT = frozenset({"invoke", "invoke-stream", "converse", "converse-stream", "rag", "rag-stream"})
+_CHAT = frozenset({"invoke", "invoke-stream", "converse", "converse-stream", "rag", "rag-stream", "rag-document"})
 
 
 class PrincipalConfig(Table):
@@ -59,6 +60,8 @@ class PrincipalConfig(Table):
     """Which of ``models`` stand in, in this order, where the model of a call cannot answer."""
     knowledge_bases: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     """Configured names, not ids."""
+    documents: Annotated[tuple[DocumentPlace, ...], Field(strict=False)] = ()
+    """``s3://bucket/prefix`` of the objects that ``rag-document`` may answer from."""
     require_guardrail: bool = False
     """Whether its policy permits no model call without exactly the configured guardrail."""
     tagging: bool = False
@@ -76,6 +79,12 @@ class PrincipalConfig(Table):
                 f"{kinds['runtime']!r} and {kinds['administration']!r} in one principal: an application that can "
                 "administer can switch off its own audit; make two principals"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _answers_from(self) -> PrincipalConfig:
+        if self.documents and "rag-document" not in self.capabilities:
+            raise ValueError("`documents` are what 'rag-document' answers from: add that to `capabilities`")
         return self
 
     @model_validator(mode="after")

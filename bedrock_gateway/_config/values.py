@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bedrock_gateway.capabilities import capability
 from bedrock_gateway.capabilities.models import is_region, parse_model_id
-from bedrock_gateway.capabilities.scope import checked
+from bedrock_gateway.capabilities.scope import checked, object_place
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ __all__ = [
     "Account",
     "Bucket",
     "CapabilityName",
+    "DocumentPlace",
     "EnforcedGuardrail",
     "Key",
     "KnowledgeBaseId",
@@ -76,6 +77,7 @@ Models = Annotated[tuple[ModelName, ...], Field(strict=False)]
 Bucket = Annotated[str, named("bucket")]
 Prefix = Annotated[str, named("prefix")]
 Role = Annotated[str, named("role")]
+DocumentPlace = Annotated[str, by(object_place)]
 Key = Annotated[str, named("key", "KMS key: write the key's ARN in full")]
 KnowledgeBaseId = Annotated[str, named("knowledge_base", "knowledge base id: ten of 0-9 and A-Z")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]

@@ -7,7 +7,7 @@ an argument of its own and cannot come in as a further member.
 from __future__ import annotations
 
 from bedrock_gateway._requests.answers import retrieve_and_generate
-from bedrock_gateway._requests.base import CAPABILITY_OF
+from bedrock_gateway._requests.base import CAPABILITY_OF, capability_of
 from bedrock_gateway._requests.documents import (
     batches,
     delete_documents,
@@ -38,6 +38,7 @@ __all__ = [
     "apply_guardrail",
     "as_messages",
     "batches",
+    "capability_of",
     "converse",
     "count_tokens",
     "create_data_source",

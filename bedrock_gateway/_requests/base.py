@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["CAPABILITY_OF", "members_of", "model_arn", "model_of", "send_of", "token"]
+__all__ = ["CAPABILITY_OF", "capability_of", "members_of", "model_arn", "model_of", "send_of", "token"]
 
 DOCUMENTS = (
     "IngestKnowledgeBaseDocuments",
@@ -45,6 +45,12 @@ CAPABILITY_OF = {
     **dict.fromkeys(DOCUMENTS, "kb-documents-direct"),
 }
 """Operation → the capability that a principal needs to call it."""
+
+
+def capability_of(operation: str, options: Mapping[str, Any]) -> str:
+    """Return the capability that a call with these options needs."""
+    return "rag-document" if options.get("document") is not None else CAPABILITY_OF[operation]
+
 
 _SERVICES = {
     "bedrock-runtime": (
@@ -126,6 +132,7 @@ def send_of(config: GatewayConfig, name: str, params: dict[str, Any], **facts: A
         row.stream,
         config.region,
         config.account,
+        local=config.local,
         unparsed=True,
         **({"capability": CAPABILITY_OF[name]} | facts),
     )

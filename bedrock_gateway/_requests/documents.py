@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from bedrock_gateway._commands import Send
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["batches", "delete_documents", "get_documents", "ingest_documents", "list_documents", "place_of"]
+__all__ = [
+    "batches",
+    "delete_documents",
+    "get_documents",
+    "ingest_documents",
+    "list_documents",
+    "media_type_of",
+    "object_uri",
+    "place_of",
+]
 
 # Source of the limits: botocore, bedrock-agent, KnowledgeBaseDocuments and the shapes under it.
 _MOST = 10
@@ -52,14 +61,18 @@ def place_of(name: str, document: Any) -> tuple[str, str]:
     """Return the type of data source that a document is for, and its id there: what AWS knows it by."""
     if isinstance(document, str):
         # A URI is an object; a document of one's own with such an id can be named by a Document.
-        return ("S3", _uri(name, "a document", document)) if document.startswith("s3://") else _custom(name, document)
+        return (
+            ("S3", object_uri(name, "a document", document))
+            if document.startswith("s3://")
+            else _custom(name, document)
+        )
     if not isinstance(document, Document):
         arguments.refuse(name, f"a document is a Document, or its id or URI, not {type(document).__name__}")
     if document.id is not None:
         return _custom(name, document.id)
     if document.uri is None:
         arguments.refuse(name, "a document has an id, or the uri of an object")
-    return "S3", _uri(name, "uri", document.uri)
+    return "S3", object_uri(name, "uri", document.uri)
 
 
 def _custom(name: str, identifier: Any) -> tuple[str, str]:
@@ -69,7 +82,8 @@ def _custom(name: str, identifier: Any) -> tuple[str, str]:
     return "CUSTOM", found
 
 
-def _uri(name: str, argument: str, value: Any) -> str:
+def object_uri(name: str, argument: str, value: Any) -> str:
+    """Return *value* if it is the URI of an object of S3."""
     found = arguments.text(name, argument, value)
     if not _S3_URI.fullmatch(found):
         arguments.refuse(name, f"{argument} is no object of S3: s3://bucket/key")
@@ -191,10 +205,16 @@ def _inline(name: str, document: Document) -> dict[str, Any]:
     if not isinstance(data, (bytes, bytearray)) or not data:
         arguments.refuse(name, "the data of a document is bytes, and not empty")
     _check_size(name, len(data))
-    media_type = arguments.text(name, "media_type", document.media_type)
+    media_type = media_type_of(name, document.media_type)
+    return {"type": "BYTE", "byteContent": {"mimeType": media_type, "data": bytes(data)}}
+
+
+def media_type_of(name: str, value: Any) -> str:
+    """Return *value* if it is a MIME type."""
+    media_type = arguments.text(name, "media_type", value)
     if not _MEDIA_TYPE.fullmatch(media_type):
         arguments.refuse(name, "media_type is a MIME type, such as application/pdf")
-    return {"type": "BYTE", "byteContent": {"mimeType": media_type, "data": bytes(data)}}
+    return media_type
 
 
 def _check_size(name: str, size: int) -> None:
@@ -203,7 +223,7 @@ def _check_size(name: str, size: int) -> None:
 
 
 def _location(name: str, argument: str, uri: Any, owner: Any) -> dict[str, str]:
-    location = {"uri": _uri(name, argument, uri)}
+    location = {"uri": object_uri(name, argument, uri)}
     if owner is not None:
         if not isinstance(owner, str) or not _ACCOUNT.fullmatch(owner):
             arguments.refuse(name, "bucket_owner is an account: twelve digits")

@@ -231,10 +231,28 @@ _GENERATE_STREAM = tuple(
 _ALSO = "The principal can also retrieve from the knowledge base and invoke its model directly."
 
 
-def _answered(*generate: Leg) -> tuple[Leg, ...]:
+_READ_DOCUMENT = Leg(
+    "s3:GetObject",
+    "answer-object",
+    "M",
+    "User Guide: kb-permissions",
+    only_with="answer_documents",
+    why="The service reads the document with the caller's rights.",
+)
+
+
+def _answered(*legs: Leg) -> tuple[Leg, ...]:
     """Every leg of an answer: the call itself has no resource, so what limits it are the legs below it."""
     guarded = (replace(leg, confidence="M") for leg in GUARDED)
-    return (Leg("bedrock:RetrieveAndGenerate", "*"), _RETRIEVE, *generate, PROFILES, *RERANKED, *guarded)
+    return (Leg("bedrock:RetrieveAndGenerate", "*"), *legs, PROFILES, *guarded)
+
+
+_STREAMED = (*_GENERATE_STREAM, ENDPOINT, STREAMED_ENDPOINT)
+
+
+def _answer(name: str, *legs: Leg) -> Operation:
+    stream = "stream" if name.endswith("Stream") else None
+    return Operation(name, "bedrock-agent-runtime", "billed", _answered(*legs), stream=stream)
 
 
 ROWS = (
@@ -350,25 +368,27 @@ ROWS = (
         "Passages are put in order by a reranker with the knowledge base's role, not with the caller's rights.",
     ),
     Capability(
+        "rag-document",
+        "Answer a question from one document: given with it, or an object of S3; at once or as a stream.",
+        "runtime",
+        (
+            _answer("RetrieveAndGenerate", _READ_DOCUMENT, _GENERATE, ENDPOINT),
+            _answer("RetrieveAndGenerateStream", _READ_DOCUMENT, *_STREAMED),
+        ),
+        "The principal can also read those objects and invoke its model directly, and ask about any document that it has.",
+    ),
+    Capability(
         "rag",
         "Answer a question from a knowledge base, with citations.",
         "runtime",
-        (Operation("RetrieveAndGenerate", "bedrock-agent-runtime", "billed", _answered(_GENERATE, ENDPOINT)),),
+        (_answer("RetrieveAndGenerate", _RETRIEVE, _GENERATE, *RERANKED, ENDPOINT),),
         _ALSO,
     ),
     Capability(
         "rag-stream",
         "Answer a question from a knowledge base and read the answer as it is made.",
         "runtime",
-        (
-            Operation(
-                "RetrieveAndGenerateStream",
-                "bedrock-agent-runtime",
-                "billed",
-                _answered(*_GENERATE_STREAM, ENDPOINT, STREAMED_ENDPOINT),
-                stream="stream",
-            ),
-        ),
+        (_answer("RetrieveAndGenerateStream", _RETRIEVE, *_STREAMED, *RERANKED),),
         f"{_ALSO} RetrieveAndGenerate and its stream are one IAM action: the policy of this one permits both.",
     ),
 )

@@ -17,7 +17,7 @@ from bedrock_gateway.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["WRAPPERS", "Scope", "check_wraps", "checked"]
+__all__ = ["WRAPPERS", "Scope", "check_wraps", "checked", "object_place"]
 
 RolePart = Literal["source", "store", "option"]
 """What a service role of a knowledge base is made of; `iam.roles.KnowledgeBaseParts` has a member for each."""
@@ -82,6 +82,19 @@ def checked(kind: str, value: str, *, name: str | None = None) -> str:
     return value
 
 
+def object_place(uri: str) -> tuple[str, str]:
+    """Return the bucket and the prefix of ``s3://bucket/prefix``, checked.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    scheme, _, place = uri.partition("://")
+    bucket, _, prefix = place.partition("/")
+    if scheme != "s3":
+        raise ConfigError(f"{uri[:200]!r} is no place in S3: s3://bucket/prefix")
+    return checked("bucket", bucket), checked("prefix", prefix)
+
+
 def check_wraps(wraps: Mapping[str, tuple[str, ...]]) -> None:
     """Refuse what cannot be behind an application profile or a router, or in front of it; ``""`` stands for any.
 
@@ -127,6 +140,8 @@ class Scope:
     logging_prefix: str = ""
     documents: tuple[tuple[str, str], ...] = ()
     """(bucket, prefix) of the knowledge bases' sources."""
+    answer_documents: tuple[tuple[str, str], ...] = ()
+    """(bucket, prefix) of the objects that `rag-document` may answer from."""
     vector_indexes: tuple[tuple[str, str], ...] = ()
     """(vector bucket, index) of the knowledge bases' stores."""
     collections: tuple[tuple[str, str], ...] = ()
@@ -204,8 +219,11 @@ class Scope:
             "knowledge_base": self.knowledge_bases,
             "role": (*self.knowledge_base_roles, self.logging_role, self.batch_role, self.boundary),
             "log_group": (self.log_group,),
-            "bucket": (*((self.logging_bucket,) if self.logging_bucket else ()), *(one for one, _ in self.documents)),
-            "prefix": (self.logging_prefix, *(prefix for _, prefix in self.documents)),
+            "bucket": (
+                *((self.logging_bucket,) if self.logging_bucket else ()),
+                *(one for one, _ in (*self.documents, *self.answer_documents)),
+            ),
+            "prefix": (self.logging_prefix, *(prefix for _, prefix in (*self.documents, *self.answer_documents))),
             "vector_bucket": tuple(bucket for bucket, _ in self.vector_indexes),
             "vector_index": tuple(index for _, index in self.vector_indexes),
             "collection": tuple(name for name, _ in self.collections),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.capabilities.models import ModelId, on_demand_in, parse_model_id, profiles_for
+from bedrock_gateway.capabilities.scope import object_place
 from bedrock_gateway.errors import ConfigError, GatewayError, GovernanceError, InferenceProfileRequiredError
 from bedrock_gateway.governance.tenants import one_tenant
 
@@ -64,6 +65,8 @@ class _Judges:
         # Whoever sets knowledge bases up, or only looks, and names none, is about each that is configured: so is its policy.
         runs = any(CAPABILITIES[one].kind == "runtime" for one in self._capabilities)
         self._bases = bases if bases or runs else frozenset(config.knowledge_bases)
+        # As the policy has it: everything that begins so.
+        self._documents = tuple("s3://{}/{}".format(*object_place(one)) for one in declared.documents)
         # IAM cannot tell a reranker from another model either: both are InvokeModel on its ARN.
         self._models = frozenset(_normal(one, config) for one in (*declared.models, *declared.rerankers))
 
@@ -72,6 +75,7 @@ class _Judges:
             self.declared_capabilities,
             self.declared_models,
             self.declared_knowledge_bases,
+            self.declared_documents,
             self.declared_region,
             one_tenant(self._config),
         )
@@ -111,12 +115,44 @@ class _Judges:
                 raise GovernanceError(f"knowledge base {name!r} is declared as {known}, not {found}", rule=rule)
         return send
 
+    def declared_documents(self, send: Send) -> Send:
+        """What a question may be answered from, beside knowledge bases: a capability of its own, and declared objects."""
+        whole = send.params.get(_ANSWERED)
+        if not isinstance(whole, Mapping):
+            return send
+        rule, found = "declared-documents", whole.get(_FROM_DOCUMENT)
+        if (found is None) == (send.capability == _BY_DOCUMENT):
+            raise GovernanceError(
+                f"{send.operation} of a document is the capability {_BY_DOCUMENT!r}, and of a knowledge base another one; "
+                f"declare it in principals.{self._principal}.capabilities",
+                rule=rule,
+            )
+        for uri in _uris(found):
+            if not any(uri.startswith(place) for place in self._documents):
+                raise GovernanceError(
+                    f"the document in S3 is in no place that principals.{self._principal}.documents declares", rule=rule
+                )
+        return send
+
     def declared_region(self, send: Send) -> Send:
         if send.region != self._config.region:
             raise GovernanceError(
                 f"Region {send.region} is not the declared {self._config.region}", rule="declared-region"
             )
         return send
+
+
+_ANSWERED, _FROM_DOCUMENT = "retrieveAndGenerateConfiguration", "externalSourcesConfiguration"
+_BY_DOCUMENT = "rag-document"
+
+
+def _uris(found: Any) -> Iterator[str]:
+    """The objects of S3 that an answer is to be made from; what cannot be read is none that is declared."""
+    sources = found.get("sources") if isinstance(found, Mapping) else None
+    for one in sources if isinstance(sources, (list, tuple)) else ():
+        place = one.get("s3Location") if isinstance(one, Mapping) else None
+        if place is not None:
+            yield str(place.get("uri")) if isinstance(place, Mapping) else ""
 
 
 # Where a request names models and knowledge bases beside its own; what a model is told is not looked into.
@@ -240,11 +276,12 @@ def _invoke(send: Send, identifier: str, version: str) -> dict[str, Any]:
 
 def _generate(send: Send, identifier: str, version: str) -> dict[str, Any]:
     outer = send.params["retrieveAndGenerateConfiguration"]
-    inner = outer["knowledgeBaseConfiguration"]
+    name = next(one for one in ("knowledgeBaseConfiguration", _FROM_DOCUMENT) if one in outer)
+    inner = outer[name]
     guardrail = {"guardrailId": identifier, "guardrailVersion": version}
     generation = {**inner.get("generationConfiguration", {}), "guardrailConfiguration": guardrail}
     base = {**inner, "generationConfiguration": generation}
-    return {**send.params, "retrieveAndGenerateConfiguration": {**outer, "knowledgeBaseConfiguration": base}}
+    return {**send.params, "retrieveAndGenerateConfiguration": {**outer, name: base}}
 
 
 _ATTACH: dict[str, Callable[[Send, str, str], dict[str, Any]]] = {

@@ -26,6 +26,7 @@ SCOPE = Scope(
     knowledge_base_roles=("bedrock-gateway/AmazonBedrockGateway-kb-handbook",),
     logging_bucket="example-logs",
     documents=(("example-handbook", "handbook/"),),
+    answer_documents=(("example-handbook", "handbook/"),),
     vector_indexes=(("example-vectors", "handbook"),),
     collections=(("helpdesk-handbook", "helpdesk/handbook"),),
     guardrail=("abcdefghij12", "3"),
@@ -59,6 +60,7 @@ EVERYTHING = replace(
 )
 # What a call needs of other services, and what AWS's reference calls writing though it only answers.
 OF_OTHERS = {
+    "s3:GetObject",
     "kms:Decrypt",
     "sagemaker:InvokeEndpoint",
     "sagemaker:InvokeEndpointWithResponseStream",
@@ -179,7 +181,7 @@ def test_capabilities_that_only_read_hold_reading_actions():
 @pytest.mark.parametrize("name", CAPABILITIES)
 def test_with_every_option_a_policy_lints_clean_part_by_part(name, guarded):
     scope = replace(every_option(name), require_guardrail=guarded)
-    if guarded and name in {"rag", "rag-stream", "batch"}:
+    if guarded and name in {"rag", "rag-stream", "rag-document", "batch"}:
         pytest.skip("AWS calls the model without the guardrail: refused")
     for part in split(generate([name], scope).policy):
         assert not lint([read(name, part.to_json())])

@@ -9,6 +9,7 @@ import pytest
 
 from bedrock_gateway import (
     AnswerSession,
+    ConfigError,
     GatewayConfig,
     GovernanceError,
     InvalidRequestError,
@@ -17,6 +18,7 @@ from bedrock_gateway import (
     filters,
 )
 from bedrock_gateway._requests import knowledge, retrieve_and_generate
+from bedrock_gateway.documents import Document
 from bedrock_gateway.governance.rules import rules_of
 
 from .conftest import BASE, server
@@ -306,6 +308,124 @@ def test_a_conversation_belongs_to_a_knowledge_base_and_a_tenant():
         built("answer", found, tenant=1, session=AnswerSession("s-12345", "handbook", tenant=True))
     with pytest.raises(InvalidRequestError, match="session is of the knowledge base 'others'"):
         built("answer", session=AnswerSession("s-12345", "others"))
+
+
+DOCUMENTS = ["s3://example-reports/2026/", "s3://example-letters"]
+
+
+def of_a_document(document, how="answer", *, capabilities=("rag-document",), **options):
+    principal = {
+        "capabilities": capabilities,
+        "models": [MODEL],
+        **({"documents": DOCUMENTS} if "rag-document" in capabilities else {"knowledge_bases": ["handbook"]}),
+    }
+    found = GatewayConfig(**(BASE | {"principals": {"app": principal}}))
+    send = retrieve_and_generate(found, "Leave?", document=document, model=MODEL, streamed=how == "stream", **options)
+    for rule in rules_of(found, "app"):
+        send = rule(send)
+    return send
+
+
+@pytest.mark.parametrize("how", ["answer", "stream"])
+def test_a_document_to_answer_from_goes_out_in_awss_words(how):
+    send = of_a_document(
+        "s3://example-reports/2026/a.pdf", how, prompt_template=SEARCHED, temperature=0, session="s-12345"
+    )
+    assert send.capability == "rag-document"
+    whole = send.params["retrieveAndGenerateConfiguration"]
+    assert whole == {
+        "type": "EXTERNAL_SOURCES",
+        "externalSourcesConfiguration": {
+            "modelArn": f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{MODEL}",
+            "generationConfiguration": {
+                "promptTemplate": {"textPromptTemplate": SEARCHED},
+                "inferenceConfig": {"textInferenceConfig": {"temperature": 0}},
+            },
+            "sources": [{"sourceType": "S3", "s3Location": {"uri": "s3://example-reports/2026/a.pdf"}}],
+        },
+    }
+    assert send.params["sessionId"] == "s-12345"
+    given = of_a_document(Document("a.pdf", data=b"%PDF", media_type="application/pdf"), how)
+    assert given.params["retrieveAndGenerateConfiguration"]["externalSourcesConfiguration"]["sources"] == [
+        {
+            "sourceType": "BYTE_CONTENT",
+            "byteContent": {"identifier": "a.pdf", "contentType": "application/pdf", "data": b"%PDF"},
+        }
+    ]
+
+
+NO_DOCUMENT = {
+    "none": (None, {}, "give one of the two"),
+    "both": ("s3://example-letters/a", {"knowledge_base": "handbook"}, "give one of the two"),
+    "no object": ("https://example.com", {}, "is no object of S3"),
+    "a number": (7, {}, "is a Document, or the URI"),
+    "no name": (Document(text="x"), {}, "its file name is a str"),
+    "no content": (Document("a"), {}, "one of text, data and uri"),
+    "metadata": (Document("a", text="x", metadata={"k": 1}), {}, "has no metadata"),
+    "too large": (Document("a", data=b"x" * 10_485_761, media_type="text/plain"), {}, "1 to 10485760 bytes"),
+    "a filter": ("s3://example-letters/a", {"metadata_filter": TEAM}, "metadata_filter is about a search"),
+    "a tenant": ("s3://example-letters/a", {"tenant": "a"}, "tenant is about a search"),
+    "parts": ("s3://example-letters/a", {"decompose": True}, "decompose is about a search"),
+    "session": ("s3://example-letters/a", {"session": AnswerSession("s-1", "handbook")}, "of the knowledge base"),
+}
+
+
+@pytest.mark.parametrize("what", NO_DOCUMENT)
+def test_what_is_no_document_to_answer_from_is_refused(what):
+    document, options, why = NO_DOCUMENT[what]
+    with pytest.raises(InvalidRequestError, match=f"{why}.*nothing was sent"):
+        of_a_document(document, **options)
+
+
+def test_a_document_is_answered_from_as_far_as_it_is_declared():
+    for uri in ("s3://example-reports/2025/a.pdf", "s3://example-letters-2/a", "s3://others/2026/a"):
+        with pytest.raises(GovernanceError, match="declared-documents: the document in S3 is in no place") as raised:
+            of_a_document(uri)
+        assert uri not in str(raised.value)
+    assert of_a_document("s3://example-letters/a")
+    with pytest.raises(GovernanceError, match="needs the capability 'rag-document'"):
+        of_a_document(Document("a", text="x"), capabilities=("rag",))
+    principal = {"capabilities": ["rag"], "models": [MODEL], "documents": DOCUMENTS, "knowledge_bases": ["handbook"]}
+    with pytest.raises(ConfigError, match="add that to `capabilities`"):
+        GatewayConfig(**(BASE | {"principals": {"app": principal}}))
+
+
+def test_a_client_of_other_code_answers_from_what_is_declared():
+    boto3 = pytest.importorskip("boto3")
+    from bedrock_gateway import Gateway
+
+    principal = {"capabilities": ["rag-document"], "models": [MODEL], "documents": DOCUMENTS}
+    client = boto3.client(
+        "bedrock-agent-runtime", region_name="us-east-1", aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    )  # fmt: skip
+    sources = [{"sourceType": "S3", "s3Location": {"uri": "s3://others/a"}}]
+    external = {"type": "EXTERNAL_SOURCES", "externalSourcesConfiguration": {"modelArn": MODEL, "sources": sources}}
+    inner = {"knowledgeBaseId": "KB12345678", "modelArn": MODEL}
+    base = {"type": "KNOWLEDGE_BASE", "knowledgeBaseConfiguration": inner}
+    with Gateway(GatewayConfig(**(BASE | {"principals": {"app": principal}})), observers=[]) as gateway:
+        governed = gateway.govern(client)
+        for whole, why in ((external, "declared-documents"), (base, "needs the capability 'rag'")):
+            with pytest.raises(GovernanceError, match=why):
+                governed.retrieve_and_generate(input={"text": "x"}, retrieveAndGenerateConfiguration=whole)
+
+
+def test_an_answer_out_of_a_document_is_cited_and_its_stream_says_the_same(both, opened, account):
+    document = Document("rules.txt", text="Dogs are welcome on Fridays.\n\nBicycles are kept in the cellar.")
+
+    async def body():
+        principal = {"capabilities": ["rag-document"], "models": account.config().principals["app"].models}
+        async with opened("app", config=account.config(principals={"app": principal})) as (gateway, events):
+            answer = await gateway.retrieve_and_generate("Are dogs welcome?", document=document)
+            async with gateway.retrieve_and_generate_stream("Are dogs welcome?", document=document) as stream:
+                streamed = await stream.result()
+            assert answer.text == streamed.text == "Dogs are welcome on Fridays."
+            assert answer.citations == streamed.citations
+            assert (answer.grounded, answer.citations[0].sources[0].uri) == (True, "rules.txt")
+            assert answer.session == AnswerSession(answer.session_id)
+            assert [one.capability for one in events] == ["rag-document"] * 2
+
+    both.run(body)
 
 
 def page(token, *texts):

@@ -32,6 +32,7 @@ INSEPARABLE: Mapping[str, frozenset[str]] = {
     "embed": frozenset({_CONVERSE, _APPLY}),
     "rerank": frozenset({_INVOKE, _CONVERSE}),
     "kb-documents-direct": frozenset({"bedrock-agent:StartIngestionJob"}),
+    "rag-document": (_ANSWER - {"bedrock-agent-runtime:Retrieve"}) | {"s3:GetObject", _INVOKE_STREAM, _CONVERSE_STREAM},
     "rag": _ANSWER,
     "rag-stream": _ANSWER | {"bedrock-agent-runtime:RetrieveAndGenerate", _INVOKE_STREAM, _CONVERSE_STREAM},
 }

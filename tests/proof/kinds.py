@@ -32,7 +32,7 @@ ID = "abc123def456"
 ACCOUNT = "123456789012"
 
 CALLS = ("invoke", "invoke-stream", "converse", "converse-stream", "embed")
-ANSWERS = ("rag", "rag-stream")
+ANSWERS = ("rag", "rag-stream", "rag-document")
 MODEL_CAPABILITIES = (*CALLS, "count-tokens", "rerank", "batch", *ANSWERS, "model-catalog", "preflight-standard")
 """Those whose policy depends on the kind of model id."""
 
@@ -181,7 +181,7 @@ OPTIONS: Mapping[str, Option] = {
     "guardrail enforced": Option({"enforced_guardrail": "enforced1234"}, (*CALLS, *ANSWERS, "guardrail-admin")),
     "subscription on first use": Option({"product": "prod-abc123"}, (*CALLS, "model-access")),
     "tags": Option({"tagging": True}, ("kb-create", "batch", "guardrail-admin")),
-    "reranker": Option({"reranker": RERANKER}, ("rerank", *ANSWERS)),
+    "reranker": Option({"reranker": RERANKER}, ("rerank", "rag", "rag-stream")),
     "key of a managed knowledge base": Option({"knowledge_base_key": KEY}, ("kb-create",)),
     "store outside AWS": Option({"store_secret": SECRET}, ("kb-create", "kb-ingest", "kb-documents-direct")),
     "key of the documents": Option({"document_key": KEY}, ("kb-documents",)),

@@ -103,6 +103,7 @@ class Setting:
             log_group=self.log_group,
             logging_bucket=self.logging_bucket,
             documents=((self.document_bucket, self.prefix),),
+            answer_documents=((self.document_bucket, self.prefix),),
             vector_indexes=((self.vector_bucket, self.vector_index),),
             embedding_models=(self.embedding_model,),
             wraps=((self.model, self.behind),) if self.behind else (),

@@ -163,6 +163,18 @@ def _rag(operation: str) -> Callable[[Setting], Story]:
     return story
 
 
+def _rag_document(s: Setting) -> Story:
+    uri = f"s3://{s.document_bucket}/{s.prefix}rules.txt"
+    given: dict[str, Any] = {"modelArn": model_arn(s), "sources": [{"sourceType": "S3", "s3Location": {"uri": uri}}]}
+    if s.guardrail:
+        named = dict(zip(("guardrailId", "guardrailVersion"), s.guardrail, strict=True))
+        given["generationConfiguration"] = {"guardrailConfiguration": named}
+    configuration = {"type": "EXTERNAL_SOURCES", "externalSourcesConfiguration": given}
+    asked = {"input": {"text": "How many days of leave?"}, "retrieveAndGenerateConfiguration": configuration}
+    for operation in ("RetrieveAndGenerate", "RetrieveAndGenerateStream"):
+        yield Call("bedrock-agent-runtime", operation, asked, unserved=foreign(s))
+
+
 STORIES: Mapping[str, Callable[[Setting], Story]] = {
     "kb-provision": _kb_provision,
     "kb-create": _kb_create,
@@ -171,6 +183,7 @@ STORIES: Mapping[str, Callable[[Setting], Story]] = {
     "kb-documents-direct": _kb_documents_direct,
     "kb-read": _kb_read,
     "retrieve": _retrieve,
+    "rag-document": _rag_document,
     "rag": _rag("RetrieveAndGenerate"),
     "rag-stream": _rag("RetrieveAndGenerateStream"),
 }

@@ -27,6 +27,7 @@ _BASE = frozenset(
 )
 _DOCUMENTS = frozenset({"PutObject", "GetObject", "ListObjectsV2", "DeleteObject"})
 _PASSING = frozenset({"CreateKnowledgeBase", "UpdateKnowledgeBase"})
+_ANSWERS = frozenset({"RetrieveAndGenerate", "RetrieveAndGenerateStream"})
 _DIRECT = frozenset(f"{verb}KnowledgeBaseDocuments" for verb in ("Ingest", "Get", "List", "Delete"))
 _READ_BASE = frozenset(
     {"GetKnowledgeBase", "ListDataSources", "GetDataSource", "ListIngestionJobs", "GetIngestionJob"}
@@ -39,6 +40,7 @@ _MODEL_CALLS = {
     "converse": frozenset({"Converse"}),
     "converse-stream": frozenset({"ConverseStream"}),
     "rag": frozenset({"RetrieveAndGenerate"}),
+    "rag-document": frozenset({"RetrieveAndGenerate", "RetrieveAndGenerateStream"}),
     "rag-stream": frozenset({"RetrieveAndGenerateStream"}),
     "embed": frozenset({"InvokeModel"}),
     "rerank": frozenset({"Rerank"}),
@@ -126,8 +128,12 @@ OTHERS = (
         {"logging-admin": frozenset({"GetBucketPolicy", "PutBucketPolicy"})},
         logging_bucket="example-other",
     ),
-    _changed("another bucket of documents", {"kb-documents": _DOCUMENTS}, document_bucket="example-other"),
-    _changed("another prefix", {"kb-documents": _DOCUMENTS}, prefix="other/"),
+    _changed(
+        "another bucket of documents",
+        {"kb-documents": _DOCUMENTS, "rag-document": _ANSWERS},
+        document_bucket="example-other",
+    ),
+    _changed("another prefix", {"kb-documents": _DOCUMENTS, "rag-document": _ANSWERS}, prefix="other/"),
     _changed("another vector bucket", {"kb-provision": _VECTORS}, vector_bucket="example-other"),
     _changed("another vector index", {"kb-provision": _INDEXES}, vector_index="other"),
     _changed(

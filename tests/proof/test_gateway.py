@@ -58,6 +58,13 @@ METHODS: dict[str, Callable[[Gateway, Setting], Any]] = {
     "kb-ingest": ingested,
     "kb-documents-direct": given_directly,
     "retrieve": lambda gateway, _: gateway.retrieve(QUESTION, knowledge_base="handbook").passages,
+    "rag-document": lambda gateway, s: (
+        gateway.retrieve_and_generate(QUESTION, document=f"s3://{s.document_bucket}/{s.prefix}rules.txt"),
+        gateway.retrieve_and_generate(QUESTION, document=Document("rules.txt", text="25 days of leave.")),
+        streamed(
+            gateway.retrieve_and_generate_stream(QUESTION, document=f"s3://{s.document_bucket}/{s.prefix}rules.txt")
+        ),
+    ),
     "rag": lambda gateway, _: gateway.retrieve_and_generate(QUESTION, knowledge_base="handbook"),
     "rag-stream": lambda gateway, _: streamed(
         gateway.retrieve_and_generate_stream(QUESTION, knowledge_base="handbook")
@@ -73,7 +80,9 @@ def test_the_gateway_does_its_work_under_exactly_the_policy_of_its_configuration
     s = account.setting()
     if capability == "kb-create":
         s = replace(s, knowledge_base=None)
-    principal = {"capabilities": [capability], "models": [MODEL], "knowledge_bases": ["handbook"]}
+    principal: dict[str, Any] = {"capabilities": [capability], "models": [MODEL], "knowledge_bases": ["handbook"]}
+    if capability == "rag-document":
+        principal["documents"] = [f"s3://{s.document_bucket}/{s.prefix}"]
     declared = config(account, s, principals={"app": principal})
     made = generate([capability], declared.scope("app"))
     with Gateway(declared, session=account.prover, observers=()) as gateway:

@@ -117,9 +117,16 @@ _OPTIONS: Sequence[_Option] = (
     ),
     _Option("--prefix", {"default": "", "metavar": "P", "help": "prefix in that bucket"}),
     _Option(*_repeated("--documents", "B[/P]", "bucket and prefix of documents")),
+    _Option(
+        *_repeated("--answer-documents", "B[/P]", "bucket and prefix of what rag-document answers from"),
+        "answer_documents",
+        lambda values: tuple(_pair(text, "--answer-documents") for text in values),
+    ),
     _Option(*_repeated("--vector-index", "B/I", "S3 Vectors bucket and index"), "vector_indexes", _indexes),
     _Option(
-        *_repeated("--collection", "NAME=APP/KB", "OpenSearch Serverless collection of an application's knowledge base"),
+        *_repeated(
+            "--collection", "NAME=APP/KB", "OpenSearch Serverless collection of an application's knowledge base"
+        ),
         "collections",
         _collections,
     ),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
 from bedrock_gateway.local.knowledge.connectors import refuse_unread
-from bedrock_gateway.local.knowledge.documents import UnreadableDocumentError, extract
+from bedrock_gateway.local.knowledge.documents import UnreadableDocumentError, extract, suffix_of
 from bedrock_gateway.local.knowledge.store import (
     DataSource,
     Document,
@@ -41,13 +41,6 @@ __all__ = ["HANDLERS"]
 _log = logging.getLogger(__name__)
 _MOST_DOCUMENTS = 10
 _S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)")
-_SUFFIXES = {
-    "text/plain": "txt",
-    "text/markdown": "md",
-    "text/html": "html",
-    "text/csv": "csv",
-    "application/json": "json",
-}
 
 
 def _detail(base: KnowledgeBase, source: DataSource, place: Place) -> dict[str, Any]:
@@ -128,10 +121,7 @@ def _text(work: Writer, content: Mapping[str, Any]) -> str:
     if "textContent" in inline:
         return extract("inline.txt", str(inline["textContent"]["data"]).encode())
     given = inline.get("byteContent") or {"mimeType": "", "data": b""}
-    suffix = _SUFFIXES.get(given["mimeType"].partition(";")[0].strip().lower())
-    if suffix is None:
-        raise UnreadableDocumentError(f"The local Bedrock does not read documents of type {given['mimeType']!r}.")
-    return extract(f"inline.{suffix}", given["data"])
+    return extract(f"inline.{suffix_of(given['mimeType'])}", given["data"])
 
 
 def _attributes(work: Writer, metadata: Mapping[str, Any] | None) -> dict[str, Any]:

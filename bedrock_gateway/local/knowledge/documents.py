@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["UnreadableDocumentError", "extract"]
+__all__ = ["UnreadableDocumentError", "extract", "suffix_of"]
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _OWN_LINE = re.compile(r"^\s*(#{1,6} |[-*+] |\d{1,3}[.)] |\||>|=+\s*$|-{3,}\s*$)")
@@ -178,6 +178,27 @@ _READERS: dict[str, Callable[[str], str]] = {
     "csv": _as_is,
     "json": _as_is,
 }
+
+
+_SUFFIXES = {
+    "text/plain": "txt",
+    "text/markdown": "md",
+    "text/html": "html",
+    "text/csv": "csv",
+    "application/json": "json",
+}
+
+
+def suffix_of(media_type: str) -> str:
+    """Return the ending of a file of that MIME type.
+
+    Raises:
+        UnreadableDocumentError: the format is not served.
+    """
+    found = _SUFFIXES.get(media_type.partition(";")[0].strip().lower())
+    if found is None:
+        raise UnreadableDocumentError(f"The local Bedrock does not read documents of type {media_type!r}.")
+    return found
 
 
 def extract(key: str, content: bytes) -> str:

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.knowledge import given
 from bedrock_gateway.local.knowledge.answering import Answer, Part, answer
 from bedrock_gateway.local.knowledge.searching import Passage, search
 from bedrock_gateway.local.knowledge.sessions import Session, SessionStore
@@ -91,20 +92,21 @@ class _Generated:
         return [self.passages[number].reference() for number in part.sources]
 
 
-def _configuration(call: Call) -> Mapping[str, Any]:
+def _configuration(call: Call) -> tuple[str, Mapping[str, Any]]:
+    """Return the type of an answer and its configuration."""
     whole = call.params.get("retrieveAndGenerateConfiguration")
     if whole is None:
         raise invalid("retrieveAndGenerateConfiguration is required.")
-    if whole["type"] != "KNOWLEDGE_BASE":
-        raise Fault("NotImplemented", f"The local Bedrock serves RetrieveAndGenerate of type KNOWLEDGE_BASE only, not {whole['type']}.", 501)  # fmt: skip
-    if "knowledgeBaseConfiguration" not in whole:
-        raise invalid("knowledgeBaseConfiguration is required for type KNOWLEDGE_BASE.")
-    configuration: Mapping[str, Any] = whole["knowledgeBaseConfiguration"]
+    kind = str(whole["type"])
+    member = "externalSourcesConfiguration" if kind == "EXTERNAL_SOURCES" else "knowledgeBaseConfiguration"
+    if member not in whole:
+        raise invalid(f"{member} is required for type {kind}.")
+    configuration: Mapping[str, Any] = whole[member]
     _refuse_unserved(configuration.get("generationConfiguration") or {})
     if (configuration.get("orchestrationConfiguration") or {}).get("queryTransformationConfiguration"):
         raise invalid("The local Bedrock does not serve queryTransformationConfiguration; leave it out.")
     _check_model(call, configuration["modelArn"])
-    return configuration
+    return kind, configuration
 
 
 def _check_model(call: Call, model_arn: str) -> None:
@@ -113,19 +115,22 @@ def _check_model(call: Call, model_arn: str) -> None:
 
 
 def _generate(call: Call) -> _Generated:
-    configuration = _configuration(call)
+    kind, configuration = _configuration(call)
     question = call.params["input"]["text"]
     if not question.strip():
         raise invalid("The input text must not be empty.")
-    base = knowledge_base(call, configuration["knowledgeBaseId"])
+    base = None if kind == "EXTERNAL_SOURCES" else knowledge_base(call, configuration["knowledgeBaseId"])
     store = call.state.of(SessionStore)
-    binding = (call.region, base.knowledge_base_id, configuration["modelArn"])
+    binding = (call.region, base.knowledge_base_id if base else kind, configuration["modelArn"])
     session = store.begin(call.params.get("sessionId"), binding)
     query = session.query_for(question)
-    passages = search(call, base, query, configuration.get("retrievalConfiguration"))
-    given = answer(query, [passage.text for passage in passages])
+    if base is None:
+        passages = given.passages(call, configuration, query)
+    else:
+        passages = search(call, base, query, configuration.get("retrievalConfiguration"))
+    made = answer(query, [passage.text for passage in passages])
     store.keep(session, question)
-    return _Generated(given, passages, session)
+    return _Generated(made, passages, session)
 
 
 def _citation(text: str, start: int, end: int, references: list[dict[str, Any]]) -> dict[str, Any]:

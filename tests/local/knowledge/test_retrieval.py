@@ -281,17 +281,40 @@ def test_a_model_that_cannot_answer_is_a_validation_error(world, base, model):
 
 
 def test_what_is_not_served_is_said(world, base):
-    external = {"type": "EXTERNAL_SOURCES", "externalSourcesConfiguration": {}}
-    fault = refused(
-        world.runtime, "RetrieveAndGenerate", input={"text": "x"}, retrieveAndGenerateConfiguration=external
-    )
-    assert fault.status == 501
-    assert "KNOWLEDGE_BASE only" in fault.message
     guarded = {"generationConfiguration": {"guardrailConfiguration": {"guardrailId": "abc", "guardrailVersion": "1"}}}
     assert refused(ask, world, base, "x", configuration=guarded).status == 501
     split = {"orchestrationConfiguration": {"queryTransformationConfiguration": {"type": "QUERY_DECOMPOSITION"}}}
     assert refused(ask, world, base, "x", configuration=split).code == "ValidationException"
     assert refused(ask, world, base, "  ").code == "ValidationException"
+
+
+def about(source, question):
+    configuration = {"modelArn": CHAT, "sources": [source] if source else []}
+    whole = {"type": "EXTERNAL_SOURCES", "externalSourcesConfiguration": configuration}
+    return {"input": {"text": question}, "retrieveAndGenerateConfiguration": whole}
+
+
+def given_bytes(text, content_type="text/plain"):
+    content = {"identifier": "pets.txt", "contentType": content_type, "data": text.encode()}
+    return {"sourceType": "BYTE_CONTENT", "byteContent": content}
+
+
+def test_a_document_that_came_with_the_question_is_answered_from_and_cited(world):
+    text = "Dogs are welcome in the office on Fridays.\n\nBicycles are kept in the cellar."
+    reply = world.runtime("RetrieveAndGenerate", **about(given_bytes(text), "Are dogs welcome?"))
+    assert reply["output"]["text"] == "Dogs are welcome in the office on Fridays."
+    [reference] = reply["citations"][0]["retrievedReferences"]
+    assert reference["location"] == {"type": "CUSTOM", "customDocumentLocation": {"id": "pets.txt"}}
+    session = {"sessionId": reply["sessionId"]}
+    again = world.runtime("RetrieveAndGenerate", **session, **about(given_bytes(text), "And bicycles?"))
+    assert again["sessionId"] == reply["sessionId"]
+
+
+@pytest.mark.parametrize(
+    "source", [None, given_bytes("x", "video/mp4"), given_bytes(""), {"sourceType": "BYTE_CONTENT"}]
+)
+def test_a_document_that_cannot_be_read_is_refused(world, source):
+    assert refused(world.runtime, "RetrieveAndGenerate", **about(source, "x")).code == "ValidationException"
 
 
 @settings(max_examples=100, deadline=None)
