@@ -9,14 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Record
+from bedrock_gateway.capabilities.sources import METADATA_SUFFIX
 from bedrock_gateway.errors import ConfigError, NotFoundError
-from bedrock_gateway.setup.knowledge.checks import LIMIT_BYTES, is_document
+from bedrock_gateway.setup.knowledge.readable import is_metadata, metadata_fault, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from bedrock_gateway._commands import Flow
+    from bedrock_gateway.capabilities.stores import Store
     from bedrock_gateway.setup.knowledge.account import Setup
     from bedrock_gateway.setup.knowledge.blueprint import SourceBlueprint
 
@@ -49,7 +51,7 @@ def upload(setup: Setup, source: SourceBlueprint, folder: Path) -> Flow[Uploaded
         ConfigError: *folder* is none, or holds no document that can be read.
     """
     started = setup.context.now()
-    files, skipped = yield Record(partial(_survey, folder, source.prefix))
+    files, skipped = yield Record(partial(_survey, folder, source, setup.blueprint.store))
     if not files:
         raise ConfigError(f"{folder} holds no document that a data source reads ({len(skipped)} other files)")
     owner = {"Bucket": source.bucket, "ExpectedBucketOwner": source.owner}
@@ -86,20 +88,49 @@ def _listed(setup: Setup, source: SourceBlueprint, owner: dict[str, str]) -> Flo
         more["ContinuationToken"] = reply["NextContinuationToken"]
 
 
-def _survey(folder: Path, prefix: str) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
-    """Return (key, file) of every document below *folder*, and (file, why) of every other file."""
+def _survey(
+    folder: Path, source: SourceBlueprint, store: Store
+) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
+    """Return (key, file) of every document below *folder* with its metadata file, and (file, why) of every other file.
+
+    A document whose metadata file is wrong stays behind: metadata may be what decides who finds it.
+    """
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder")
     files: list[tuple[str, Path]] = []
     skipped: list[tuple[str, str]] = []
-    for path in sorted(_files(folder)):
-        name = path.relative_to(folder).as_posix()
-        why = _unreadable(path, prefix + name)
+    found = sorted(_files(folder))
+    beside = {path for path in found if is_metadata(path.name)}
+    for path in (one for one in found if not is_metadata(one.name)):
+        metadata = path.with_name(path.name + METADATA_SUFFIX)
+        both = [path, *([metadata] if metadata in beside else [])]
+        beside.discard(metadata)
+        why = _why_not(folder, both, source, store)
         if why:
-            skipped.append((name.encode("utf-8", "replace").decode(), why))
+            skipped += [(_shown(folder, one), why) for one in both]
         else:
-            files.append((prefix + name, path))
+            files += [(source.prefix + _name(folder, one), one) for one in both]
+    skipped += [(_shown(folder, one), "there is no document beside it") for one in sorted(beside)]
     return files, skipped
+
+
+def _name(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _shown(folder: Path, path: Path) -> str:
+    return _name(folder, path).encode("utf-8", "replace").decode()
+
+
+def _why_not(folder: Path, both: list[Path], source: SourceBlueprint, store: Store) -> str:
+    """Return why a document, with its metadata file if it has one, is not uploaded; empty: it is."""
+    for path in both:
+        key = source.prefix + _name(folder, path)
+        if why := _no_key(key):
+            return why
+    document, *metadata = both
+    why = unreadable(document.name, document.stat().st_size, source)
+    return why or next((fault for one in metadata if (fault := metadata_fault(one.read_bytes(), store))), "")
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -113,17 +144,11 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _unreadable(path: Path, key: str) -> str:
+def _no_key(key: str) -> str:
     try:
         encoded = key.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    size = path.stat().st_size
-    tests = (
-        (not is_document(key), "a data source does not read files with this ending"),
-        (bool(_CONTROL.search(key)), "its name holds a control character"),
-        (len(encoded) > _KEY_BYTES, f"its key is longer than {_KEY_BYTES} bytes"),
-        (size == 0, "it is empty"),
-        (size > LIMIT_BYTES, "it is larger than 50 MB"),
-    )
-    return next((why for found, why in tests if found), "")
+    if _CONTROL.search(key):
+        return "its name holds a control character"
+    return f"its key is longer than {_KEY_BYTES} bytes" if len(encoded) > _KEY_BYTES else ""
