@@ -141,7 +141,8 @@ class Gateway(Facade):
         """Chat with a model; billed by AWS.
 
         Args:
-            prompt: A text, or messages as the Converse API has them; a message's content may be a str.
+            prompt: A text, or messages as the Converse API has them; a message's content may be a str. Images, documents
+                and videos are held to AWS's limits first.
             model: Model id, inference profile id or ARN; None: the only chat model that is declared.
             system: System prompt, as a text or as content blocks.
             max_tokens: Most tokens to generate; None: the model's own limit.

@@ -9,7 +9,7 @@ import orjson
 
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway._requests.base import members_of, model_of, send_of
-from bedrock_gateway._requests.content import check_message, ready
+from bedrock_gateway._requests.content import check_request, ready
 from bedrock_gateway._structured import MOST_RETRIES, output_config
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
@@ -47,10 +47,10 @@ def converse(
 ) -> Send:
     """Build Converse or ConverseStream; *members* are further members by AWS's names."""
     name = "ConverseStream" if streamed else "Converse"
-    params: dict[str, Any] = {"modelId": model_of(name, model), "messages": _messages(name, prompt)}
+    params: dict[str, Any] = {"modelId": model_of(name, model), "messages": _messages(name, prompt, model)}
     params |= members_of(name, members)
     if system is not None:
-        params["system"] = _blocks(name, "system", system)
+        params["system"] = _blocks(name, "system", system, model)
     if given := _inference(name, max_tokens, temperature, top_p, stop_sequences):
         before = arguments.mapping(name, "inferenceConfig", params.get("inferenceConfig", {}))
         params["inferenceConfig"] = {**before, **given}
@@ -204,9 +204,9 @@ def count_tokens(
     """Build CountTokens; AWS counts for foundation models, so that of a profile its model is named."""
     name = "CountTokens"
     model_of(name, model)
-    converse: dict[str, Any] = {"messages": _messages(name, prompt)}
+    converse: dict[str, Any] = {"messages": _messages(name, prompt, model)}
     if system is not None:
-        converse["system"] = _blocks(name, "system", system)
+        converse["system"] = _blocks(name, "system", system, model)
     if tools is not None or tool_choice is not None:
         converse["toolConfig"] = _tools(name, tools, tool_choice)
     params = {"modelId": parse_model_id(model).model or model, "input": {"converse": converse}}
@@ -242,16 +242,15 @@ def _body(name: str, body: Any) -> bytes:
     return data
 
 
-def _blocks(name: str, where: str, content: Any) -> list[Any]:
+def _blocks(name: str, where: str, content: Any, model: str) -> list[Any]:
     if isinstance(content, str):
         return [{"text": arguments.text(name, where, content)}]
     if not isinstance(content, Sequence) or isinstance(content, (bytes, bytearray)):
         arguments.refuse(name, f"{where} is a str or a sequence of content blocks, not {type(content).__name__}")
-    made = [
-        ready(name, f"{where}[{at}]", arguments.mapping(name, f"{where}[{at}]", one)) for at, one in enumerate(content)
+    return [
+        ready(name, f"{where}[{at}]", arguments.mapping(name, f"{where}[{at}]", one), model)
+        for at, one in enumerate(content)
     ]
-    check_message(name, where, made)
-    return made
 
 
 def as_messages(prompt: Any) -> list[Any]:
@@ -270,9 +269,9 @@ def _is_blank(block: dict[str, Any]) -> bool:
     return block.keys() == _TEXT and isinstance(block["text"], str) and not block["text"].strip()
 
 
-def _messages(name: str, prompt: Any) -> list[Any]:
+def _messages(name: str, prompt: Any, model: str) -> list[Any]:
     if isinstance(prompt, str):
-        return [{"role": "user", "content": _blocks(name, "prompt", prompt)}]
+        return [{"role": "user", "content": _blocks(name, "prompt", prompt, model)}]
     if not isinstance(prompt, Sequence) or isinstance(prompt, (bytes, bytearray)):
         arguments.refuse(name, f"prompt is a str or a sequence of messages, not {type(prompt).__name__}")
     if not prompt:
@@ -282,8 +281,9 @@ def _messages(name: str, prompt: Any) -> list[Any]:
         where = f"prompt[{at}]"
         if not isinstance(one, Mapping):
             arguments.refuse(name, f"{where} is a message, not {type(one).__name__}")
-        content = _blocks(name, f"{where}.content", one.get("content"))
+        content = _blocks(name, f"{where}.content", one.get("content"), model)
         if one.get("role") == "assistant":
             content = [block for block in content if not _is_blank(block)] or content
         made.append({**arguments.mapping(name, where, one), "content": content})
+    check_request(name, "prompt", [one["content"] for one in made], model)
     return made
