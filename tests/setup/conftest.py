@@ -217,6 +217,21 @@ def serving(folder: Path, *, store: str = "s3-vectors") -> Iterator[Account]:
             yield Account(world, folder, gateway, events)
 
 
+@pytest.fixture(scope="module")
+def served_search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """The same with a knowledge base on OpenSearch Serverless, which every botocore that we take can tag."""
+    with serving(tmp_path_factory.mktemp("search"), store="opensearch-serverless") as account:
+        yield account
+
+
+@pytest.fixture
+def search_account(served_search: Account) -> Iterator[Account]:
+    """The account on OpenSearch Serverless, empty."""
+    served_search.wipe()
+    yield served_search
+    served_search.wipe()
+
+
 @pytest.fixture
 def account(served: Account) -> Iterator[Account]:
     """The account, empty."""

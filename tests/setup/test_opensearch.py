@@ -16,12 +16,10 @@ from bedrock_gateway.setup import knowledge
 from bedrock_gateway.setup.knowledge import Patience
 from bedrock_gateway.setup.knowledge.blueprint import MARK
 
-from .conftest import QUICK, Killed, serving
+from .conftest import QUICK, Killed
 from .test_saga import dies, dies_at, loses, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .conftest import Account
 
 NAME = "helpdesk-handbook"
@@ -47,18 +45,10 @@ REMOVING = (
 )
 
 
-@pytest.fixture(scope="module")
-def served_search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with serving(tmp_path_factory.mktemp("search"), store="opensearch-serverless") as account:
-        yield account
-
-
 @pytest.fixture
-def account(served_search: Account) -> Iterator[Account]:
-    """The account, empty."""
-    served_search.wipe()
-    yield served_search
-    served_search.wipe()
+def account(search_account: Account) -> Account:
+    """The account whose knowledge base stands on OpenSearch Serverless."""
+    return search_account
 
 
 def policies(account):
