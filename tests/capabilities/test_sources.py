@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -302,3 +303,24 @@ def test_where_parsing_may_run_is_held_to_residency() -> None:
     )
     with pytest.raises(ConfigError, match=r"source\.1\.parsing\.model: us\.anthropic.* may run in us-east-1"):
         GatewayConfig.from_toml(text)
+
+
+def test_the_page_says_of_each_kind_what_the_table_says() -> None:
+    page = Path(__file__).parents[2] / "docs" / "data-sources.md"
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.read_text().splitlines() if "|" in line
+    ]
+    said = {cells[0].strip("`"): cells for cells in rows}
+    for name, row in SOURCES.items():
+        _, about, needs, besides, stores = said[name]
+        assert about
+        assert _named(needs) == {key.name for key in row.keys if key.required}
+        assert _named(besides) == {key.name for key in row.keys if not key.required}
+        assert _named(stores) == set(row.stores) or (stores, row.stores) == ("any", ())
+    for parser in PARSERS.values():
+        _, takes, _ = said[parser.name]
+        assert _named(re.sub(r"\(.*?\)", "", takes)) == {*parser.required, *parser.optional}
+
+
+def _named(cell: str) -> set[str]:
+    return {one.strip(" `") for one in cell.split(",") if one.strip(" `")} - {"any"}
