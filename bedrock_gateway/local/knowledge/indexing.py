@@ -144,14 +144,16 @@ def _take(work: _Work, document: _Object, sidecar: _Object | None) -> None:
         service = getattr(error, "service", UnreadableDocumentError.service)
         work.job.failure_reasons.append(f"Encountered error: {error} [Files: {work.uri(document.key)}]. Call to {service} did not succeed.")  # fmt: skip
         return
-    work.source.documents[document.key] = after(keys)
+    now_known = after(keys)
+    work.source.documents[document.key] = now_known
     work.source.set_state(_place(work, document.key), "INDEXED")
     if before is None:
         count["numberOfNewDocumentsIndexed"] += 1
-    elif before.etag != document.etag or before.metadata_etag == after(()).metadata_etag:
-        count["numberOfModifiedDocumentsIndexed"] += 1
-    else:
-        count["numberOfMetadataDocumentsModified"] += 1
+        return
+    other_metadata = before.metadata_etag != now_known.metadata_etag
+    count["numberOfMetadataDocumentsModified"] += other_metadata
+    # What was cut by another rule, or given directly, is indexed again without a change of either.
+    count["numberOfModifiedDocumentsIndexed"] += before.etag != document.etag or not other_metadata
 
 
 def _fingerprint(work: _Work, document: _Object, sidecar: _Object | None) -> Any:

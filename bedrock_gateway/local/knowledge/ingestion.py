@@ -25,6 +25,9 @@ from bedrock_gateway.local.knowledge.store import (
 
 __all__ = ["HANDLERS"]
 
+_MOST_JOBS = 5
+"""Of one account in one Region, one for each knowledge base. Source: Service Quotas, "Concurrent ingestion jobs per account";
+the words of the refusal are ours."""
 _SORT_KEYS = {"STATUS": lambda job: job.status, "STARTED_AT": lambda job: job.started_at}
 
 
@@ -48,6 +51,9 @@ def _make(call: Call, base: KnowledgeBase, source: DataSource) -> str:
     running = base.running_job()
     if running is not None:
         raise Fault("ConflictException", f"There is an ongoing ingestion job with ID {running.job_id} for the knowledge base with ID {base.knowledge_base_id}. Wait until it ends and retry your request.", 409)  # fmt: skip
+    busy = sum(other.running_job() is not None for other in store_of(call).in_region(call.region))
+    if busy >= _MOST_JOBS:
+        raise Fault("ServiceQuotaExceededException", f"The account has {busy} ongoing ingestion jobs in {call.region}, as many as it may. Wait until one ends and retry your request.", 402)  # fmt: skip
     job = Job(
         base.knowledge_base_id,
         source.data_source_id,

@@ -3,10 +3,12 @@ from __future__ import annotations
 import itertools
 import unicodedata
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedrock_gateway.local.knowledge.chunking import CHARACTERS_PER_TOKEN, fixed_size, semantic, whole
+from bedrock_gateway.local.knowledge.chunking import CHARACTERS_PER_TOKEN, fixed_size, hierarchical, semantic, whole
+from bedrock_gateway.local.knowledge.embedders import HASHING
 
 prose = st.lists(st.sampled_from(["Leave is paid. ", "Ask! ", "\n\n", "# Heading\n", "word ", "naïve ", "日本語。", "e\u0301", "🙂", "\t", "x" * 30]), max_size=80).map("".join)  # fmt: skip
 texts = st.one_of(prose, st.text(max_size=300))
@@ -74,3 +76,42 @@ def test_the_default_is_three_hundred_tokens_with_a_fifth_of_overlap():
     chunks = fixed_size(text)
     assert max(len(chunk.text) for chunk in chunks) <= 1200
     assert 0 < chunks[0].end - chunks[1].start <= 240
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts, st.integers(5, 30), st.integers(2, 5), st.integers(1, 4))
+def test_children_cover_their_parents_and_parents_the_text(text, parent_tokens, child_tokens, overlap_tokens):
+    cut = hierarchical(text, parent_tokens=parent_tokens, child_tokens=child_tokens, overlap_tokens=overlap_tokens)
+    covered = set()
+    for child, parent in cut:
+        assert child.text == text[child.start : child.end]
+        assert parent.text == text[parent.start : parent.end]
+        assert parent.start <= child.start < child.end <= parent.end
+        assert len(child.text) <= child_tokens * CHARACTERS_PER_TOKEN
+        assert len(parent.text) <= parent_tokens * CHARACTERS_PER_TOKEN
+        covered.update(range(child.start, child.end))
+    assert all(not text[i].strip() for i in range(len(text)) if i not in covered)
+    parents = list(dict.fromkeys((parent.start, parent.end) for _, parent in cut))
+    for layer in (parents, *([(c.start, c.end) for c, p in cut if (p.start, p.end) == one] for one in parents)):
+        for (_, end), (start, _) in itertools.pairwise(layer):
+            assert end - start <= overlap_tokens * CHARACTERS_PER_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("buffer_size", "compared"),
+    [(0, ["A a. ", "B b. ", "C c. ", "D d."]), (1, ["A a. B b. ", "A a. B b. C c. ", "B b. C c. D d.", "C c. D d."])],
+)
+def test_a_buffer_compares_sentences_with_their_neighbours(buffer_size, compared):
+    embedded = []
+
+    class Recorder:
+        name = "recorder"
+
+        def embed(self, texts, dimensions):
+            embedded.extend(texts)
+            return HASHING.embed(texts, dimensions)
+
+    semantic(
+        "A a. B b. C c. D d.", max_tokens=9, breakpoint_percentile=80, buffer_size=buffer_size, embedder=Recorder()
+    )
+    assert embedded == compared

@@ -7,6 +7,7 @@ import pytest
 
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.knowledge import indexing
+from bedrock_gateway.local.knowledge.embedders import HASHING, Embedding
 from bedrock_gateway.local.knowledge.store import KnowledgeStore
 
 ZERO = dict.fromkeys(
@@ -84,14 +85,88 @@ def test_a_metadata_file_is_metadata_and_no_document(world, kb):
 
 
 @pytest.mark.parametrize(
-    "metadata", ["{", "[]", '{"metadataAttributes": 1}', json.dumps({"metadataAttributes": {"x": "y" * 2100}})]
-)
-def test_a_document_with_unusable_metadata_fails(world, kb, metadata):
+    ("metadata", "reason"),
+    [
+        ("{", "was not valid. [Files: s3://BUCKET/a.txt]. Call to Amazon S3 Source did not succeed."),
+        ("[]", "was not valid"),
+        ('{"metadataAttributes": 1}', "was not valid"),
+        ('{"metadataAttributes": {"x": {"type": "DATE"}}}', "was not valid"),
+        ('{"metadataAttributes": {"x": null}}', "no string, number, boolean or list of strings"),
+        ('{"metadataAttributes": {"x": [1]}}', "no string, number, boolean or list of strings"),
+        (json.dumps({"metadataAttributes": {"x": "y" * 1100}}), "takes 1024 [Files: s3://BUCKET/a.txt]. Call to Amazon S3 Vectors did not succeed."),
+        (json.dumps({"metadataAttributes": {f"x{n}": 1 for n in range(36)}}), "36 keys"),
+        (json.dumps({"metadataAttributes": {}, "note": "y" * 10_240}), "exceeded 10 KB"),
+    ],
+)  # fmt: skip
+def test_a_document_with_unusable_metadata_fails(world, kb, metadata, reason):
     world.put(a__txt="Alpha is first.", a__txt__metadata__json=metadata, b__txt="Beta is second.")
     job = world.ingest(*kb)
     assert job["status"] == "COMPLETE"
     assert (job["statistics"]["numberOfDocumentsFailed"], job["statistics"]["numberOfNewDocumentsIndexed"]) == (1, 1)
-    assert "a.txt" in job["failureReasons"][0]
+    (said,) = job["failureReasons"]
+    assert reason.replace("BUCKET", world.bucket) in said
+
+
+def test_a_document_of_35_attributes_and_one_kilobyte_is_taken(world, kb):
+    attributes = {f"key{n:02}": "v" * 15 for n in range(35)}
+    world.put(a__txt="Alpha is first.", a__txt__metadata__json=json.dumps({"metadataAttributes": attributes}))
+    assert counted(world.ingest(*kb))["numberOfNewDocumentsIndexed"] == 1
+    (row,) = world.runtime("Retrieve", knowledgeBaseId=kb[0], retrievalQuery={"text": "alpha"})["retrievalResults"]
+    assert attributes.items() <= row["metadata"].items()
+
+
+def test_a_document_and_its_metadata_that_both_changed_are_both_counted(world, kb):
+    world.put(a__txt="Alpha is first.", a__txt__metadata__json='{"metadataAttributes": {"team": "hr"}}')
+    world.ingest(*kb)
+    world.put(a__txt="Alpha was changed.", a__txt__metadata__json='{"metadataAttributes": {"team": "it"}}')
+    job = counted(world.ingest(*kb))
+    assert (job["numberOfModifiedDocumentsIndexed"], job["numberOfMetadataDocumentsModified"]) == (1, 1)
+    world.s3.delete_object(Bucket=world.bucket, Key="a.txt.metadata.json")
+    job = world.ingest(*kb)
+    assert counted(job) == {"numberOfDocumentsScanned": 1, "numberOfMetadataDocumentsModified": 1}
+    (row,) = world.runtime("Retrieve", knowledgeBaseId=kb[0], retrievalQuery={"text": "alpha"})["retrievalResults"]
+    assert "team" not in row["metadata"]
+
+
+def test_only_what_changed_is_embedded_again(world, kb):
+    embedded = []
+
+    class Recorder:
+        name = "recorder"
+
+        def embed(self, texts, dimensions):
+            embedded.extend(texts)
+            return HASHING.embed(texts, dimensions)
+
+    world.state.of(Embedding).embedder = Recorder()
+    world.put(a__txt="Alpha is first.", b__txt="Beta is second.")
+    world.ingest(*kb)
+    world.put(b__txt="Beta was changed.")
+    world.ingest(*kb)
+    assert embedded == ["Alpha is first.", "Beta is second.", "Beta was changed."]
+
+
+def test_a_document_that_is_too_large_is_not_read(world, kb, monkeypatch):
+    monkeypatch.setattr(indexing, "MAX_DOCUMENT_BYTES", 20)
+    world.put(small__txt="Leave is 25 days.", large__txt="Leave is 25 days of the year.")
+    job = world.ingest(*kb)
+    assert counted(job) == {"numberOfDocumentsScanned": 2, "numberOfNewDocumentsIndexed": 1, "numberOfDocumentsFailed": 1}  # fmt: skip
+    assert "large.txt" in job["failureReasons"][0]
+    assert "size exceeded 50 MB" in job["failureReasons"][0]
+    assert ("s3:GetObject", f"arn:aws:s3:::{world.bucket}/large.txt") not in world.aws.used
+
+
+def test_a_chunk_that_the_vector_store_does_not_take_fails_its_document(world):
+    base = world.knowledge_base()
+    whole = {"chunkingConfiguration": {"chunkingStrategy": "NONE"}}
+    source = world.data_source(base, vectorIngestionConfiguration=whole)
+    world.put(large__txt="Leave is paid. " * 3000, small__txt="Leave is paid.")
+    job = world.ingest(base, source)
+    assert counted(job)["numberOfDocumentsFailed"] == 1
+    (reason,) = job["failureReasons"]
+    assert "Invalid record for key '" in reason
+    assert "Metadata must have at most 40960 bytes (Service: S3Vectors, Status Code: 400" in reason
+    assert texts(world, base) == ["Leave is paid."]
 
 
 def test_what_the_role_may_not_read_is_failed_and_the_job_goes_on(world, kb):
@@ -226,6 +301,23 @@ def test_a_knowledge_base_has_one_job_at_a_time_and_cannot_be_deleted_meanwhile(
     job = world.state.of(KnowledgeStore).bases["us-east-1", base].sources[source].jobs[started]
     assert job.ended.wait(30)
     world.ingest(base, other)
+
+
+def test_an_account_runs_five_jobs_at_a_time(world, held):
+    reached, go = held
+    world.put(a__txt="Alpha is first.")
+    kbs = [(base := world.knowledge_base(), world.data_source(base)) for _ in range(6)]
+    for base, source in kbs[:5]:
+        world.agent("StartIngestionJob", knowledgeBaseId=base, dataSourceId=source)
+    assert reached.wait(30)
+    with pytest.raises(Fault, match="5 ongoing ingestion jobs") as caught:
+        world.agent("StartIngestionJob", knowledgeBaseId=kbs[5][0], dataSourceId=kbs[5][1])
+    assert (caught.value.code, caught.value.status) == ("ServiceQuotaExceededException", 402)
+    go.set()
+    for base, source in kbs[:5]:
+        (job,) = world.state.of(KnowledgeStore).bases["us-east-1", base].sources[source].jobs.values()
+        assert job.ended.wait(30)
+    assert world.ingest(*kbs[5])["status"] == "COMPLETE"
 
 
 def test_a_stopped_job_ends_after_the_document_it_is_at(world, kb, held):
