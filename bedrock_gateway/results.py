@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
 
+from bedrock_gateway._deferred import deferrable
+
 if TYPE_CHECKING:
     from typing_extensions import TypeVar  # a default is Python 3.13's; checkers bring this one along
 
@@ -83,6 +85,9 @@ class _Result:
     """Whether a local Bedrock answered."""
 
 
+deferrable(_Result, "raw")
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A tool the model wants to be called."""
@@ -100,6 +105,9 @@ class InvokeResult(_Result):
     """``INTERVENED``, ``NONE`` or None where AWS did not say."""
     chunks: tuple[Any, ...] = field(default=(), repr=False)
     """Of a stream: every chunk as the vendor's own JSON, in order."""
+
+
+deferrable(InvokeResult, "chunks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

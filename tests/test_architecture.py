@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 
 # Each layer may import the layers above it (and itself).
 LAYERS = (
-    {"errors"},
+    {"errors", "_deferred"},
     {"_commands", "capabilities", "documents", "events", "filters", "results", "_config", "config"},
     {
         "governance",

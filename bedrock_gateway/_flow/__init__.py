@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._commands import Deliver, Flow, Receive, Send
-from bedrock_gateway._eventstream import CorruptFrameError, Decoder
+from bedrock_gateway._eventstream import CorruptFrameError
 from bedrock_gateway._flow.attempts import Context, Once, Tally, answered, error_code
 from bedrock_gateway._flow.probes import retried
 from bedrock_gateway._flow.routes import Make, routed
@@ -121,18 +121,17 @@ class _Shown:
 
 def _delivered(body: Any, send: Send, ctx: Context, tally: Tally, fold: Fold, shown: _Shown) -> Flow[None]:
     """Read *body* to its end, its deadline or its error, and hand over what comes."""
-    decoder = Decoder()
     idle_from, patience = ctx.now(), ctx.timeouts.first_byte
     told = False
     while not fold.done:
         until = min(idle_from + patience, send.until or float("inf"))
         chunk = yield Receive(body, until)
         if chunk is None:
-            return fold.ended(between_frames=not decoder.pending)
+            return fold.ended()
         if not isinstance(chunk, bytes) and not told:
             told = True
             ctx.emit(DecoderFellBack(send.operation, send.region, ctx.local))
-        events = fold.feed(decoder.feed(chunk) if isinstance(chunk, bytes) else chunk)
+        events = fold.feed(chunk)
         if events:
             if tally.first_token is None and any(getattr(one, "text", "") for one in events):
                 tally.first_token = round(ctx.now() - tally.started, 6)
@@ -142,8 +141,8 @@ def _delivered(body: Any, send: Send, ctx: Context, tally: Tally, fold: Fold, sh
             idle_from, patience = ctx.now(), ctx.timeouts.idle
         if fold.failed:
             raise from_frame(send, *fold.failed, tally.request_id, tally.attempts, principal=ctx.principal)
-        if corrupt := decoder.corrupt or fold.corrupt:
-            raise corrupt
+        if fold.corrupt:
+            raise fold.corrupt
     # The end of the body follows at once. Read, it leaves a connection that can serve the next call; else it is closed.
     yield Receive(body, ctx.now() + _TAIL_SECONDS)
     return None

@@ -1,60 +1,30 @@
 """Raw stream events → typed events and, at the end, the whole result.
 
-A fold is fed frames (our decoder) or event dicts (botocore's parser, where the raw body was not to be had). `complete`
-turns true at the terminal event, `done` when nothing of interest can follow it: the metadata comes after the terminal
+A fold is fed bytes or, where the raw body was not to be had, the event dicts of botocore's parser. `complete` turns true at the terminal event, `done` when nothing of interest can follow it: the metadata comes after the terminal
 event. An error frame is kept in `failed`, after the events before it were returned.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
-import json
+import functools
+import io
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from bedrock_gateway._eventstream import CorruptFrameError
+from bedrock_gateway._deferred import deferred
+from bedrock_gateway._eventstream import CorruptFrameError, Decoder
+from bedrock_gateway._fold.arrived import Arrived, event_of, loader, parsed
 from bedrock_gateway._fold.merging import joined
 from bedrock_gateway.families import bodies
 from bedrock_gateway.results import ChunkReceived, InvokeResult, ToolCall, UnknownEvent, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from bedrock_gateway._commands import Send
 
 __all__ = ["Fold", "InvokeFold", "dict_of", "parsed", "seconds", "shown", "str_of", "usage_from", "whole"]
-
-
-def parsed(data: str | bytes) -> Any:
-    """Return the JSON in *data*; the standard library takes what orjson is too strict for (NaN, half a surrogate pair).
-
-    Integers of any size are kept as they are.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
-    if not _has_long_number(data):
-        try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError:
-            pass
-    try:
-        return json.loads(data)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-_DIGITS, _LONG = bytes.maketrans(b"123456789", b"000000000"), b"0" * 19
-
-
-def _has_long_number(data: str | bytes) -> bool:
-    """Whether an integer in it can have more than 64 bits: orjson would make a float of it, and lose digits."""
-    if isinstance(data, str):
-        data = data.encode(errors="surrogatepass")
-    return _LONG in data.translate(_DIGITS)
 
 
 def _object(payload: bytes) -> dict[str, Any]:
@@ -90,7 +60,6 @@ def usage_from(found: Any) -> Usage | None:
 
 
 _FAILURES = frozenset({"error", "exception"})
-_TEXT_DELTA = b'"delta":{"text":'
 
 
 class _ReportedError(Exception):
@@ -106,41 +75,60 @@ class Fold:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._decoder = Decoder()
+        self._arrived = Arrived()
+        self._good = 0
+        """How many of the events that came were good."""
         self.complete = False
         self.done = False
         self.usage: Usage | None = None
         self.failed: tuple[str, str, int | None] | None = None
         """Code and message of an error that AWS reported in the stream, and the status the model itself answered with."""
         self.corrupt: CorruptFrameError | None = None
-        """Set once an event cannot be what AWS sent."""
+        """Set once an event cannot be what AWS sent, or its bytes are damaged: what came before it is good."""
 
     def began(self, reply: dict[str, Any]) -> None:
         """Take what came before the first event: boto3's reply, of headers alone."""
 
-    def ended(self, *, between_frames: bool) -> None:
+    def ended(self) -> None:
         """The body ended; of an operation without a terminal event that may be the end."""
 
-    def feed(self, arrived: Iterable[Any]) -> list[Any]:
-        """Return the typed events of frames or event dicts, up to an error, which is kept in `failed` or `corrupt`."""
+    @property
+    def between_frames(self) -> bool:
+        """Whether nothing of a frame has come that is not whole."""
+        return not self._decoder.pending
+
+    def feed(self, piece: bytes | list[dict[str, Any]]) -> list[Any]:
+        """Return the typed events in what came, up to an error, which is kept in `failed` or `corrupt`."""
+        self._arrived.keep(piece)
         events: list[Any] = []
-        take = self.take
         try:
-            for one in arrived:
-                if isinstance(one, dict):
-                    event = take(*next(iter(one.items()), ("", {})))
-                else:
-                    headers, payload = one
-                    if headers.get(":message-type") in _FAILURES:
-                        self._fail(headers, payload)
-                        break
-                    event = take(str(headers.get(":event-type", "")), self._payload(payload))
-                if event is not None:
-                    events.append(event)
+            if isinstance(piece, bytes):
+                self._read(piece, events)
+            else:
+                events.extend(self.take(*next(iter(one.items()), ("", {}))) for one in piece)
         except CorruptFrameError as error:
             self.corrupt = error
         except _ReportedError as error:
             self.failed = (error.code, error.text, None)
+            self._good += 1
+        self._good += len(events)
         return events
+
+    def _read(self, data: bytes, events: list[Any]) -> None:
+        """Put the events that *data* completes into *events*. One loop: this is the hot path."""
+        frames = self._decoder.feed(data)
+        load, take = loader(frames), self.take
+        for headers, payload in frames:
+            if headers.get(":message-type") in _FAILURES:
+                self._fail(headers, payload)
+                return
+            try:
+                event = load(payload)
+            except ValueError:
+                event = event_of(payload)
+            events.append(take(str(headers.get(":event-type", "")), event))
+        self.corrupt = self._decoder.corrupt
 
     def _fail(self, headers: Mapping[str, Any], payload: bytes) -> None:
         """Keep the error that a frame reports."""
@@ -152,20 +140,6 @@ class Fold:
         original = whole(held.get("originalStatusCode"))
         text = text or str_of(held.get("message", held.get("Message")))
         self.failed = (str(code or held.get("__type") or "Unknown"), text, original)
-
-    @staticmethod
-    def _payload(payload: bytes) -> Any:
-        if not payload:
-            return {}
-        if _TEXT_DELTA in payload or not _has_long_number(payload):
-            try:
-                return orjson.loads(payload)  # what `parsed` begins with: this is the hot path
-            except orjson.JSONDecodeError:
-                pass
-        try:
-            return parsed(payload)
-        except ValueError:
-            raise CorruptFrameError("an event is not JSON") from None
 
     def take(self, name: str, payload: Any) -> Any:
         """Return the typed event, and remember what the result needs."""
@@ -185,19 +159,17 @@ class InvokeFold(Fold):
 
     def __init__(self, send: Send) -> None:
         super().__init__(send)
-        self._chunks: list[Any] = []
-        self._text: list[str] = []
+        self._text = io.StringIO()
         self._stop_reason: str | None = None
         self._guardrail: str | None = None
 
     def take(self, name: str, payload: Any) -> Any:
         """Decode the chunk; anything else is unknown."""
-        if name != "chunk" or not isinstance(payload, dict):
+        if not _is_chunk(name, payload):
             return UnknownEvent({name: payload}, name)
-        chunk = self._chunk(payload.get("bytes"))
-        self._chunks.append(chunk)
+        chunk = _chunk(payload.get("bytes"))
         text = bodies.chunk_text(chunk)
-        self._text.append(text)
+        self._text.write(text)
         self._stop_reason = bodies.stop_reason_of(chunk) or self._stop_reason
         if isinstance(chunk, dict):
             self._guardrail = bodies.intervened(self._guardrail, chunk)
@@ -219,29 +191,39 @@ class InvokeFold(Fold):
         sent, made = known.input_tokens, known.output_tokens
         self.usage = replace(known, total_tokens=sent + made) if sent is not None and made is not None else known
 
-    @staticmethod
-    def _chunk(data: Any) -> Any:
-        """Return the vendor's JSON: Base64 in a frame, bytes from botocore's parser."""
-        if not isinstance(data, (str, bytes)):
-            raise CorruptFrameError("a chunk has no bytes")
-        try:
-            return parsed(base64.b64decode(data, validate=True) if isinstance(data, str) else data)
-        except (ValueError, binascii.Error):
-            raise CorruptFrameError("a chunk is not JSON") from None
-
     def result(self, request_id: str | None, *, local: bool = False) -> InvokeResult:
         """Return the whole, or what there is of it."""
+        chunks = functools.cache(functools.partial(_chunks, self._arrived, self._good))
         return InvokeResult(
-            text=joined(self._text),
+            text=joined([self._text.getvalue()]),
             stop_reason=self._stop_reason,
             usage=self.usage,
             model_id=self._send.model_id,
             request_id=request_id,
-            raw=list(self._chunks),
+            raw=deferred(lambda: list(chunks())),
             local=local,
             guardrail_action=self._guardrail,
-            chunks=tuple(self._chunks),
+            chunks=deferred(lambda: tuple(chunks())),
         )
+
+
+def _chunk(data: Any) -> Any:
+    """Return the vendor's JSON: Base64 in a frame, bytes from botocore's parser."""
+    if not isinstance(data, (str, bytes)):
+        raise CorruptFrameError("a chunk has no bytes")
+    try:
+        return parsed(binascii.a2b_base64(data, strict_mode=True) if isinstance(data, str) else data)
+    except (ValueError, binascii.Error):
+        raise CorruptFrameError("a chunk is not JSON") from None
+
+
+def _chunks(arrived: Arrived, count: int) -> list[Any]:
+    """Every chunk among the first *count* events, as the vendor's own JSON."""
+    return [_chunk(payload["bytes"]) for name, payload in arrived.events(count) if _is_chunk(name, payload)]
+
+
+def _is_chunk(name: str, payload: Any) -> bool:
+    return name == "chunk" and isinstance(payload, dict)
 
 
 def block_text(block: Any) -> str:

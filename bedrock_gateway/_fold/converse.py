@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import io
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway._deferred import deferred
 from bedrock_gateway._fold import Fold, dict_of, parsed, seconds, shown, str_of, usage_from, whole
+from bedrock_gateway._fold.arrived import raw_events
 from bedrock_gateway._fold.merging import joined, joined_blob, merged
 from bedrock_gateway._responses import shaped
 from bedrock_gateway.results import (
@@ -28,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["ConverseFold"]
 
 
+_NOTHING: tuple[int | None, Callable[[str], Any]] = (None, len)
+"""No text is growing."""
+
+
 class ConverseFold(Fold):
     """ConverseStream: blocks by index, which need not come in order."""
 
@@ -37,16 +46,14 @@ class ConverseFold(Fold):
         self._latency: float | None = None
         self._role = "assistant"
         self._blocks: dict[int, dict[str, Any]] = {}
-        self._pieces: dict[tuple[int, str], list[str]] = {}
+        self._pieces: defaultdict[tuple[int, str], io.StringIO] = defaultdict(io.StringIO)
         self._stop_reason: str | None = None
-        self._raw: list[dict[str, Any]] = []
-        self._growing: tuple[int, list[str]] = (-1, [])
-        """Index and pieces of the text that came last: most deltas are more of it."""
+        self._growing: tuple[int | None, Callable[[str], Any]] = _NOTHING
+        """Index of the text that came last, and what adds to it: most deltas are more of it."""
 
     def take(self, name: str, payload: Any) -> Any:
         """Return the typed event; one that no row knows is an `UnknownEvent`."""
         raw = {name: payload}
-        self._raw.append(raw)
         taker = _TAKERS.get(name)
         return taker(self, raw, payload) if taker and isinstance(payload, dict) else UnknownEvent(raw, name)
 
@@ -59,7 +66,7 @@ class ConverseFold(Fold):
     def block_started(self, raw: Any, payload: dict[str, Any]) -> Any:
         """Take contentBlockStart."""
         index, start = _index(payload), dict_of(payload.get("start"))
-        self._growing = (-1, [])
+        self._growing = _NOTHING
         block = self._blocks.setdefault(index, {})
         for kind, value in start.items():
             block[kind] = dict(value) if isinstance(value, dict) else value
@@ -71,11 +78,11 @@ class ConverseFold(Fold):
     def delta(self, raw: Any, payload: dict[str, Any]) -> Any:
         """Take contentBlockDelta."""
         index, delta = payload.get("contentBlockIndex"), payload.get("delta")
-        growing, pieces = self._growing
+        growing, grow = self._growing
         if index == growing and type(index) is int and isinstance(delta, dict) and len(delta) == 1:
             text = delta.get("text")
             if isinstance(text, str):
-                pieces.append(text)
+                grow(text)
                 return TextDelta(raw, text, index)
         return self._delta(raw, _index(payload), dict_of(delta))
 
@@ -87,14 +94,14 @@ class ConverseFold(Fold):
         """Remember what a delta adds to its block; return its typed event, if there is one."""
         block = self._blocks.setdefault(index, {})
         if kind == "text" and isinstance(value, str):
-            pieces = self._pieces.setdefault((index, "text"), [])
-            pieces.append(value)
+            grow = self._pieces[index, "text"].write
+            grow(value)
             block.setdefault("text", "")
-            self._growing = (index, pieces)
+            self._growing = (index, grow)
             return TextDelta(raw, value, index)
         if kind == "toolUse" and isinstance(value, dict):
             piece = str_of(value.get("input"))
-            self._pieces.setdefault((index, "toolUse"), []).append(piece)
+            self._pieces[index, "toolUse"].write(piece)
             block.setdefault("toolUse", {})
             return ToolCallDelta(raw, piece, index)
         if kind == "reasoningContent" and isinstance(value, dict):
@@ -111,7 +118,7 @@ class ConverseFold(Fold):
         content = block.setdefault("reasoningContent", {})
         for name in ("text", "signature"):
             if isinstance(value.get(name), str):
-                self._pieces.setdefault((index, name + " of reasoning"), []).append(value[name])
+                self._pieces[index, name + " of reasoning"].write(value[name])
         if "redactedContent" in value and isinstance(content, dict):
             content["redactedContent"] = joined_blob(content.get("redactedContent"), value["redactedContent"])
         return ReasoningDelta(raw, str_of(value.get("text")), index)
@@ -142,7 +149,7 @@ class ConverseFold(Fold):
             usage=self.usage,
             model_id=self._send.model_id,
             request_id=request_id,
-            raw=list(self._raw),
+            raw=deferred(functools.partial(raw_events, self._arrived, self._good)),
             local=local,
             message={"role": self._role, "content": blocks},
             latency_seconds=self._latency,
@@ -163,7 +170,7 @@ class ConverseFold(Fold):
         return blocks
 
     def _joined(self, index: int, kind: str) -> str:
-        return joined(self._pieces.get((index, kind), ()))
+        return joined([self._pieces[index, kind].getvalue()]) if (index, kind) in self._pieces else ""
 
     def _said(self, index: int, before: Any) -> list[dict[str, Any]]:
         """Text, and what it is cited from."""

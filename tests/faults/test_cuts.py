@@ -11,7 +11,6 @@ import pytest
 
 from bedrock_gateway import StreamInterruptedError
 from bedrock_gateway._commands import Receive, Send
-from bedrock_gateway._eventstream import Decoder
 from bedrock_gateway._flow import Context
 from bedrock_gateway._flow import stream as flow_of
 from bedrock_gateway._fold import InvokeFold
@@ -90,9 +89,8 @@ def ends_at(operation: str, data: bytes) -> int:
     """Where a whole answer ends: after the frame that makes it complete."""
     send = Send("bedrock-runtime", operation, {"modelId": "m"}, "billed", model_id="m")
     fold = OPERATIONS[operation][1](send)
-    decoder = Decoder()
     for at, total, _ in frames_of(data):
-        fold.feed(decoder.feed(data[at : at + total]))
+        fold.feed(data[at : at + total])
         if fold.complete:
             return at + total
     raise AssertionError("no terminal event")

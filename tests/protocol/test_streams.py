@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from bedrock_gateway import _responses
 from bedrock_gateway._commands import Send
-from bedrock_gateway._eventstream import Decoder
 from bedrock_gateway._fold.converse import ConverseFold
 from tests.protocol.conforming import DOCUMENTS, UNKNOWN
 from tests.protocol.framing import reads, unusual
@@ -175,10 +174,10 @@ def streams(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]], list
 
 
 def folded(pieces: list[bytes]) -> tuple[ConverseFold, list[Any]]:
-    decoder, fold, seen = Decoder(), ConverseFold(SEND), []
+    fold, seen = ConverseFold(SEND), []
     for one in pieces:
-        seen += fold.feed(decoder.feed(one))
-    assert not decoder.pending
+        seen += fold.feed(one)
+    assert fold.between_frames
     return fold, seen
 
 
