@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bedrock_gateway._config.tables import LoggingConfig
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Hashable")
 
-__all__ = ["role_parts", "scope_of"]
+__all__ = ["role_parts", "scope_of", "with_every_knowledge_base"]
 
 
 def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
@@ -53,6 +54,11 @@ def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
         **_guardrail(config),
         **_knowledge(config, _bases(config, principal)),
     )
+
+
+def with_every_knowledge_base(config: GatewayConfig, scope: Scope) -> Scope:
+    """Return *scope* with every knowledge base of *config*: the boundary is one for the service roles of all of them."""
+    return replace(scope, **_knowledge(config, dict(config.knowledge_bases)))
 
 
 def _models(config: GatewayConfig, principal: PrincipalConfig) -> tuple[str, ...]:

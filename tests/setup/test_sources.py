@@ -111,8 +111,8 @@ def test_the_role_may_do_what_its_sources_and_parsers_need_and_no_more(planned):
 
 def test_the_boundary_permits_all_that_the_role_does(planned):
     """A bound that lacks a statement of the role would silently take it away."""
-    config = GatewayConfig.from_file(EVERYTHING)
-    bound = boundary(config.scope("operator"))
+    bound = planned.boundary_policy
+    assert json.dumps(bound.dump(), indent=2) in as_text(planned)
     for statement in planned.role.permissions.statements:
         for action in statement.actions:
             for resource in statement.resources:
@@ -120,6 +120,19 @@ def test_the_boundary_permits_all_that_the_role_does(planned):
                 context = {key: values[0].replace("*", "x") for _, keys in statement.conditions for key, values in keys}
                 request = AccessRequest(action, concrete, context)
                 assert evaluate(request, Layers(identity=(bound,))).allowed, (action, resource)
+
+
+def test_the_boundary_is_that_of_every_knowledge_base_of_the_configuration():
+    """It is one policy: planned for one knowledge base alone, it would take away what the others have."""
+    text = EVERYTHING.read_text().replace('"kb-ingest"]', '"kb-ingest"]\nknowledge_bases = ["everything"]', 1) + (
+        '\n[knowledge_base.other]\nembedding_model = "amazon.titan-embed-text-v2:0"\nstore = "s3-vectors"\n'
+        '[[knowledge_base.other.source]]\ntype = "s3"\nbucket = "example-other"\n'
+    )
+    made = knowledge.plan(GatewayConfig.from_toml(text), "everything", principal="operator", create_role=True)
+    context = {"aws__ResourceAccount": "111122223333"}
+    assert may(made.boundary_policy, "s3:GetObject", "arn:aws:s3:::example-other/x", **context)
+    assert not may(made.role.permissions, "s3:GetObject", "arn:aws:s3:::example-other/x", **context)
+    assert knowledge.plan(GatewayConfig.from_toml(text), "everything", principal="operator").boundary_policy is None
 
 
 def test_what_the_owners_of_other_accounts_add_is_printed(planned):

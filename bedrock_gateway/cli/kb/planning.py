@@ -74,6 +74,10 @@ def _lines(planned: Plan) -> Iterator[str]:
     yield _document(planned.role.trust.dump())
     yield "  permissions:"
     yield _document(planned.role.permissions.dump())
+    if planned.boundary_policy is not None:
+        yield ""
+        yield f"The boundary {planned.boundary} of every service role here, which an administrator makes once:"
+        yield _document(planned.boundary_policy.dump())
     for kind, document in planned.store_policies.items():
         yield ""
         yield f"The collection's {kind}:"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._config.scope import role_parts
+from bedrock_gateway._config.scope import role_parts, with_every_knowledge_base
 from bedrock_gateway.capabilities.sources import PARSERS
 from bedrock_gateway.capabilities.stores import PRICES_OF
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam import roles
+from bedrock_gateway.iam.boundary import boundary
 from bedrock_gateway.iam.generate import generate
 from bedrock_gateway.iam.resources import boundary_arn, ours
 from bedrock_gateway.setup.knowledge.blueprint import MARK, Blueprint, SourceBlueprint, blueprint_of
@@ -51,6 +52,9 @@ class Plan:
     """Trust and permissions of the service role."""
     boundary: str = ""
     """ARN of the managed policy that bounds the role; an administrator makes it once."""
+    boundary_policy: Policy | None = field(default=None, repr=False)
+    """That policy, for the service roles of the whole configuration, where set-up makes the role; None: it makes none, or
+    the policy would be too large (see ``warnings``)."""
     creator: Generated | None = field(default=None, repr=False)
     """What whoever creates it must be granted; None: it names something that cannot be granted (see ``warnings``)."""
     capabilities: tuple[str, ...] = ()
@@ -81,6 +85,7 @@ class Plan:
             ],
             "role": {"trust": self.role.trust.dump(), "permissions": self.role.permissions.dump()},
             "boundary": self.boundary,
+            "boundary_policy": self.boundary_policy.dump() if self.boundary_policy else None,
             "creator": {
                 "capabilities": list(self.capabilities),
                 "missing": list(self.missing),
@@ -117,12 +122,14 @@ def plan(config: GatewayConfig, name: str, *, principal: str | None = None, crea
     capabilities = needed_capabilities(blueprint, create_role=create_role)
     declared = config.principals[who].capabilities
     creator, warnings = _creator(capabilities, scope)
+    bound, too_large = _boundary(config, who) if create_role else (None, ())
     return Plan(
         blueprint=blueprint,
         create_role=create_role,
         resources=tuple(_resources(blueprint, create_role=create_role)),
         role=role,
         boundary=boundary_arn(scope),
+        boundary_policy=bound,
         creator=creator,
         capabilities=capabilities,
         missing=tuple(one for one in capabilities if one not in declared),
@@ -132,7 +139,7 @@ def plan(config: GatewayConfig, name: str, *, principal: str | None = None, crea
         floor=blueprint.store.floor,
         bucket_policies=bucket_policies(blueprint, scope),
         key_policies=key_policies(blueprint, scope),
-        warnings=(*warnings, *role.notes, *_warnings(config, blueprint, declared)),
+        warnings=(*warnings, *too_large, *role.notes, *_warnings(config, blueprint, declared)),
     )
 
 
@@ -156,6 +163,13 @@ def _own_scope(config: GatewayConfig, who: str, blueprint: Blueprint) -> Scope:
         embedding_models=(blueprint.embedding_model,),
         role_parts=tuple(dict.fromkeys(role_parts(base))),
     )
+
+
+def _boundary(config: GatewayConfig, who: str) -> tuple[Policy | None, tuple[str, ...]]:
+    try:
+        return boundary(with_every_knowledge_base(config, config.scope(who))), ()
+    except ConfigError as error:
+        return None, (error.message,)
 
 
 def _creator(capabilities: tuple[str, ...], scope: Scope) -> tuple[Generated | None, tuple[str, ...]]:
