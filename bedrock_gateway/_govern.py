@@ -22,7 +22,7 @@ from bedrock_gateway._fold import dict_of, parsed, str_of, usage_from
 from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, GovernanceError, error_class, normalise_code
 from bedrock_gateway.events import CallEnded, Outcome
-from bedrock_gateway.families.bodies import METRICS, usage_of
+from bedrock_gateway.families.bodies import METRICS, chunk_ends, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -239,6 +239,8 @@ def _counted(headers: Mapping[str, Any]) -> Usage | None:
 
 _SPOKEN = ("contentBlockDelta", "chunk", "output")
 _METRICS = METRICS.encode()
+_CHUNKED = "InvokeModelWithResponseStream"
+_TERMINATED = ("ConverseStream", _CHUNKED)
 
 
 class _Watched:
@@ -248,6 +250,8 @@ class _Watched:
         self._inner, self._call = inner, call
         self._stopped = False
         """Whether Converse's terminal event has come, without which botocore ends as if nothing were missing."""
+        self._last: tuple[bytes, ...] = ()
+        """The last chunks of InvokeModel: one of them says that the answer is complete."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -259,13 +263,23 @@ class _Watched:
         if "messageStop" in found:
             self._stopped = True
         data = dict_of(found.get("chunk")).get("bytes")
-        if isinstance(data, bytes) and _METRICS in data:
-            with contextlib.suppress(ValueError):
-                call.usage = usage_of(parsed(data)) or call.usage
+        if isinstance(data, bytes):
+            self._last = (*self._last[-1:], data)
+            if _METRICS in data:
+                with contextlib.suppress(ValueError):
+                    call.usage = usage_of(parsed(data)) or call.usage
         call.usage = usage_from(dict_of(found.get("metadata")).get("usage")) or call.usage
 
+    def _is_whole(self) -> bool:
+        """Whether the answer is complete; an answer of a knowledge base does not say."""
+        if self._call.send.operation == _CHUNKED:
+            with contextlib.suppress(ValueError):
+                return any(chunk_ends(parsed(one)) for one in self._last)
+            return False
+        return self._stopped
+
     def _ended(self) -> None:
-        if self._stopped or self._call.send.operation != "ConverseStream":
+        if self._is_whole() or self._call.send.operation not in _TERMINATED:
             self._call.ended("ok")
         else:
             self._call.ended("interrupted", "Truncated")
@@ -278,7 +292,7 @@ class _Watched:
             self._left()
 
     def _left(self) -> None:
-        self._call.ended("ok" if self._stopped else "abandoned")
+        self._call.ended("ok" if self._is_whole() else "abandoned")
 
     def __iter__(self) -> Iterator[Any]:
         try:

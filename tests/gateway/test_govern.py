@@ -9,6 +9,7 @@ import sys
 from contextlib import asynccontextmanager
 
 import pytest
+from botocore.exceptions import ParamValidationError
 
 from bedrock_gateway import ConfigError, GovernanceError
 
@@ -255,6 +256,73 @@ def test_a_stream_that_ends_before_its_terminal_event_is_not_reported_as_whole(b
             reply = await client.converse_stream(modelId=MODEL, messages=MESSAGES)
             assert len(await events_of(both, reply["stream"])) == 3
             assert [(one.outcome, one.error_code) for one in events] == [("interrupted", "Truncated")]
+
+    both.run(body)
+
+
+@pytest.mark.parametrize("read", ["to its end", "in part"])
+@pytest.mark.parametrize(("last", "outcome"), [({"stop_reason": None}, None), ({"stop_reason": "stop"}, "ok")])
+def test_an_invoked_stream_is_whole_only_after_its_terminal_chunk(both, governed, faults, last, outcome, read):
+    def chunk(value):
+        return server.frame("chunk", {"bytes": base64.b64encode(json.dumps(value).encode()).decode()})
+
+    async def body():
+        faults.answer(
+            server.streamed([chunk({"generation": "a", "stop_reason": None}), chunk({"generation": "b"} | last)])
+        )
+        async with governed() as (client, events):
+            reply = await client.invoke_model_with_response_stream(modelId=MODEL, body=b"{}")
+            if read == "to its end":
+                await events_of(both, reply["body"])
+            else:
+                stepped = aiter(reply["body"]) if both.is_async else iter(reply["body"])
+                for _ in range(2):
+                    await anext(stepped) if both.is_async else next(stepped)
+                closed = reply["body"].close()
+                await closed if hasattr(closed, "__await__") else None
+            [ended] = events
+            assert ended.outcome == (outcome or {"to its end": "interrupted", "in part": "abandoned"}[read])
+
+    both.run(body)
+
+
+def test_each_page_is_a_call(both, governed, faults):
+    page = {"retrievalResults": [{"content": {"text": "a"}}]}
+
+    async def body():
+        faults.answer(server.reply(page | {"nextToken": "t"}), server.reply(page))
+        async with governed("bedrock-agent-runtime") as (client, events):
+            pages = getattr(client, "client", client).get_paginator("retrieve")
+            given = {"knowledgeBaseId": "KB12345678", "retrievalQuery": {"text": "hi"}}
+            found = pages.paginate(**given)
+            count = len([one async for one in found]) if both.is_async else len(list(found))
+            assert count == len(faults.requests) == 2
+            assert [one.outcome for one in events] == ["ok", "ok"]
+
+    both.run(body)
+
+
+@pytest.mark.parametrize("service", ["bedrock", "bedrock-runtime", "bedrock-agent", "bedrock-agent-runtime"])
+def test_no_operation_that_botocore_has_goes_out_unjudged(both, governed, faults, service):
+    """Without parameters: what is judged before botocore looks at them is judged whatever they are."""
+
+    async def body():
+        refused = {}
+        async with governed(service) as (client, _):
+            bare = getattr(client, "client", client)
+            named = bare.meta.method_to_api_mapping
+            callable_ones = {
+                method: one for method, one in named.items() if hasattr(bare, method)
+            }  # no bidirectional streams
+            for method, operation in callable_ones.items():
+                try:
+                    await getattr(client, method)()
+                except (GovernanceError, ParamValidationError) as error:
+                    refused[operation] = error
+            assert set(refused) == set(callable_ones.values())
+            assert len(set(bare.meta.service_model.operation_names) - set(refused)) <= 1
+            assert faults.requests == []
+        assert len(refused) > 5
 
     both.run(body)
 
