@@ -24,8 +24,8 @@ from bedrock_gateway.local.knowledge.store import KnowledgeStore
 
 from .kinds import KEY, KINDS, OPTIONS
 from .paper import facts
-from .setting import Call, Setting
-from .stories import model_arn, storage, vector_base
+from .setting import Call, Setting, calls_of
+from .stories import STORIES, model_arn, storage, vector_base
 
 if TYPE_CHECKING:
     from bedrock_gateway.local import LocalBedrock
@@ -197,10 +197,25 @@ class Account:
         self.logging_role(s)
         self.client("logs", s.region, who="root").create_log_group(logGroupName=s.log_group)
         self.index(s)
+        self._others_collection(s)
         self.client("s3", s.region, who="root").put_object(
             Bucket=s.document_bucket, Key=f"{s.prefix}rules.txt", Body=TEXT
         )
         return self.knowledge_base(s)
+
+    def _unlinked(self) -> None:
+        """No service-linked role of OpenSearch Serverless: the first collection makes it, which is a right of its own."""
+        iam = self.client("iam", who="root")
+        for role in iam.list_roles(PathPrefix="/aws-service-role/observability.aoss")["Roles"]:
+            iam.delete_role(RoleName=role["RoleName"])
+
+    def _others_collection(self, s: Setting) -> None:
+        """Somebody else's policies: what a policy of another collection is about is known only if there is one."""
+        other = replace(s, collection="other-collection", mark="helpdesk/other")
+        for call in calls_of(STORIES["kb-provision"](other)):
+            if call.service == "opensearchserverless" and call.operation.startswith(("CreateSec", "CreateAcc")):
+                client = self.client(call.service, s.region, who="root")
+                getattr(client, xform_name(call.operation))(**call.params)
 
     def _boundary(self, s: Setting) -> Setting:
         path, _, name = s.boundary.rpartition("/")
@@ -284,6 +299,7 @@ class Account:
         if capability == "kb-provision":
             role = f"bedrock-gateway/AmazonBedrockGateway-kb-new-{number}"
             index = {"vector_bucket": f"example-new-{number}", "vector_index": "new"}
+            self._unlinked()
             return self._boundary(replace(s, boundary=bound, kb_role=role, **index))
         if capability == "logging-admin":
             role = f"AmazonBedrockGateway-logging-new-{number}"

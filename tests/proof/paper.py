@@ -30,8 +30,8 @@ class Existing:
     role_of_base: str | None = None
     profiles: dict[str, WrappedModel] = field(default_factory=dict)
     roles: dict[str, Entity] = field(default_factory=dict)
-    search_policies: dict[tuple[str, str], object] = field(default_factory=dict)
-    collections: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    """OpenSearch Serverless collection → the value of our tag on it; every other one carries another's."""
     facts: AccountFacts = field(default_factory=AccountFacts)
 
     def application_profile(self, identifier: str, region: str) -> WrappedModel | None:
@@ -47,17 +47,20 @@ class Existing:
         return None
 
     def search_policy(self, kind: str, name: str, region: str) -> object:
-        return self.search_policies.get((kind, name))
+        """Every policy is about the collection of its own name."""
+        return [{"Rules": [{"Resource": [f"collection/{name}"]}]}]
 
     def search_collection(self, identifier: str, region: str) -> tuple[str, dict[str, str]] | None:
-        return self.collections.get(identifier)
+        name = identifier.removesuffix("-id")
+        return name, {"bedrock-gateway": self.marks.get(name, "somebody/else")}
 
 
 def existing(s: Setting) -> Existing:
     """What the setting says exists: its roles, bounded, by the names that requests use; its profiles and guardrails."""
     names = {one.rpartition("/")[2]: one for one in (s.kb_role, s.logging_role)}
     roles = {name: Entity(s.role_arn(path), s.boundary_arn) for name, path in names.items()}
-    return Existing(profiles=_profiles(s), roles=roles, facts=facts(s))
+    marks = {s.collection: s.mark} if s.collection else {}
+    return Existing(profiles=_profiles(s), roles=roles, marks=marks, facts=facts(s))
 
 
 def _profiles(s: Setting) -> dict[str, WrappedModel]:

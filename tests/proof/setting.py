@@ -71,6 +71,10 @@ class Setting:
     prefix: str = "handbook/"
     vector_bucket: str = "example-vectors"
     vector_index: str = "handbook"
+    collection: str | None = None
+    """OpenSearch Serverless collection that is made too."""
+    mark: str = "helpdesk/handbook"
+    """Value of the tag on it."""
     embedding_model: str = "amazon.titan-embed-text-v2:0"
     behind: tuple[str, ...] = ()
     """What an application profile or a prompt router, given as the model, stands for."""
@@ -105,6 +109,7 @@ class Setting:
             documents=((self.document_bucket, self.prefix),),
             answer_documents=((self.document_bucket, self.prefix),),
             vector_indexes=((self.vector_bucket, self.vector_index),),
+            collections=((self.collection, self.mark),) if self.collection else (),
             embedding_models=(self.embedding_model,),
             wraps=((self.model, self.behind),) if self.behind else (),
             rerankers=(self.reranker,) if self.reranker else (),

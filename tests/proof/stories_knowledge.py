@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam import roles
@@ -55,8 +56,44 @@ def _kb_provision(s: Setting) -> Story:
         yield Call("s3vectors", "ListTagsForResource", {"resourceArn": arn})
     yield Call("s3vectors", "DeleteIndex", index)
     yield Call("s3vectors", "DeleteVectorBucket", bucket)
+    if s.collection:
+        yield from _searched(s, s.collection)
     yield Call("iam", "DeleteRolePolicy", {**role, **policy})
     yield Call("iam", "DeleteRole", role)
+
+
+def _searched(s: Setting, name: str) -> Story:
+    """A collection with its policies, its index, and all of it removed."""
+
+    def call(operation: str, **params: Any) -> Call:
+        return Call("opensearchserverless", operation, params)
+
+    about = {"ResourceType": "collection", "Resource": [f"collection/{name}"]}
+    use = {"ResourceType": "index", "Resource": [f"index/{name}/pages"], "Permission": ["aoss:*"]}
+    network = [{"Rules": [about], "AllowFromPublic": False, "SourceServices": ["aoss.amazonaws.com"]}]
+    data = [{"Rules": [use], "Principal": [s.role_arn("prover")]}]
+    kinds: tuple[tuple[str, str, Any], ...] = (
+        ("Security", "encryption", {"Rules": [about], "AWSOwnedKey": True}),
+        ("Security", "network", network),
+        ("Access", "data", data),
+    )
+    for family, kind, document in kinds:
+        yield call(f"Create{family}Policy", type=kind, name=name, policy=json.dumps(document))
+        shown = yield call(f"Get{family}Policy", type=kind, name=name)
+    version = shown["accessPolicyDetail"]["policyVersion"]
+    version = "UNKNOWN123UNKNOWN123" if isinstance(version, Unknown) else version
+    yield call("UpdateAccessPolicy", type="data", name=name, policyVersion=version, policy=json.dumps(data))
+    tags = [{"key": "bedrock-gateway", "value": s.mark}]
+    made = yield call("CreateCollection", name=name, type="VECTORSEARCH", tags=tags)
+    found = made["createCollectionDetail"]["id"]
+    identifier = f"{name}-id" if isinstance(found, Unknown) else str(found)
+    yield call("BatchGetCollection", names=[name])
+    yield call("ListTagsForResource", resourceArn=s.arn("aoss", f"collection/{identifier}"))
+    yield call("CreateIndex", id=identifier, indexName="pages", indexSchema={"mappings": {"properties": {}}})
+    yield call("GetIndex", id=identifier, indexName="pages")
+    yield call("DeleteCollection", id=identifier)
+    for family, kind, _ in reversed(kinds):
+        yield call(f"Delete{family}Policy", type=kind, name=name)
 
 
 def _kb_create(s: Setting) -> Story:

@@ -19,6 +19,10 @@ GLOBAL_SERVICES = frozenset({"iam", "sts", "s3"})
 _ROLES = frozenset({"CreateRole", "GetRole", "PutRolePolicy", "GetRolePolicy", "DeleteRolePolicy", "DeleteRole"})
 _INDEXES = frozenset({"CreateIndex", "GetIndex", "DeleteIndex"})
 _VECTORS = _INDEXES | {"ListTagsForResource", "CreateVectorBucket", "GetVectorBucket", "DeleteVectorBucket"}
+_COLLECTION = frozenset(
+    {f"{verb}{family}Policy" for verb in ("Create", "Get", "Delete") for family in ("Security", "Access")}
+    | {"UpdateAccessPolicy", "CreateCollection", "BatchGetCollection", "DeleteCollection", "CreateIndex", "GetIndex"}
+)
 _LOGGING_ROLE = frozenset({"CreateRole", "GetRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "GetRolePolicy"})
 _READ_ROLE = frozenset({"GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies"})
 _BASE = frozenset(
@@ -61,6 +65,8 @@ class Other:
     bears_on: Mapping[str, frozenset[str]]
     named: str | None = None
     """Field of the setting without which nothing is named that another one could be told from."""
+    service: str | None = None
+    """Whose operations those are, where another service has some of the same name."""
 
 
 def _changed(name: str, bears_on: Mapping[str, frozenset[str]], **values: Any) -> Other:
@@ -134,8 +140,31 @@ OTHERS = (
         document_bucket="example-other",
     ),
     _changed("another prefix", {"kb-documents": _DOCUMENTS, "rag-document": _ANSWERS}, prefix="other/"),
-    _changed("another vector bucket", {"kb-provision": _VECTORS}, vector_bucket="example-other"),
-    _changed("another vector index", {"kb-provision": _INDEXES}, vector_index="other"),
+    Other(
+        "another collection",
+        lambda s: replace(s, collection="other-collection", mark="helpdesk/other"),
+        {"kb-provision": _COLLECTION},
+        "collection",
+        "opensearchserverless",
+    ),
+    Other(
+        "another mark",
+        lambda s: replace(s, mark="helpdesk/other"),
+        {"kb-provision": frozenset({"CreateCollection"})},
+        "collection",
+    ),
+    Other(
+        "another vector bucket",
+        lambda s: replace(s, vector_bucket="example-other"),
+        {"kb-provision": _VECTORS},
+        service="s3vectors",
+    ),
+    Other(
+        "another vector index",
+        lambda s: replace(s, vector_index="other"),
+        {"kb-provision": _INDEXES},
+        service="s3vectors",
+    ),
     _changed(
         "another account",
         {
@@ -161,7 +190,7 @@ def strangers(
         if other.named and getattr(s, other.named) is None:
             continue
         for call in calls_of(story(other.change(s))):
-            if call.operation in about:
+            if call.operation in about and other.service in {None, call.service}:
                 yield other.name, call
     away = replace(s, region=region, model=s.model.replace(f":{s.region}:", f":{region}:"))
     for call in calls_of(story(away)):

@@ -59,7 +59,7 @@ def demanded(capability: str, s: Setting, paper: Paper) -> list[tuple[str | None
 def test_every_capability_has_a_story_and_every_operation_a_call() -> None:
     assert set(STORIES) == set(CAPABILITIES)
     for capability, story in STORIES.items():
-        everything = setting(SHORT, "guardrail", enforced_guardrail="enforced1234")
+        everything = setting(SHORT, "guardrail", enforced_guardrail="enforced1234", collection="helpdesk-handbook")
         told = {(call.service, call.operation) for call in calls_of(story(everything))}
         assert told == {(one.service, one.name) for one in CAPABILITIES[capability].operations}, capability
 
@@ -100,6 +100,7 @@ WIDE = {
     # What is made gets its id later.
     ("batch", "model-invocation-job"),
     ("kb-create", "knowledge-base"),
+    ("kb-provision", "collection"),
     ("guardrail-admin", "guardrail"),
     # The form that CloudWatch Logs wants covers the streams of the group.
     ("logging-admin", "log-group:"),
