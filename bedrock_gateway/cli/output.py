@@ -6,7 +6,7 @@ import json
 import re
 import sys
 
-__all__ = ["clean", "complain", "emit", "emit_json", "note"]
+__all__ = ["clean", "complain", "emit", "emit_json", "emit_piece", "note"]
 
 # C0 without tab and newline, DEL, C1, and the marks that reorder text.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -20,6 +20,12 @@ def clean(text: str) -> str:
 def emit(text: str) -> None:
     """Write *text* to stdout, with a newline at its end."""
     sys.stdout.write(clean(text).rstrip("\n") + "\n")
+
+
+def emit_piece(text: str) -> None:
+    """Write a piece of text to stdout at once, without a newline."""
+    sys.stdout.write(clean(text))
+    sys.stdout.flush()
 
 
 def emit_json(value: object) -> None:

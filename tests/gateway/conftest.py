@@ -233,7 +233,16 @@ BASE = {
     "local": True,
     "principals": {
         "app": {
-            "capabilities": ["invoke", "invoke-stream", "converse", "converse-stream", "retrieve", "rag"],
+            "capabilities": [
+                "invoke",
+                "invoke-stream",
+                "converse",
+                "converse-stream",
+                "retrieve",
+                "rag",
+                "rag-stream",
+                "rag-document",
+            ],
             "models": ["us.amazon.nova-lite-v1:0"],
             "knowledge_bases": ["handbook"],
         },

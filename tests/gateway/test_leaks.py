@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from bedrock_gateway import GatewayError, StructlogObserver
+from bedrock_gateway import GatewayError, StructlogObserver, filters
+from bedrock_gateway.documents import Document
 
 server = sys.modules["faultserver"]
 HERE = str(Path(__file__).resolve().parents[1])
@@ -39,6 +40,12 @@ async def streamed(opened):
         return text, await stream.result()
 
 
+async def every(found):
+    found = await found if hasattr(found, "__await__") else found
+    passages = [one async for one in found] if hasattr(found, "__aiter__") else list(found)
+    return f"{found!r} {len(passages)}"
+
+
 CALLS = {
     "converse": lambda g: g.converse(PROMPT, system=SYSTEM, tools=TOOLS, max_tokens=5),
     "converse with messages": lambda g: g.converse(MESSAGES, system=SYSTEM, additionalModelRequestFields={KEY: SYSTEM}),
@@ -47,6 +54,10 @@ CALLS = {
     "invoke_model_stream": lambda g: streamed(g.invoke_model_stream({"prompt": PROMPT, "system": SYSTEM})),
     "retrieve": lambda g: g.retrieve(PROMPT, knowledge_base="handbook", metadata_filter={"equals": {"key": KEY, "value": DOCUMENT}}),
     "retrieve_and_generate": lambda g: g.retrieve_and_generate(PROMPT, knowledge_base="handbook", session="s-1234567"),
+    "retrieve_all": lambda g: every(g.retrieve_all(PROMPT, knowledge_base="handbook", metadata_filter=filters.equals(KEY, DOCUMENT))),
+    "an answer written as told": lambda g: g.retrieve_and_generate(PROMPT, knowledge_base="handbook", prompt_template=f"$search_results$ {SYSTEM}"),
+    "an answer of a document": lambda g: g.retrieve_and_generate(PROMPT, document=Document("x", text=DOCUMENT)),
+    "a streamed answer": lambda g: streamed(g.retrieve_and_generate_stream(PROMPT, knowledge_base="handbook", metadata_filter=filters.equals(KEY, DOCUMENT))),
     "an argument that cannot be sent": lambda g: g.converse([{"role": "user", "content": [{"text": PROMPT, "x": object()}]}]),
     "an argument botocore refuses": lambda g: g.converse([{"role": "user", "content": [{KEY: PROMPT}]}], system=SYSTEM),
     "a member with a typo": lambda g: g.converse(PROMPT, sytem=SYSTEM),

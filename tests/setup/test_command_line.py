@@ -71,6 +71,8 @@ def test_from_plan_to_an_answer_and_back_to_nothing(account, shell, tmp_path):
     assert "skipped: film.mp4" in err
 
     account.world.knowledge_base_id = found["knowledgeBaseId"]
+    runtime = account.world.runtime_capabilities
+    account.world.runtime_capabilities = (*runtime, "rag-stream")
     try:
         account.world.write_config()
         account.world.grant("app")
@@ -79,8 +81,12 @@ def test_from_plan_to_an_answer_and_back_to_nothing(account, shell, tmp_path):
         assert (code, err) == (0, "")
         assert "March" in out
         assert "leave.md" in out
+        code, streamed, err = shell("ask", "handbook", "When does unused leave lapse?", "--stream", who="app")
+        assert (code, streamed, err) == (0, out, "")
         code, out, _ = shell("ask", "handbook", "When does unused leave lapse?", "--output", "json", who="app")
         answer = json.loads(out)
+        assert (answer["empty"], answer["grounded"], answer["grounded_share"]) == (False, True, 1.0)
+        assert answer["session_id"]
         for one in answer["citations"]:
             start, end = one["span"]
             assert answer["text"][start:end] == one["text"]
@@ -89,10 +95,18 @@ def test_from_plan_to_an_answer_and_back_to_nothing(account, shell, tmp_path):
             "ask", "handbook", "x", "--filter", '{"startsWith": {"key": "a", "value": "b"}}', who="app"
         )
         assert (code, "s3-vectors has no operator startsWith" in err) == (2, True)
+        nothing = '{"equals": {"key": "team", "value": "nobody"}}'
+        code, out, _ = shell("ask", "handbook", "x", "--filter", nothing, "--output", "json", who="app")
+        assert (code, json.loads(out)["empty"]) == (1, True)
+        code, _, err = shell("ask", "handbook", "x", "--tenant", "a", who="app")
+        assert (code, "knows no tenants" in err) == (2, True)
+        code, _, err = shell("ask", "handbook", "x", "--search-type", "hybrid", who="app")
+        assert (code, "s3-vectors has no search of type HYBRID" in err) == (1, True)
         code, _, err = shell("ask", "handbook", "x", "--filter", "{", who="app")
         assert (code, "is no JSON" in err) == (2, True)
     finally:
         account.world.knowledge_base_id = None
+        account.world.runtime_capabilities = runtime
         account.world.write_config()
         account.root("s3").delete_object(
             Bucket=account.config.knowledge_bases["handbook"].sources[0].bucket, Key="equipment.md"
