@@ -56,6 +56,8 @@ class Send:
     """Configured name, for the rules."""
     tenant: str | int | None = None
     """Whose documents are searched, where the knowledge base tells tenants apart."""
+    local: bool = False
+    """Whether a local Bedrock answers, which its results say."""
     unparsed: bool = False
     """Take the answer's body as AWS sent it: boto3 reads only the headers. False: boto3's own reply."""
     first_byte: float | None = None

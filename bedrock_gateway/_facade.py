@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bedrock_gateway._commands import Flow
+    from bedrock_gateway._drive.clients import Made
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.errors import OutputValidationError
     from bedrock_gateway.results import EmbedResult
@@ -182,8 +183,8 @@ class Facade:
             operation,
             partial(self._make, operation, build, given, options),
             self._context,
-            partial(_marked, parse, self._context),
-            capability=_requests.CAPABILITY_OF[operation],
+            parse,
+            capability=_requests.capability_of(operation, options),
             routes=self._routes(operation, build, given, options),
         )
 
@@ -222,7 +223,7 @@ class Facade:
             partial(self._make, operation, build, given, options | {"streamed": True}),
             self._context,
             fold,
-            capability=_requests.CAPABILITY_OF[operation],
+            capability=_requests.capability_of(operation, options),
             routes=self._routes(operation, build, given, options | {"streamed": True}),
         )
 
@@ -240,7 +241,7 @@ class Facade:
             made.extend(_requests.embed(self.config, texts, model=chosen, **options))
             return made[0]
 
-        parse = partial(_marked, _responses.embedded, self._context)
+        parse = _responses.embedded
         parts.append((yield from _flow.call(operation, first, self._context, parse, capability=capability)))
         for send in made[1:]:
             again = partial(_same, send)
@@ -255,7 +256,7 @@ class Facade:
             yield from poll_ingestion(
                 partial(self._make, operation, _requests.get_ingestion, (job,), {}),
                 self._context,
-                partial(_marked, _responses.ingestion_job, self._context),
+                _responses.ingestion_job,
                 capability=_requests.CAPABILITY_OF[operation],
                 interval_seconds=interval_seconds,
                 timeout_seconds=timeout_seconds,
@@ -299,16 +300,21 @@ class Facade:
         given = (name,) if batch is None else (name, batch)
         options = {**where, **({"capability": capability} if operation in _LOOKS else {})}
         make = partial(self._make, operation, build, given, options)
-        return _flow.call(operation, make, self._context, partial(_marked, parse, self._context), capability=capability)
+        return _flow.call(operation, make, self._context, parse, capability=capability)
 
-    def _preflight(self, level: Any, session: Any, regions: Mapping[str, str]) -> Flow[Any]:
+    def _preflight(self, level: Any, deadline_seconds: Any, session: Any, made: Made) -> Flow[Any]:
         from bedrock_gateway import preflight
-        from bedrock_gateway.preflight.readers import read_facts
+        from bedrock_gateway.preflight.readers import LOOKS, read_facts
 
-        if level not in (None, "minimal", "standard"):
-            raise ConfigError(f"the level of a preflight is minimal or standard, not {str(level)[:80]!r}")
-        facts = yield Record(lambda: read_facts(self.config, session, client_regions=regions))
-        checks = preflight.run(self.config, self.principal, level, facts, emit=self._context.emit)
+        if level is not None and level not in preflight.LEVELS:
+            raise ConfigError(f"the level of a preflight is {', '.join(preflight.LEVELS)}, not {str(level)[:80]!r}")
+        seconds = preflight.DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
+        arguments.number("preflight", "deadline_seconds", seconds)
+        read = partial(read_facts, self.config, session, client_regions=made.regions, timeouts=self._context.timeouts)
+        facts = yield Record(partial(read, sdk_attempts=made.attempts))
+        checks = preflight.run(
+            self.config, self.principal, level, facts, emit=self._context.emit, looks=LOOKS, deadline_seconds=seconds
+        )
         # Small reads: who is to start an application does not wait minutes to hear that AWS is silent.
         patience = replace(self._context, timeouts=_shorter(self._context.timeouts, _PREFLIGHT))
         return (yield from _flow.retried(checks, patience))
@@ -411,9 +417,3 @@ def _deadlines(timeouts: Any) -> Timeouts:
 
 def _shaped(parse: Callable[[Any, Send], Any], shape: Any, reply: Any, send: Send) -> Any:
     return _responses.shaped(parse(reply, send), shape, send)
-
-
-def _marked(parse: Callable[[Any, Send], Any], ctx: _flow.Context, reply: Any, send: Send) -> Any:
-    """Parse, and say whether a local Bedrock answered."""
-    result = parse(reply, send)
-    return replace(result, local=True) if ctx.local else result

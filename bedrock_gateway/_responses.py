@@ -91,7 +91,7 @@ def _object(send: Send, reply: Mapping[str, Any], name: str, *required: str) -> 
 
 def common(send: Send, reply: Mapping[str, Any], raw: Any) -> dict[str, Any]:
     """Return what every result has."""
-    return {"model_id": send.model_id, "request_id": _request_id(reply), "raw": raw}
+    return {"model_id": send.model_id, "request_id": _request_id(reply), "raw": raw, "local": send.local}
 
 
 def list_of(value: Any) -> list[Any]:

@@ -55,8 +55,14 @@ def usage_from(found: Any) -> Usage | None:
     """Return Converse's ``usage`` as ours."""
     if not isinstance(found, dict):
         return None
-    names = ("inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
-    return Usage(*(whole(found.get(name)) for name in names))
+    get = found.get
+    return Usage(
+        whole(get("inputTokens")),
+        whole(get("outputTokens")),
+        whole(get("totalTokens")),
+        whole(get("cacheReadInputTokens")),
+        whole(get("cacheWriteInputTokens")),
+    )
 
 
 _FAILURES = frozenset({"error", "exception"})
@@ -245,6 +251,8 @@ def shown(blocks: list[Any]) -> dict[str, Any]:
     """What the blocks of a message say, as members of a result."""
     text = "".join([block_text(one) for one in blocks])
     others = [one for one in blocks if isinstance(one, dict) and not one.keys() <= _PLAIN]
+    if not others:
+        return {"text": text}
     cited = [dict_of(one.get("citationsContent")).get("citations") for one in others]
     thought = [dict_of(dict_of(one.get("reasoningContent")).get("reasoningText")) for one in others]
     return {

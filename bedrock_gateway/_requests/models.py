@@ -52,19 +52,21 @@ def converse(
     if system is not None:
         params["system"] = _blocks(name, "system", system, model)
     if given := _inference(name, max_tokens, temperature, top_p, stop_sequences):
-        before = arguments.mapping(name, "inferenceConfig", params.get("inferenceConfig", {}))
-        params["inferenceConfig"] = {**before, **given}
+        params["inferenceConfig"] = _merged(name, params, "inferenceConfig", given)
     if tools is not None or tool_choice is not None:
-        before = arguments.mapping(name, "toolConfig", params.get("toolConfig", {}))
-        params["toolConfig"] = {**before, **_tools(name, tools, tool_choice)}
+        params["toolConfig"] = _merged(name, params, "toolConfig", _tools(name, tools, tool_choice))
     if output_retries is not None:
         _check_retries(name, output_retries, output, streamed=streamed)
     if output is not None:
-        before = arguments.mapping(name, "outputConfig", params.get("outputConfig", {}))
-        params["outputConfig"] = {**before, **output_config(name, output)}
+        params["outputConfig"] = _merged(name, params, "outputConfig", output_config(name, output))
     if guardrail_trace is not None:
         params["guardrailConfig"] = _trace(config, name, guardrail_trace)
     return send_of(config, name, params, model_id=model)
+
+
+def _merged(name: str, params: dict[str, Any], member: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return *given* over what the call says in *member* itself."""
+    return {**arguments.mapping(name, member, params[member]), **given} if member in params else given
 
 
 def _check_retries(name: str, retries: Any, output: Any, *, streamed: bool) -> None:
