@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,7 +194,7 @@ class Existing:
         self.search = account.root("opensearchserverless")
         self.made = []
 
-    def make(self):
+    def make(self, *, dimension=1024, opened_to=SERVICE_ROLE):
         rule = {"ResourceType": "collection", "Resource": [f"collection/{NAME}"]}
         self.search.create_security_policy(
             type="encryption", name=NAME, policy=json.dumps({"Rules": [rule], "AWSOwnedKey": True})
@@ -207,13 +208,13 @@ class Existing:
             "Resource": [f"index/{NAME}/*"],
             "Permission": [f"aoss:{one}" for one in verbs],
         }
-        data = [{"Rules": [granted], "Principal": ["arn:aws:iam::123456789012:root", SERVICE_ROLE]}]
+        data = [{"Rules": [granted], "Principal": ["arn:aws:iam::123456789012:root", opened_to]}]
         self.search.create_access_policy(type="data", name=NAME, policy=json.dumps(data))
         detail = self.search.create_collection(name=NAME, type="VECTORSEARCH")["createCollectionDetail"]
         mappings = {
             "vector": {
                 "type": "knn_vector",
-                "dimension": 1024,
+                "dimension": dimension,
                 "method": {"name": "hnsw", "engine": "faiss", "space_type": "l2", "parameters": {}},
             },
             "text": {"type": "text"},
@@ -265,11 +266,16 @@ class Existing:
 
 
 @pytest.fixture
-def existing(account):
-    made = Existing(account).make()
+def unmade(account):
+    made = Existing(account)
     yield made
     account.world.grant("operator")
     made.bound(account.config.scope("operator"))
+
+
+@pytest.fixture
+def existing(unmade):
+    return unmade.make()
 
 
 def given(account):
@@ -315,6 +321,27 @@ def test_a_store_that_exists_is_left_as_it_was(account, existing):
     assert account.inventory() == there
     assert existing.search.batch_get_collection(names=[NAME])["collectionDetails"] == before
     assert existing.search.get_index(id=before[0]["id"], indexName="pages")["indexSchema"]
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ({"dimension": 256}, "invalid dimension|256"),
+        ({"opened_to": "arn:aws:iam::123456789012:role/other"}, "403|Forbidden|not authorized"),
+    ],
+)
+def test_a_store_that_does_not_fit_ends_it_with_the_exact_list(account, unmade, made, message):
+    """AWS looks at the store before it makes the knowledge base: the role is all there is, and goes again."""
+    unmade.make(**made)
+    there = account.inventory()
+    only = SOURCES[: SOURCES.index('[[knowledge_base.handbook.source]]\ntype = "web"')]
+    short = {"folder": account.folder, "patience": replace(QUICK, propagation=0.1)}
+    with unmade.gateway(only) as gateway:
+        with pytest.raises(SetupIncompleteError, match=message) as caught:
+            knowledge.create(gateway, "handbook", create_role=True, **short)
+        assert (caught.value.step, caught.value.exists) == ("knowledge base", (f"role {SERVICE_ROLE}",))
+        assert knowledge.delete(gateway, "handbook", **short).kept == ()
+    assert account.inventory() == there
 
 
 def updates(account):
