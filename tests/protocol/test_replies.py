@@ -72,18 +72,26 @@ def test_hundreds_of_conforming_answers_are_read_whole(name):
 def blocks() -> st.SearchStrategy[list[dict[str, Any]]]:
     shape = operation("bedrock-runtime", "Converse").input_shape.members["messages"].member.members["content"].member
     once = st.lists(conforming(shape, SENDABLE), min_size=1, max_size=3, unique_by=lambda block: next(iter(block)))
-    return once.map(named)
+    return once.map(lambda drawn: [*genuine(drawn), {"text": "so"}])
 
 
-def named(value: Any) -> Any:
-    """Documents have names that AWS takes."""
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgAAAAAgAB4iG8MwAAAABJRU5ErkJggg=="
+# Kind of block → what is put in the place of what was drawn, so that it is one that AWS takes.
+GENUINE = {"image": ("png", PIXEL), "document": ("txt", "aGk="), "video": ("flv", "RkxWAQ=="), "audio": ("pcm", "aGk=")}
+
+
+def genuine(value: Any) -> Any:
+    """Images are images, and documents have names that AWS takes."""
     if isinstance(value, list):
-        return [named(one) for one in value]
+        return [genuine(one) for one in value]
     if not isinstance(value, dict):
         return value
-    made = {name: one if name in {"input", "json"} else named(one) for name, one in value.items()}
-    if isinstance(document := made.get("document"), dict) and "name" in document:
-        made["document"] = document | {"name": "Handbook"}
+    made = {name: one if name in {"input", "json"} else genuine(one) for name, one in value.items()}
+    for kind, (extension, data) in GENUINE.items():
+        if isinstance(media := made.get(kind), dict):
+            made[kind] = media | {"format": extension} | ({"name": "Handbook"} if kind == "document" else {})
+            if "bytes" in media.get("source", {}):
+                made[kind]["source"] = {"bytes": data}
     return made
 
 
