@@ -33,7 +33,8 @@ ACCOUNT = "123456789012"
 
 CALLS = ("invoke", "invoke-stream", "converse", "converse-stream", "embed")
 ANSWERS = ("rag", "rag-stream", "rag-document")
-MODEL_CAPABILITIES = (*CALLS, "count-tokens", "rerank", "batch", *ANSWERS, "model-catalog", "preflight-standard")
+READS = ("preflight-standard", "preflight-deep")
+MODEL_CAPABILITIES = (*CALLS, "count-tokens", "rerank", "batch", *ANSWERS, "model-catalog", *READS)
 """Those whose policy depends on the kind of model id."""
 
 _US = ("us-east-1", "us-east-2", "us-west-2")
@@ -63,7 +64,9 @@ class Kind:
                     return model.replace(chat, other)
             return model
 
-        return replace(s, model=fitting(self.model), behind=tuple(map(fitting, self.behind)))
+        # A preflight looks at the key of what logs are written to, and there has to be one.
+        key = s.arn("kms", KEY.rpartition(":")[2]) if capability in READS else None
+        return replace(s, model=fitting(self.model), behind=tuple(map(fitting, self.behind)), logging_key=key)
 
     @property
     def group(self) -> str:

@@ -67,12 +67,16 @@ class Setting:
     boundary: str = "bedrock-gateway/AmazonBedrockGateway-boundary"
     log_group: str = "/bedrock/invocations"
     logging_bucket: str = "example-logs"
+    logging_key: str | None = None
+    """Of the bucket or the log group that logs go to."""
     document_bucket: str = "example-handbook"
     prefix: str = "handbook/"
     vector_bucket: str = "example-vectors"
     vector_index: str = "handbook"
     collection: str | None = None
     """OpenSearch Serverless collection that is made too."""
+    collection_arn: str | None = None
+    """Of a collection that is there, and that a knowledge base stands on."""
     mark: str = "helpdesk/handbook"
     """Value of the tag on it."""
     embedding_model: str = "amazon.titan-embed-text-v2:0"
@@ -111,6 +115,7 @@ class Setting:
             vector_indexes=((self.vector_bucket, self.vector_index),),
             collections=((self.collection, self.mark),) if self.collection else (),
             embedding_models=(self.embedding_model,),
+            role_parts=self.role_parts,
             wraps=((self.model, self.behind),) if self.behind else (),
             rerankers=(self.reranker,) if self.reranker else (),
             batch_role=self.batch_role,
@@ -128,6 +133,15 @@ class Setting:
             # Regions are known for what AWS's public data names; GovCloud is not in it.
             extra_destinations=("us-gov-east-1", "us-gov-west-1") if self.partition == "aws-us-gov" else (),
         )
+
+    @property
+    def role_parts(self) -> tuple[Any, ...]:
+        """What the role of a knowledge base on a collection is for, which is not named otherwise."""
+        if not self.collection_arn:
+            return ()
+        source = (("bucket", self.document_bucket), ("prefix", self.prefix))
+        store = (("collection", self.collection),)
+        return (("source", "s3", source), ("store", "opensearch-serverless-by-name", store))
 
     @property
     def is_application_profile(self) -> bool:

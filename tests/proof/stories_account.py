@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["STORIES", "logging_config"]
 
 
-GONE = frozenset({"NoSuchEntity", "NoSuchEntityException"})
+GONE = frozenset({"NoSuchEntity", "NoSuchEntityException", "NotFoundException", "ResourceNotFoundException"})
+UNSET = frozenset(
+    {
+        "NoSuchBucketPolicy",
+        "OwnershipControlsNotFoundError",
+        "NoSuchPublicAccessBlockConfiguration",
+        "ServerSideEncryptionConfigurationNotFoundError",
+    }
+)
+"""What S3 says of a bucket that has none."""
 USE_CASE = {
     "companyName": "Example",
     "companyWebsite": "https://example.com",
@@ -72,19 +81,77 @@ def _preflight_minimal(s: Setting) -> Story:
     yield Call("bedrock", "GetModelInvocationLoggingConfiguration")
 
 
-def _preflight_standard(s: Setting) -> Story:
-    yield from _preflight_minimal(s)
+def _delivery_chain(s: Setting) -> Story:
     yield Call("logs", "DescribeLogGroups", {"logGroupNamePrefix": s.log_group})
-    role = {"RoleName": s.logging_role}
-    yield Call("iam", "GetRole", role)
-    yield Call("iam", "ListRolePolicies", role)
-    yield Call("iam", "GetRolePolicy", {**role, "PolicyName": "deliver"})
-    yield Call("iam", "ListAttachedRolePolicies", role)
+    bucket = {"Bucket": s.logging_bucket}
+    yield Call("s3", "HeadBucket", {**bucket, "ExpectedBucketOwner": s.account})
+    yield Call("s3", "GetBucketPolicy", bucket, also=UNSET)
+    yield Call("s3", "GetBucketOwnershipControls", bucket, also=UNSET)
+    yield Call("s3", "GetPublicAccessBlock", bucket, also=UNSET)
+    yield Call("s3", "GetBucketEncryption", bucket, also=UNSET)
+    if s.logging_key:
+        yield Call("kms", "DescribeKey", {"KeyId": s.logging_key})
+        yield Call("kms", "GetKeyPolicy", {"KeyId": s.logging_key, "PolicyName": "default"})
+
+
+def _role_of(name: str) -> Story:
+    role = {"RoleName": name}
+    yield Call("iam", "GetRole", role, also=GONE)
+    yield Call("iam", "ListRolePolicies", role, also=GONE)
+    yield Call("iam", "GetRolePolicy", {**role, "PolicyName": "deliver"}, also=GONE)
+    yield Call("iam", "ListAttachedRolePolicies", role, also=GONE)
+
+
+def _managed_policies(s: Setting) -> Story:
     for owner in (s.account, "aws"):
         policy = {"PolicyArn": s.arn("iam", "policy/AmazonBedrockGatewayExtra", region="", account=owner)}
         yield Call("iam", "GetPolicy", policy, also=GONE)
         yield Call("iam", "GetPolicyVersion", {**policy, "VersionId": "v1"}, also=GONE)
+
+
+def _what_is_declared(s: Setting) -> Story:
     yield from _looked_at(s)
+    yield Call("bedrock", "GetFoundationModelAvailability", {"modelId": "amazon.nova-lite-v1:0"})
+    if s.guardrail:
+        wanted = {"guardrailIdentifier": s.guardrail[0], "guardrailVersion": s.guardrail[1]}
+        yield Call("bedrock", "GetGuardrail", wanted, also=GONE)
+    base = {"knowledgeBaseId": s.knowledge_base}
+    yield Call("bedrock-agent", "GetKnowledgeBase", base, also=GONE)
+    yield Call("bedrock-agent", "ListDataSources", base, also=GONE)
+    yield Call("bedrock-agent", "ListIngestionJobs", {**base, "dataSourceId": "DS12345678"}, also=GONE)
+
+
+def _preflight_standard(s: Setting) -> Story:
+    yield from _preflight_minimal(s)
+    yield from _delivery_chain(s)
+    yield from _role_of(s.logging_role)
+    yield Call("iam", "GetRole", {"RoleName": s.kb_role}, also=GONE)
+    yield from _managed_policies(s)
+    yield from _what_is_declared(s)
+
+
+def _preflight_deep(s: Setting) -> Story:
+    yield from _preflight_minimal(s)
+    yield from _delivery_chain(s)
+    yield from _managed_policies(s)
+    yield from _what_is_declared(s)
+    yield Call("logs", "DescribeLogStreams", {"logGroupName": s.log_group, "logStreamNamePrefix": "aws/bedrock"})
+    sums = {"Metric": {"Namespace": "AWS/Bedrock", "MetricName": "Invocations"}, "Period": 300, "Stat": "Sum"}
+    query = {"MetricDataQueries": [{"Id": "sent", "MetricStat": sums}], "StartTime": 0, "EndTime": 300}
+    yield Call("cloudwatch", "GetMetricData", query)
+    yield Call("bedrock", "GetUseCaseForModelAccess", also=GONE)
+    yield Call("bedrock", "ListEnforcedGuardrailsConfiguration")
+    yield from _role_of("somebody")
+    user, group = {"UserName": "somebody"}, {"GroupName": "callers"}
+    for name in ("GetUser", "ListUserPolicies", "ListAttachedUserPolicies", "ListGroupsForUser"):
+        yield Call("iam", name, user, also=GONE)
+    yield Call("iam", "GetUserPolicy", {**user, "PolicyName": "mine"}, also=GONE)
+    yield Call("iam", "ListAccessKeys", user, also=GONE)
+    yield Call("iam", "ListMFADevices", user, also=GONE)
+    for name in ("ListGroupPolicies", "ListAttachedGroupPolicies"):
+        yield Call("iam", name, group, also=GONE)
+    yield Call("iam", "GetGroupPolicy", {**group, "PolicyName": "call"}, also=GONE)
+    yield Call("iam", "GetAccountSummary")
 
 
 def _model_catalog(s: Setting) -> Story:
@@ -129,6 +196,7 @@ STORIES: Mapping[str, Callable[[Setting], Story]] = {
     "logging-admin": _logging_admin,
     "preflight-minimal": _preflight_minimal,
     "preflight-standard": _preflight_standard,
+    "preflight-deep": _preflight_deep,
     "model-catalog": _model_catalog,
     "model-access": _model_access,
     "guardrail-admin": _guardrail_admin,

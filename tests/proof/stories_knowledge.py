@@ -28,6 +28,10 @@ def storage(s: Setting) -> dict[str, Any]:
         fields = {"textField": "text", "metadataField": "metadata"}
         store = {"connectionString": "https://example.pinecone.io", "credentialsSecretArn": s.store_secret}
         return {"type": "PINECONE", "pineconeConfiguration": {**store, "fieldMapping": fields}}
+    if s.collection_arn:
+        fields = {"vectorField": "vector", "textField": "text", "metadataField": "metadata"}
+        store = {"collectionArn": s.collection_arn, "vectorIndexName": "pages", "fieldMapping": fields}
+        return {"type": "OPENSEARCH_SERVERLESS", "opensearchServerlessConfiguration": store}
     return {"type": "S3_VECTORS", "s3VectorsConfiguration": {"indexArn": s.index_arn}}
 
 

@@ -37,6 +37,7 @@ _READ_BASE = frozenset(
     {"GetKnowledgeBase", "ListDataSources", "GetDataSource", "ListIngestionJobs", "GetIngestionJob"}
     | {"GetKnowledgeBaseDocuments", "ListKnowledgeBaseDocuments", "ListTagsForResource"}
 )
+_LOOKED_AT = frozenset({"GetKnowledgeBase", "ListDataSources", "ListIngestionJobs"})
 _JOBS = frozenset({"StartIngestionJob", "GetIngestionJob", "ListIngestionJobs", "StopIngestionJob"})
 _MODEL_CALLS = {
     "invoke": frozenset({"InvokeModel"}),
@@ -76,7 +77,8 @@ def _changed(name: str, bears_on: Mapping[str, frozenset[str]], **values: Any) -
 OTHERS = (
     _changed(
         "another model",
-        _MODEL_CALLS | dict.fromkeys(("preflight-standard", "model-catalog"), frozenset({"GetFoundationModel"})),
+        _MODEL_CALLS
+        | dict.fromkeys(("preflight-standard", "preflight-deep", "model-catalog"), frozenset({"GetFoundationModel"})),
         model="amazon.nova-micro-v1:0",
         behind=(),
         reranker=None,
@@ -84,7 +86,8 @@ OTHERS = (
     Other(
         "another guardrail",
         lambda s: replace(s, guardrail=("otherrail123", "3")),
-        {"guardrail-apply": frozenset({"ApplyGuardrail"}), "guardrail-admin": _ONE_GUARDRAIL},
+        {"guardrail-apply": frozenset({"ApplyGuardrail"}), "guardrail-admin": _ONE_GUARDRAIL}
+        | dict.fromkeys(("preflight-standard", "preflight-deep"), frozenset({"GetGuardrail"})),
         "guardrail",
     ),
     _changed(
@@ -100,6 +103,7 @@ OTHERS = (
             "rag": frozenset({"RetrieveAndGenerate"}),
             "rag-stream": frozenset({"RetrieveAndGenerateStream"}),
             "kb-read": _READ_BASE,
+            **dict.fromkeys(("preflight-standard", "preflight-deep"), _LOOKED_AT),
         },
         knowledge_base="OTHER12345",
     ),
@@ -131,7 +135,11 @@ OTHERS = (
     ),
     _changed(
         "another bucket for logs",
-        {"logging-admin": frozenset({"GetBucketPolicy", "PutBucketPolicy"})},
+        {"logging-admin": frozenset({"GetBucketPolicy", "PutBucketPolicy"})}
+        | dict.fromkeys(
+            ("preflight-standard", "preflight-deep"),
+            frozenset({"GetBucketPolicy", "GetBucketOwnershipControls", "GetPublicAccessBlock", "GetBucketEncryption"}),
+        ),
         logging_bucket="example-other",
     ),
     _changed(
@@ -185,14 +193,16 @@ def strangers(
     *region* is another Region; *destinations* are those of the setting's profile, where it has one.
     """
     story = STORIES[capability]
+    own = set(map(str, calls_of(story(s))))
     for other in OTHERS:
         about = other.bears_on.get(capability, frozenset())
         if other.named and getattr(s, other.named) is None:
             continue
         for call in calls_of(story(other.change(s))):
-            if call.operation in about and other.service in {None, call.service}:
+            if call.operation in about and other.service in {None, call.service} and str(call) not in own:
                 yield other.name, call
-    away = replace(s, region=region, model=s.model.replace(f":{s.region}:", f":{region}:"))
+    key = s.logging_key and s.logging_key.replace(f":{s.region}:", f":{region}:")
+    away = replace(s, region=region, model=s.model.replace(f":{s.region}:", f":{region}:"), logging_key=key)
     for call in calls_of(story(away)):
         if call.service not in GLOBAL_SERVICES:
             yield f"another Region, {region}", replace(call, region=region)

@@ -16,7 +16,7 @@ from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.generate import generate
 
 from .inseparable import INSEPARABLE, UNSEEN, permitted_besides, unseen
-from .kinds import KINDS, MODEL_CAPABILITIES, OPTIONS, REFUSED, SHORT, elsewhere, matrix
+from .kinds import KINDS, MODEL_CAPABILITIES, OPTIONS, READS, REFUSED, SHORT, elsewhere, matrix
 from .paper import Paper
 from .pieces import conditions, pairs, pieces
 from .setting import Setting, calls_of
@@ -97,6 +97,14 @@ def listed(value: Any) -> list[Any]:
 WIDE = {
     # AWS's own managed policies carry no account, and which of them are attached is not known before they are read.
     ("preflight-standard", "policy"),
+    ("preflight-deep", "policy"),
+    # Which key a bucket and a log group have is known only after reading them; neither action uses a key.
+    ("preflight-standard", "key"),
+    ("preflight-deep", "key"),
+    # An auditor looks at whoever runs the preflight.
+    ("preflight-deep", "role"),
+    ("preflight-deep", "user"),
+    ("preflight-deep", "group"),
     # What is made gets its id later.
     ("batch", "model-invocation-job"),
     ("kb-create", "knowledge-base"),
@@ -104,6 +112,7 @@ WIDE = {
     ("guardrail-admin", "guardrail"),
     # The form that CloudWatch Logs wants covers the streams of the group.
     ("logging-admin", "log-group:"),
+    ("preflight-deep", "log-group:"),
 }
 """(capability, kind of resource) whose name is a wildcard in the policy, on purpose."""
 
@@ -174,6 +183,11 @@ UNTIED = {"guardrail under a key"}
 condition on it would hold is not known, and the policy has none: the principal can also use the key directly."""
 
 
+def untied(capability: str, option: str) -> bool:
+    """Whether a key is granted directly; the preflight looks at one, and uses none."""
+    return option in UNTIED or capability in READS
+
+
 @each_capability
 def test_what_is_done_through_or_for_another_is_bound_to_it(capability: str) -> None:
     for kind, option in CASES[capability]:
@@ -181,7 +195,7 @@ def test_what_is_done_through_or_for_another_is_bound_to_it(capability: str) -> 
         paper = Paper(s, made(capability, s).policy.dump())
         for region, one in demanded(capability, s, paper):
             for start, (key, other) in TIED.items():
-                if one.action.startswith(start) and not (start == "kms:" and option in UNTIED):
+                if one.action.startswith(start) and not (start == "kms:" and untied(capability, option)):
                     assert key in one.context, f"{one.action} does not say {key}"
                     absent = {name: value for name, value in one.context.items() if name != key}
                     for context in (absent, {**absent, key: other}):

@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 MODEL = "us.amazon.nova-lite-v1:0"
 
 
+def role_of(account: Account, s: Setting) -> str:
+    """The knowledge base is root's, under a role of its own."""
+    agent = account.client("bedrock-agent", s.region, who="root")
+    arn = agent.get_knowledge_base(knowledgeBaseId=s.knowledge_base)["knowledgeBase"]["roleArn"]
+    return str(arn.partition(":role/")[2])
+
+
 def config(account: Account, s: Setting, **changes: Any) -> GatewayConfig:
     base = {
         "id": s.knowledge_base,
-        "role": s.kb_role,
+        "role": role_of(account, s),
         "embedding_model": s.embedding_model,
         "store": "s3-vectors",
         "vector_bucket": s.vector_bucket,
@@ -43,6 +50,7 @@ def config(account: Account, s: Setting, **changes: Any) -> GatewayConfig:
                 "knowledge_bases": ["handbook"],
             },
             "standard": {"capabilities": ["preflight-standard"]},
+            "deep": {"capabilities": ["preflight-deep"]},
         },
         "knowledge_bases": {"handbook": base},
         "logging": {"log_group": s.log_group, "role": s.logging_role, "bucket": s.logging_bucket},
@@ -71,6 +79,20 @@ def test_nothing_is_unknown_under_exactly_the_generated_policy(account: Account,
     assert not report.unknown, [(one.id, one.summary) for one in report.unknown]
     assert not report.failed, [(one.id, one.summary) for one in report.failed]
     assert {one.id for one in report.results} >= ({"LOG-08", "MOD-04"} if name == "standard" else {"REG-05", "LOG-04"})
+
+
+LOCALLY_UNKNOWN = {"LOG-14", "LOG-15", "GOV-03"}
+"""Nothing was called, so nothing was delivered; and the local Bedrock has no guardrails that an account enforces."""
+
+
+def test_the_deep_level_reads_everything_under_exactly_its_policy(account: Account) -> None:
+    s = account.setting("us-east-1")
+    declared = config(account, s)
+    account.grant(generate(["preflight-deep"], declared.scope("deep")).policy.dump())
+    report = preflight(account, declared, "deep")
+    assert {one.id for one in report.unknown} <= LOCALLY_UNKNOWN, [(one.id, one.summary) for one in report.unknown]
+    assert not [one for one in report.unknown if one.fix and one.fix.iam_action]
+    assert report.level == "deep"
 
 
 def test_a_refused_look_at_a_bucket_still_names_its_region_and_nobody_is_refused_one_that_is_not_there(
