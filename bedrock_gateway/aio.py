@@ -979,20 +979,22 @@ class AsyncGateway(Facade):
         return AsyncKnowledgeBaseHandle(self, name, folder)
 
     @sealed_async
-    async def preflight(self, level: str | None = None) -> Report:
+    async def preflight(self, level: str | None = None, *, deadline_seconds: float | None = None) -> Report:
         """Check what must be in place before the first call; it reads, changes nothing and invokes no model.
 
         Args:
-            level: ``minimal`` or ``standard``; None: what the principal is granted.
+            level: ``minimal``, ``standard`` or ``deep``; None: what the principal is granted.
+            deadline_seconds: How long it may take; None: 10 s. What has no answer by then is ``unknown``.
 
         Returns:
             The report: what is not in place, and how to mend it. ``raise_for_status()`` raises where something failed.
 
         Raises:
-            ConfigError: *level* is neither.
+            ConfigError: *level* is none of these.
+            InvalidRequestError: *deadline_seconds* is no number above 0.
         """
-        session, regions = await self._perform.identity(), await self._perform.regions()
-        report: Report = await arun(self._preflight(level, session, regions), self._perform)
+        session, made = await self._perform.identity(), await self._perform.made()
+        report: Report = await arun(self._preflight(level, deadline_seconds, session, made), self._perform)
         return report
 
     def govern(self, client: Client) -> Client:

@@ -969,20 +969,22 @@ class Gateway(Facade):
         return KnowledgeBaseHandle(self, name, folder)
 
     @sealed
-    def preflight(self, level: str | None = None) -> Report:
+    def preflight(self, level: str | None = None, *, deadline_seconds: float | None = None) -> Report:
         """Check what must be in place before the first call; it reads, changes nothing and invokes no model.
 
         Args:
-            level: ``minimal`` or ``standard``; None: what the principal is granted.
+            level: ``minimal``, ``standard`` or ``deep``; None: what the principal is granted.
+            deadline_seconds: How long it may take; None: 10 s. What has no answer by then is ``unknown``.
 
         Returns:
             The report: what is not in place, and how to mend it. ``raise_for_status()`` raises where something failed.
 
         Raises:
-            ConfigError: *level* is neither.
+            ConfigError: *level* is none of these.
+            InvalidRequestError: *deadline_seconds* is no number above 0.
         """
-        session, regions = self._session, self._perform.regions()
-        report: Report = run(self._preflight(level, session, regions), self._perform)
+        session, made = self._session, self._perform.made()
+        report: Report = run(self._preflight(level, deadline_seconds, session, made), self._perform)
         return report
 
     def govern(self, client: Client) -> Client:

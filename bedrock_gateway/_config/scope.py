@@ -43,6 +43,7 @@ def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
         log_group=logging.log_group or "/bedrock/invocations",
         logging_bucket=logging.bucket,
         logging_prefix=logging.prefix,
+        large_data_bucket=logging.large_data_bucket,
         batch_role=config.batch.role,
         extra_destinations=config.destinations,
         enforced_guardrails=config.enforced_guardrails,
@@ -62,8 +63,8 @@ def with_every_knowledge_base(config: GatewayConfig, scope: Scope) -> Scope:
 
 
 def _models(config: GatewayConfig, principal: PrincipalConfig) -> tuple[str, ...]:
-    """A standard preflight looks at the models of every principal, and at what embeds."""
-    if principal.models or "preflight-standard" not in principal.capabilities:
+    """From level standard on a preflight looks at the models of every principal, and at what embeds."""
+    if principal.models or not {"preflight-standard", "preflight-deep"} & set(principal.capabilities):
         return principal.models
     declared = [model for one in config.principals.values() for model in one.models]
     bases = config.knowledge_bases.values()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts, Together
 from bedrock_gateway._drive import aio_http, clients
 from bedrock_gateway._drive.aio_http import AsyncBody
-from bedrock_gateway._drive.clients import CallState, DeadlineError
+from bedrock_gateway._drive.clients import CallState, DeadlineError, Made
 from bedrock_gateway._responses import BODY
 from bedrock_gateway.errors import ConfigError, MissingExtraError
 
@@ -127,12 +127,12 @@ class AsyncPerform:
         session = self._known_session()
         return await aio_http.resolved(session)
 
-    async def regions(self) -> dict[str, str]:
-        """Service → Region of the clients there are; the one that runs models is built if there is none yet."""
+    async def made(self) -> Made:
+        """What there is of clients; the one that runs models is built if there is none yet."""
         with contextlib.suppress(Exception):  # what is wrong with it, each probe will say
             await self.client("bedrock-runtime")
-        made = {key: task for key, task in self._clients.items() if task.done() and not task.cancelled()}
-        return {key[0]: str(task.result().meta.region_name) for key, task in made.items() if task.exception() is None}
+        tasks = {key[0]: task for key, task in self._clients.items() if task.done() and not task.cancelled()}
+        return Made.of({service: task.result() for service, task in tasks.items() if task.exception() is None})
 
     async def close(self) -> None:
         """Close every client; may be called again."""

@@ -7,6 +7,7 @@ import contextvars
 import logging
 import os
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ __all__ = [
     "RAW",
     "CallState",
     "DeadlineError",
+    "Made",
     "body_member",
     "client_arguments",
     "core_of",
@@ -225,6 +227,22 @@ def settings(
     if config.auth != "bearer":
         found["signature_version"] = "v4"
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a preflight looks at of the clients there are."""
+
+    regions: Mapping[str, str]
+    """Service → Region."""
+    attempts: int = 1
+    """The most requests that one of them makes of one call."""
+
+    @classmethod
+    def of(cls, clients: Mapping[str, Any]) -> Made:
+        """Return what is to be seen of *clients*."""
+        attempts = [int(one.meta.config.retries.get("total_max_attempts") or 1) for one in clients.values()]
+        return cls({name: str(one.meta.region_name) for name, one in clients.items()}, max(attempts, default=1))
 
 
 _DEFAULT_AGENTS = frozenset({"Boto3", "Botocore", "aiobotocore", "aioboto3"})

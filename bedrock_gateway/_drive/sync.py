@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts, Together
 from bedrock_gateway._drive import clients, http
 from bedrock_gateway._drive.chunks import Chunks
-from bedrock_gateway._drive.clients import CallState, DeadlineError
+from bedrock_gateway._drive.clients import CallState, DeadlineError, Made
 from bedrock_gateway._drive.watchdog import Watchdog, shut_down
 from bedrock_gateway._responses import BODY
 
@@ -158,11 +158,11 @@ class Perform:
         http.wrap(client, self._watchdog)
         return client
 
-    def regions(self) -> dict[str, str]:
-        """Service → Region of the clients there are; the one that runs models is built if there is none yet."""
+    def made(self) -> Made:
+        """What there is of clients; the one that runs models is built if there is none yet."""
         with contextlib.suppress(Exception):  # what is wrong with it, each probe will say
             self.client("bedrock-runtime")
-        return {service: str(client.meta.region_name) for (service, _), client in list(self._clients.items())}
+        return Made.of({service: client for (service, _), client in list(self._clients.items())})
 
     def close(self) -> None:
         """Close every client; may be called again."""

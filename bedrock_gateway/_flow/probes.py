@@ -55,6 +55,10 @@ def _plain(send: Send, _ctx: Context, _tally: Tally) -> Flow[Any]:
     return (yield send)
 
 
+def _alone(command: Any) -> Flow[Any]:
+    return (yield command)
+
+
 class _Probes:
     """Work whose questions are probes, none of which outlasts the whole."""
 
@@ -67,7 +71,10 @@ class _Probes:
         return self._work.finished
 
     def ready(self) -> list[tuple[Hashable, Flow[Any]]]:
-        return [(key, probing(send, self._patient())) for key, send in self._work.ready()]
+        return [(key, self._flow(command)) for key, command in self._work.ready()]
+
+    def _flow(self, command: Any) -> Flow[Any]:
+        return probing(command, self._patient()) if isinstance(command, Send) else _alone(command)
 
     def _patient(self) -> Context:
         timeouts = self._ctx.timeouts

@@ -1,4 +1,4 @@
-"""Rows: invocation logging, guardrails and model access, and what the preflight and a catalogue read."""
+"""Rows: invocation logging, guardrails and model access, and what a catalogue reads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ def _role(name: str) -> Operation:
 
 
 _READ_LOGGING = _logging("GetModelInvocationLoggingConfiguration")
-_WHO = Operation("GetCallerIdentity", "sts", "free")
 # AWS's reference gives DescribeLogGroups no resource type: under an ARN it might grant nothing. CloudWatch Logs' own
 # examples put it on log-group:*, which "*" holds too.
 _DESCRIBE_GROUPS = _one("DescribeLogGroups", "logs", "logs:DescribeLogGroups", "*")
@@ -117,26 +116,6 @@ ROWS = (
             _one("PutBucketPolicy", "s3", "s3:PutBucketPolicy", "logging-bucket"),
         ),
         "Whoever may configure logging may also switch it off: never the principal that is logged.",
-    ),
-    Capability(
-        "preflight-minimal",
-        "What an application reads about itself at start: who it is, and whether it is logged.",
-        "read",
-        (_READ_LOGGING, _WHO),
-    ),
-    Capability(
-        "preflight-standard",
-        "What an operator or CI reads besides: the delivery chain of invocation logs, and the models.",
-        "read",
-        (
-            _READ_LOGGING,
-            _WHO,
-            _DESCRIBE_GROUPS,
-            *(_role(name) for name in ("GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies")),
-            *(_one(name, "iam", f"iam:{name}", "managed-policies") for name in ("GetPolicy", "GetPolicyVersion")),
-            _one("GetFoundationModel", "bedrock", "bedrock:GetFoundationModel", "foundation-model"),
-            _one("GetInferenceProfile", "bedrock", "bedrock:GetInferenceProfile", "profile"),
-        ),
     ),
     Capability(
         "model-catalog",

@@ -138,6 +138,8 @@ class Scope:
     log_group: str = "/bedrock/invocations"
     logging_bucket: str | None = None
     logging_prefix: str = ""
+    large_data_bucket: str | None = None
+    """Bucket that large bodies of calls logged to CloudWatch Logs go to; None: none, or the logging bucket."""
     documents: tuple[tuple[str, str], ...] = ()
     """(bucket, prefix) of the knowledge bases' sources."""
     answer_documents: tuple[tuple[str, str], ...] = ()

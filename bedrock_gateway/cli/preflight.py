@@ -25,7 +25,12 @@ def add_parser(subparsers: Any) -> None:
         epilog="Exit codes: 0 nothing found, 1 findings, 2 could not start, 3 AWS unreachable or LOG-01 unknown.",
     )
     add_options(parser, "config", "env", "principal", "region", "profile", "output")
-    parser.add_argument("--level", choices=("minimal", "standard"), help="default: what the principal is granted")
+    parser.add_argument(
+        "--level", choices=("minimal", "standard", "deep"), help="default: what the principal is granted"
+    )
+    parser.add_argument(
+        "--deadline", type=float, metavar="SECONDS", help="what has no answer by then is unknown (default: 10)"
+    )
     parser.add_argument(
         "--fail-on",
         choices=("fail", "warn", "unknown"),
@@ -42,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args)
     name = config.principal_name(args.principal)
     with Gateway(config, principal=name, session=_session(args.profile)) as gateway:
-        report = gateway.preflight(level=args.level)
+        report = gateway.preflight(level=args.level, deadline_seconds=args.deadline)
     _print(report, args.output)
     code: int = report.exit_code(args.fail_on)
     return code

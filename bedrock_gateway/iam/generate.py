@@ -44,7 +44,7 @@ REQUIRED: Mapping[Resource, tuple[str, str]] = {
     "vector-index": ("vector_indexes", "--vector-index"),
 }
 # The preflight reads what there is; a scope without models is one in which it has no model to read.
-OPTIONAL_IN = frozenset({"preflight-standard"})
+OPTIONAL_IN = frozenset({"preflight-standard", "preflight-deep"})
 
 
 @dataclass(frozen=True, slots=True)

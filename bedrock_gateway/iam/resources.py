@@ -138,6 +138,7 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "managed-guardrail": lambda scope: _guardrails(scope) or [_bedrock(scope, "guardrail/*")],
     "new-guardrail": lambda scope: [_bedrock(scope, "guardrail/*")],
     "knowledge-base": _knowledge_bases,
+    "declared-knowledge-base": lambda scope: _knowledge_bases(scope) if scope.knowledge_bases else [],
     "new-knowledge-base": lambda scope: [_bedrock(scope, "knowledge-base/*")],
     "knowledge-base-key": lambda scope: _given(scope.knowledge_base_key),
     "knowledge-base-role": lambda scope: [_role(scope, name) for name in scope.knowledge_base_roles],
@@ -147,9 +148,15 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "managed-policies": lambda scope: [
         arn(scope, "iam", "policy/*", region="", account=owner) for owner in (scope.account, "aws")
     ],
+    "any-role": lambda scope: [_role(scope, "*")],
+    "any-user": lambda scope: [arn(scope, "iam", "user/*", region="")],
+    "any-group": lambda scope: [arn(scope, "iam", "group/*", region="")],
+    "any-key": lambda scope: [arn(scope, "kms", "key/*")],
     # CloudWatch Logs wants the form with ":*" in policies for every action but tagging.
     "logging-group": lambda scope: [arn(scope, "logs", f"log-group:{scope.log_group}:*")],
-    "logging-bucket": lambda scope: [_s3(scope, scope.logging_bucket)] if scope.logging_bucket else [],
+    "logging-bucket": lambda scope: [
+        _s3(scope, one) for one in dict.fromkeys((scope.logging_bucket, scope.large_data_bucket)) if one
+    ],
     "document-bucket": lambda scope: [_s3(scope, bucket) for bucket, _ in scope.documents],
     "document-object": lambda scope: [_s3(scope, f"{bucket}/{prefix}*") for bucket, prefix in scope.documents],
     "document-key": lambda scope: list(scope.document_keys),
@@ -265,7 +272,7 @@ CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
 }
 
 
-REGIONAL = ("aoss:", "bedrock:", "logs:")
+REGIONAL = ("aoss:", "bedrock:", "cloudwatch:", "logs:")
 """Services of which we grant something on ``*`` and whose requests go to a Region. IAM and AWS Marketplace have one place."""
 
 

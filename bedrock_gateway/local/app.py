@@ -21,6 +21,7 @@ from bedrock_gateway.local.documents import refuse_unreadable
 from bedrock_gateway.local.identity.managed import bring_managed
 from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
+from bedrock_gateway.local.new_buckets import furnish, to_be_made
 from bedrock_gateway.local.signature import SignatureFault
 from bedrock_gateway.local.strictness import refuse_overlong, refuse_unfounded
 from bedrock_gateway.local.wire.digests import check_digests
@@ -147,7 +148,10 @@ class App:
         else:
             self.gate.check(sender.service, "UnknownOperation", {}, sender.principal, sender.region)
         with LOCK:  # what is noted is of this session, not of one that somebody else makes meanwhile
+            bucket = to_be_made(identified, self.gate.directory)
             response = forward(known.request, sender.service, sender.region, self.gate.directory.account)
+            if bucket is not None:
+                furnish(bucket, self.gate.directory)
             if identified is not None and response.status == _OK and identified.service in _FORGETFUL:
                 self.gate.directory.note(identified.operation, identified.params, sender.principal)
         response.headers.setdefault("x-amzn-RequestId", known.request_id)

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bedrock_gateway.preflight.catalogue import CATALOGUE, Row
+    from bedrock_gateway.preflight.catalogue import CATALOGUE, LEVELS, Level, Row
     from bedrock_gateway.preflight.facts import Credentials, Facts
     from bedrock_gateway.preflight.report import CheckResult, Fix, Report
     from bedrock_gateway.preflight.round import DEADLINE_SECONDS, Round, run
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOGUE",
     "DEADLINE_SECONDS",
+    "LEVELS",
     "CheckResult",
     "Credentials",
     "Facts",
     "Fix",
+    "Level",
     "Report",
     "Round",
     "Row",
@@ -26,6 +28,8 @@ __all__ = [
 
 _WHERE = {
     "CATALOGUE": "catalogue",
+    "LEVELS": "catalogue",
+    "Level": "catalogue",
     "Row": "catalogue",
     "Credentials": "facts",
     "Facts": "facts",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from bedrock_gateway._commands import Timeouts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 __all__ = ["Credentials", "Facts"]
 
@@ -21,6 +24,10 @@ class Credentials:
     """First four characters of the access key id: ``AKIA`` long-term, ``ASIA`` temporary."""
     error: str | None = None
     """Why they cannot be used, such as an expired SSO session; None where they can."""
+    expires_in_seconds: float | None = None
+    """None: not known, or never."""
+    renewable: bool = True
+    """Whether the chain renews them by itself; keys that were given by hand it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,29 @@ class Facts:
     client_regions: Mapping[str, str] = field(default_factory=dict)
     """Service → Region of the clients that exist."""
     bearer_token: Literal["none", "short-term", "long-term", "other"] = "none"
-    host: str = ""
-    """The bedrock-runtime host of the Region."""
-    resolves: bool | None = None
-    """Whether *host* has an address; None: nobody could say (the resolver did not answer)."""
     region_known: bool = True
     """Whether the installed botocore lists Bedrock in the Region."""
-    botocore: str = ""
-    """Installed version."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Installed package → version, of those that carry calls."""
+    below_the_floor: Mapping[str, str] = field(default_factory=dict)
+    """Package → what this project needs of it, where something else is installed."""
+    lacking: tuple[str, ...] = ()
+    """Members of AWS's answers that checks read and the installed botocore does not show."""
+    sdk_attempts: int = 1
+    """The most requests that the SDK under our retries makes of one of ours."""
+    proxies: tuple[str, ...] = ()
+    """Names of the variables under which a proxy is set."""
+    unverified: str | None = None
+    """What turns the check of certificates off, or what names a CA bundle that is not there."""
+    verbose_loggers: tuple[str, ...] = ()
+    """Loggers of the SDK and below that write at DEBUG."""
+    locals_in_tracebacks: str | None = None
+    """The processor of structlog that writes the local variables of tracebacks."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    now: datetime | None = None
+    """What this machine's clock said; None: nobody looked."""
+
+    @property
+    def botocore(self) -> str:
+        """Installed version."""
+        return self.versions.get("botocore", "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway._commands import Send
 from bedrock_gateway._responses import BODY
@@ -40,7 +40,17 @@ __all__ = [
 
 EVIDENCE_LIMIT = 300
 
-Asking = tuple[Send, ...]
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at the network instead of a question to AWS; answered with what `readers.LOOKS` of that name finds."""
+
+    what: Literal["addresses", "handshake"]
+    host: str
+
+
+Question = Send | Look
+Asking = tuple[Question, ...]
 """Questions that do not wait for each other; answered with the `Outcome` of each, in their order."""
 Outcome = dict[str, Any] | GatewayError
 Reading = Generator[Asking, Any, Any]
@@ -90,6 +100,11 @@ class Probe:
         [reply] = yield from self.read_each([Send(service, operation, params)])
         return reply
 
+    def look(self, what: Literal["addresses", "handshake"], host: str) -> Generator[Asking, Any, dict[str, Any]]:
+        """Look at the network; what another check has looked at is not looked at again."""
+        [found] = yield (Look(what, host),)
+        return dict(found)
+
     def read_each(self, questions: Sequence[Send]) -> Generator[Asking, Any, list[dict[str, Any]]]:
         """Ask all *questions* at the same time.
 
@@ -132,16 +147,37 @@ def _as_aws_would(name: str, outcome: Outcome) -> Outcome:
 Check = Callable[[Probe], Generator[Asking, Any, Finding]]
 
 
+_ORDER: Mapping[Status, int] = {"fail": 5, "unknown": 4, "warn": 3, "pass": 2, "not_applicable": 1, "skip": 0}
+
+
+def worst(findings: Sequence[Finding], nothing: str) -> Finding:
+    """Return one finding of many: the worst, with what the others of that status say; *nothing*: there is none."""
+    if not findings:
+        return Finding("not_applicable", nothing)
+    status = max((one.status for one in findings), key=_ORDER.__getitem__)
+    same = [one for one in findings if one.status == status]
+    if len(same) == 1:
+        return same[0]
+    commands = [one.command for one in same if one.command]
+    return replace(
+        same[0],
+        summary="; ".join(one.summary for one in same),
+        evidence={name: value for one in same for name, value in one.evidence.items()},
+        command=" && ".join(commands) or None,
+        document=None,
+    )
+
+
 def level_of(principal: PrincipalConfig) -> Level:
     """Return the level a principal is granted."""
-    return "standard" if "preflight-standard" in principal.capabilities else "minimal"
+    return next((one for one in ("deep", "standard") if f"preflight-{one}" in principal.capabilities), "minimal")
 
 
 def checks() -> Mapping[str, Check]:
     """Return id → check."""
-    from bedrock_gateway.preflight import checks_logging, checks_models, checks_process, checks_roles
+    from bedrock_gateway.preflight import checks
 
-    return checks_process.CHECKS | checks_logging.CHECKS | checks_roles.CHECKS | checks_models.CHECKS
+    return checks.CHECKS
 
 
 def result_of(row: Row, finding: Finding, probe: Probe, duration_seconds: float, code: str | None) -> CheckResult:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import socket
+import ssl
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bedrock_gateway._commands import Timeouts
 from bedrock_gateway.preflight.facts import Credentials, Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import boto3
 
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["read_facts"]
+__all__ = ["LOOKS", "read_facts"]
 
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -26,10 +35,12 @@ def read_facts(
     *,
     client_regions: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
+    sdk_attempts: int = 1,
+    timeouts: Timeouts | None = None,
 ) -> Facts:
     """Read what the process knows; *session* is the one whose credentials sign (None: boto3's default chain).
 
-    Blocks on the resolver and, where the chain asks for them, on the instance's credentials: off the event loop.
+    Blocks, where the chain asks for them, on the instance's credentials: off the event loop.
     """
     import botocore
     import botocore.session
@@ -37,18 +48,130 @@ def read_facts(
     variables = os.environ if environment is None else environment
     core = getattr(session, "_session", None) or botocore.session.get_session()
     profile = _profile(core)
-    host = f"bedrock-runtime.{config.region}.amazonaws.com"
     return Facts(
         credentials=_credentials(session or core),
         endpoint_overrides=_overrides(variables, profile),
         regions=_regions(variables, profile),
         client_regions=dict(client_regions or {}),
         bearer_token=_bearer(variables.get("AWS_BEARER_TOKEN_BEDROCK", "")),
-        host=host,
-        resolves=None if config.local else _resolves(host),
         region_known=config.region in core.get_available_regions("bedrock", config.partition),
-        botocore=botocore.__version__,
+        versions=_versions(),
+        below_the_floor=_below_the_floor(),
+        lacking=_lacking(core),
+        sdk_attempts=sdk_attempts,
+        proxies=tuple(name for name in _PROXIES if variables.get(name)),
+        unverified=_unverified(variables, profile),
+        verbose_loggers=tuple(
+            name for name in _LOGGERS if logging.getLogger(name).getEffectiveLevel() <= logging.DEBUG
+        ),
+        locals_in_tracebacks=_locals_in_tracebacks(),
+        timeouts=timeouts or Timeouts(),
+        now=datetime.now(UTC),
     )
+
+
+_PACKAGES = ("boto3", "botocore", "urllib3", "aiobotocore", "aiohttp")
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_LOGGERS = ("botocore", "boto3", "urllib3", "aiobotocore", "aiohttp")
+_NUMBERS = re.compile(r"\d+")
+_FLOOR = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(?:\[.*?\])?(?P<limits>[<>=!~][^;]*)?(?P<only>;.*)?$")
+_READ = {
+    "GetFoundationModel": ("modelDetails", "modelLifecycle", "endOfLifeTime"),
+    "GetModelInvocationLoggingConfiguration": ("loggingConfig", "audioDataDeliveryEnabled"),
+}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _below_the_floor() -> dict[str, str]:
+    """A resolver once chose boto3 of 2018: what is installed is compared with what this distribution asks for."""
+    found = {}
+    for requirement in requires("bedrock-gateway") or ():
+        match = _FLOOR.match(requirement.replace(" ", ""))
+        if match is None or match["only"] or not match["limits"]:
+            continue
+        lowest = next((limit[2:] for limit in match["limits"].split(",") if limit.startswith(">=")), None)
+        with suppress(PackageNotFoundError):
+            if lowest and _parts(version(match["name"])) < _parts(lowest):
+                found[match["name"]] = match["limits"]
+    return found
+
+
+def _parts(number: str) -> tuple[int, ...]:
+    return tuple(map(int, _NUMBERS.findall(number)))
+
+
+def _lacking(core: Any) -> tuple[str, ...]:
+    model = core.get_service_model("bedrock")
+    found = []
+    for operation, path in _READ.items():
+        shape = model.operation_model(operation).output_shape
+        for name in path:
+            shape = shape.members.get(name) if shape is not None else None
+        if shape is None:
+            found.append(f"{operation} → {'.'.join(path)}")
+    return tuple(found)
+
+
+def _unverified(variables: Mapping[str, str], profile: Mapping[str, Any]) -> str | None:
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        if (path := variables.get(name)) and not Path(path).exists():
+            return f"{name} names a file that does not exist"
+    path = profile.get("ca_bundle")
+    return "ca_bundle of the profile names a file that does not exist" if path and not Path(path).exists() else None
+
+
+def _locals_in_tracebacks() -> str | None:
+    """Only where structlog has been configured: its defaults for a terminal are its own affair."""
+    structlog = sys.modules.get("structlog")
+    if structlog is None or not structlog.is_configured():
+        return None
+    for processor in structlog.get_config()["processors"]:
+        formatter = getattr(processor, "format_exception", None) or getattr(processor, "_exception_formatter", None)
+        if getattr(formatter, "show_locals", False):
+            return type(processor).__name__
+    return None
+
+
+def addresses(host: str) -> dict[str, Any]:
+    """Resolve *host*: ``{"addresses": […]}``, or ``{"error": "NXDOMAIN" | "timeout"}``. Blocks."""
+    try:
+        found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        return {"error": "timeout" if error.errno == socket.EAI_AGAIN else "NXDOMAIN"}
+    except OSError:
+        return {"error": "timeout"}
+    return {"addresses": sorted({str(one[4][0]) for one in found})}
+
+
+def handshake(host: str) -> dict[str, Any]:
+    """Make a TLS handshake with *host* and close: ``{"version": "TLSv1.3", "issuer": "Amazon"}`` or ``{"error": …}``."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    try:
+        with (
+            socket.create_connection((host, 443), timeout=_HANDSHAKE_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            parts: Any = (secured.getpeercert() or {}).get("issuer", ())
+            issuer = dict(pair for part in parts for pair in part)
+            return {"version": secured.version() or "", "issuer": str(issuer.get("organizationName", ""))}
+    except ssl.SSLError as error:
+        return {"error": f"TLS: {getattr(error, 'verify_message', '') or error.reason or 'failed'}"}
+    except OSError as error:
+        return {"error": type(error).__name__}
+
+
+_HANDSHAKE_SECONDS = 3.0
+
+LOOKS: Mapping[str, Callable[[str], Mapping[str, Any]]] = {"addresses": addresses, "handshake": handshake}
+"""What a `flow.Look` may ask for; each blocks, and sends nothing of anybody's."""
 
 
 def _profile(core: Any) -> Mapping[str, Any]:
@@ -69,9 +192,17 @@ def _credentials(session: Any) -> Credentials | None:
         found = session.get_credentials()
         if found is None:
             return None
-        return Credentials(str(found.method), found.get_frozen_credentials().access_key[:4])
+        frozen = found.get_frozen_credentials()
+        return Credentials(str(found.method), frozen.access_key[:4], None, *_life(found, frozen))
     except BotoCoreError as error:
         return Credentials("the chain", "", type(error).__name__)
+
+
+def _life(found: Any, frozen: Any) -> tuple[float | None, bool]:
+    """(seconds until they expire, whether they are renewed before that)."""
+    end = getattr(found, "_expiry_time", None)
+    renewable = hasattr(found, "refresh_needed") or not getattr(frozen, "token", None)
+    return ((end - datetime.now(UTC)).total_seconds() if isinstance(end, datetime) else None), renewable
 
 
 def _overrides(variables: Mapping[str, str], profile: Mapping[str, Any]) -> dict[str, str]:
@@ -90,13 +221,3 @@ def _bearer(token: str) -> Literal["none", "short-term", "long-term", "other"]:
     if token.startswith("ABSK"):
         return "long-term"
     return "short-term" if token.startswith("bedrock-api-key-") else "other"
-
-
-def _resolves(host: str) -> bool | None:
-    try:
-        socket.getaddrinfo(host, 443)
-    except socket.gaierror as error:
-        return None if error.errno == socket.EAI_AGAIN else False
-    except OSError:
-        return None
-    return True

@@ -9,17 +9,30 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._commands import Flow, Send, Together
+from bedrock_gateway._commands import Flow, Record, Send, Together
 from bedrock_gateway.errors import GatewayError, ServiceError, TransportError
 from bedrock_gateway.events import CheckEnded, PreflightEnded
 from bedrock_gateway.preflight.catalogue import Level, Row, rows
-from bedrock_gateway.preflight.flow import Finding, Outcome, Probe, checks, held_back, level_of, result_of, unread
+from bedrock_gateway.preflight.flow import (
+    Finding,
+    Look,
+    Outcome,
+    Probe,
+    Question,
+    checks,
+    held_back,
+    level_of,
+    result_of,
+    unread,
+)
 from bedrock_gateway.preflight.report import CheckResult, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable
+    from collections.abc import Callable, Generator, Hashable, Mapping
 
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.preflight.facts import Facts
@@ -39,15 +52,18 @@ def run(
     *,
     emit: Callable[[Any], None] = lambda _event: None,
     clock: Callable[[], float] = time.monotonic,
+    looks: Mapping[str, Callable[[str], Mapping[str, Any]]] = MappingProxyType({}),
     deadline_seconds: float = DEADLINE_SECONDS,
 ) -> Flow[Report]:
-    """Run every check of *level* (None: what *principal* is granted) and return the report."""
+    """Run every check of *level* (None: what *principal* is granted) and return the report.
+
+    *looks* are `readers.LOOKS`, or what a test has in their place.
+    """
     name = config.principal_name(principal)
     level = level or level_of(config.principals[name])
     started = clock()
-    work = Round(
-        rows(level), lambda: Probe(config, name, config.principals[name], level, facts), emit=emit, clock=clock
-    )
+    probe = partial(Probe, config, name, config.principals[name], level, facts)
+    work = Round(rows(level), probe, looks=looks, emit=emit, clock=clock)
     yield Together(work, until=started + deadline_seconds)
     work.close(f"no answer within {deadline_seconds:g} s")
     report = Report(work.results, level, name, config.account, config.region, config.local, clock() - started)
@@ -75,22 +91,24 @@ class Round:
         catalogue: tuple[Row, ...],
         probe: Callable[[], Probe],
         *,
+        looks: Mapping[str, Callable[[str], Mapping[str, Any]]] = MappingProxyType({}),
         emit: Callable[[Any], None] = lambda _event: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalogue = catalogue
         self._probe = probe
+        self._looks = looks
         self._emit = emit
         self._clock = clock
         self._checks = checks()
         self._waiting = list(catalogue)
         self._running: dict[str, _Running] = {}
-        self._asked: dict[Hashable, Send] = {}
+        self._asked: dict[Hashable, Question] = {}
         """Questions without an answer so far."""
         self._answers: dict[Hashable, Outcome] = {}
         self._silent: dict[str, GatewayError] = {}
         """Services that cannot be reached: nothing more is asked of them."""
-        self._ready: list[tuple[Hashable, Send]] = []
+        self._ready: list[tuple[Hashable, Send | Record]] = []
         self._results: dict[str, CheckResult] = {}
         self._begin()
 
@@ -104,17 +122,17 @@ class Round:
         """What has ended, in the catalogue's order."""
         return tuple(self._results[row.id] for row in self._catalogue if row.id in self._results)
 
-    def ready(self) -> list[tuple[Hashable, Send]]:
+    def ready(self) -> list[tuple[Hashable, Send | Record]]:
         """Return what is to be asked now; each question is returned once."""
         found, self._ready = self._ready, []
         return found
 
     def tell(self, key: Hashable, outcome: Outcome) -> None:
         """Give the answer to a question, and go on with all who wait for it."""
-        send = self._asked.pop(key)
+        question = self._asked.pop(key)
         self._answers[key] = outcome
-        if isinstance(outcome, TransportError):
-            self._silent[send.service] = outcome
+        if isinstance(outcome, TransportError) and isinstance(question, Send):
+            self._silent[question.service] = outcome
         for one in list(self._running.values()):
             if key in one.wanted:
                 self._go_on(one)
@@ -164,14 +182,18 @@ class Round:
             one.wanted = tuple(map(self._ask, questions))
         return None
 
-    def _ask(self, send: Send) -> Hashable:
-        key = f"{send.service}:{send.operation}{sorted(send.params.items())}"
+    def _ask(self, question: Question) -> Hashable:
+        if isinstance(question, Look):
+            return self._put(question, question, Record(partial(self._looks[question.what], question.host)))
+        key = f"{question.service}:{question.operation}{sorted(question.params.items())}"
+        if key not in self._answers and key not in self._asked and question.service in self._silent:
+            self._answers[key] = self._silent[question.service]
+        return self._put(key, question, question)
+
+    def _put(self, key: Hashable, question: Question, command: Send | Record) -> Hashable:
         if key not in self._answers and key not in self._asked:
-            if send.service in self._silent:
-                self._answers[key] = self._silent[send.service]
-            else:
-                self._asked[key] = send
-                self._ready.append((key, send))
+            self._asked[key] = question
+            self._ready.append((key, command))
         return key
 
     def _end(self, one: _Running, finding: Finding, code: str | None) -> None:

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.preflight.report import Status
 
-__all__ = ["Delivery", "Verdict", "judge_trust", "quoted", "stream_arn"]
+__all__ = ["FOREIGN", "SOURCES", "Delivery", "Verdict", "judge_trust", "quoted", "stream_arn"]
 
-_RESOURCES = ("model-invocation-logging", "knowledge-base/KB12345678", "x", "provisioned-model/a/b", "Z-9_.:q", "*")
-_FOREIGN = "000000000000"
+SOURCES = ("model-invocation-logging", "knowledge-base/KB12345678", "x", "provisioned-model/a/b", "Z-9_.:q", "*")
+"""Ends of source ARNs, one of every shape that ``:*`` covers."""
+FOREIGN = "000000000000"
+"""An account that is nobody's."""
 _EVERYTHING = Policy((Statement("Allow", actions=("*",), resources=("*",)),))
 _PARTS = ("prefix", "partition", "service", "Region", "account", "resource")
 
@@ -39,8 +41,44 @@ class Verdict:
     corrected: Policy | None = None
 
 
-def _assumes(policy: Policy, scope: Scope, account: str, resource: str) -> bool:
-    source = f"arn:{scope.partition}:bedrock:{scope.region}:{account}:{resource}"
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Bedrock, as it assumes a role: for which account and Region, and in the name of what."""
+
+    scope: Scope
+    source: str
+
+    @property
+    def account(self) -> str:
+        return self.scope.account
+
+    @property
+    def partition(self) -> str:
+        return self.scope.partition
+
+    @property
+    def region(self) -> str:
+        return self.scope.region
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return SOURCES if self.source == "*" else (self.source,)
+
+    def trust(self) -> Policy:
+        """The trust policy that is right."""
+        return service_trust(self.scope, self.source)
+
+    def uncovered(self, covered: str) -> str | None:
+        """What is wrong with the last part of a source ARN; None where it covers all that Bedrock may send."""
+        if self.source == "*":
+            whole = covered.startswith("*") and not covered.strip("*")
+            return None if whole else f"SourceArn covers {covered} only, and logging is not in it; it ends in :*"
+        pattern = re.escape(covered).replace(r"\*", ".*").replace(r"\?", ".")
+        return None if re.fullmatch(pattern, self.source) else f"SourceArn covers {covered}, this is {self.source}"
+
+
+def _assumes(policy: Policy, caller: _Caller, account: str, resource: str) -> bool:
+    source = f"arn:{caller.partition}:bedrock:{caller.region}:{account}:{resource}"
     request = AccessRequest(
         "sts:AssumeRole",
         "*",
@@ -50,34 +88,35 @@ def _assumes(policy: Policy, scope: Scope, account: str, resource: str) -> bool:
     return enforce(request, Layers(resource=policy)).allowed
 
 
-def judge_trust(document: Any, scope: Scope) -> Verdict:
-    """Judge the trust policy *document* of a logging role."""
+def judge_trust(document: Any, scope: Scope, source: str = "*") -> Verdict:
+    """Judge the trust policy *document* of a role that Bedrock assumes for *source*; ``*``: for anything of its own."""
+    caller = _Caller(scope, source)
     try:
         policy = Policy.parse(document)
     except PolicyError as error:
-        return Verdict("fail", f"the trust policy is not one: {error}", service_trust(scope))
-    corrected = _corrected(policy, scope)
-    if not all(_assumes(policy, scope, scope.account, resource) for resource in _RESOURCES):
-        return Verdict("fail", "; ".join(dict.fromkeys(_reasons(policy, scope))), corrected)
+        return Verdict("fail", f"the trust policy is not one: {error}", caller.trust())
+    corrected = _corrected(policy, caller)
+    if not all(_assumes(policy, caller, caller.account, resource) for resource in caller.sources):
+        return Verdict("fail", "; ".join(dict.fromkeys(_reasons(policy, caller))), corrected)
     if any(pair in (("*", "*"), ("AWS", "*")) for one in _allows(policy) for pair in one.principals):
         return Verdict("fail", 'Principal "*": anybody may try to assume the role', corrected)
     if any(one.not_principals for one in _allows(policy)):
         return Verdict("fail", "NotPrincipal with Allow lets everybody else assume the role", corrected)
-    if any(_assumes(policy, scope, _FOREIGN, resource) for resource in _RESOURCES):
+    if any(_assumes(policy, caller, FOREIGN, resource) for resource in caller.sources):
         return Verdict("warn", "neither aws:SourceAccount nor aws:SourceArn keeps other accounts out", corrected)
-    return _remarks(policy, scope, corrected)
+    return _remarks(policy, caller, corrected)
 
 
-def _remarks(policy: Policy, scope: Scope, corrected: Policy) -> Verdict:
+def _remarks(policy: Policy, caller: _Caller, corrected: Policy) -> Verdict:
     """What works, but should not stay."""
     extra = sorted({value for one in _allows(policy) for _, value in one.principals} - {BEDROCK})
     if extra:
         # The corrected policy keeps what concerns others; here they are what is wrong.
-        return Verdict("warn", f"Bedrock may assume it, and so may {', '.join(extra)}", service_trust(scope))
+        return Verdict("warn", f"Bedrock may assume it, and so may {', '.join(extra)}", caller.trust())
     for statement in _allows(policy):
-        if wrong := list(_statement_reasons(statement, scope)):
+        if wrong := list(_statement_reasons(statement, caller)):
             return Verdict("warn", f"Bedrock may assume it, but {_name(statement)} does nothing: {wrong[0]}", corrected)
-    return Verdict("pass", f"Bedrock may assume it for account {scope.account} in {scope.region}, and nobody else")
+    return Verdict("pass", f"Bedrock may assume it for account {caller.account} in {caller.region}, and nobody else")
 
 
 def _allows(policy: Policy) -> list[Statement]:
@@ -92,57 +131,57 @@ def _names_bedrock(statement: Statement) -> bool:
     return any(value in (BEDROCK, "*") for _, value in statement.principals)
 
 
-def _reasons(policy: Policy, scope: Scope) -> Iterator[str]:
+def _reasons(policy: Policy, caller: _Caller) -> Iterator[str]:
     """Why Bedrock may not assume it, most telling first; in general words only where nothing tells."""
-    said = tuple(_telling(policy, scope))
+    said = tuple(_telling(policy, caller))
     yield from said
     if not said:
         several = len(policy.statements) > 1
         yield "the policy does not let Bedrock assume the role" if several else "a condition does not hold"
 
 
-def _telling(policy: Policy, scope: Scope) -> Iterator[str]:
+def _telling(policy: Policy, caller: _Caller) -> Iterator[str]:
     for statement in policy.statements:
         applies = _names_bedrock(statement) or statement.not_principals
-        if statement.effect == "Deny" and applies and not _assumes_without(policy, statement, scope):
+        if statement.effect == "Deny" and applies and not _assumes_without(policy, statement, caller):
             yield f"{_name(statement)} denies it to Bedrock"
     named = [one for one in _allows(policy) if _names_bedrock(one)]
     for statement in named:
-        yield from _statement_reasons(statement, scope)
+        yield from _statement_reasons(statement, caller)
     if not named:
         others = sorted({value for one in _allows(policy) for _, value in one.principals})
         yield f"no statement names Service {BEDROCK}; it names {', '.join(others) or 'nobody'}"
 
 
-def _assumes_without(policy: Policy, statement: Statement, scope: Scope) -> bool:
+def _assumes_without(policy: Policy, statement: Statement, caller: _Caller) -> bool:
     """Whether *statement*, a Deny, leaves every probe alone."""
     allow = Statement("Allow", principals=(("Service", BEDROCK),), actions=("sts:AssumeRole",))
     alone = Policy((allow, statement), policy.version)
-    return all(_assumes(alone, scope, scope.account, resource) for resource in _RESOURCES)
+    return all(_assumes(alone, caller, caller.account, resource) for resource in caller.sources)
 
 
-def _statement_reasons(statement: Statement, scope: Scope) -> Iterator[str]:
+def _statement_reasons(statement: Statement, caller: _Caller) -> Iterator[str]:
     request = {"sts:assumerole", "sts:*", "*"}
     if statement.actions and not request & {action.casefold() for action in statement.actions}:
         yield f"Action is {', '.join(statement.actions)}, not sts:AssumeRole"
     for operator, keys in statement.conditions:
         for key, values in keys:
-            yield from _condition_reasons(operator, key.casefold(), values, scope)
+            yield from _condition_reasons(operator, key.casefold(), values, caller)
 
 
-def _condition_reasons(operator: str, key: str, values: Sequence[str], scope: Scope) -> Iterator[str]:
+def _condition_reasons(operator: str, key: str, values: Sequence[str], caller: _Caller) -> Iterator[str]:
     if key == "aws:sourceaccount":
-        if scope.account not in values and not any("*" in value for value in values):
-            yield f"SourceAccount is {', '.join(values)}, this account is {scope.account}"
+        if caller.account not in values and not any("*" in value for value in values):
+            yield f"SourceAccount is {', '.join(values)}, this account is {caller.account}"
     elif key == "aws:sourcearn":
-        wrong = [reason for value in values if (reason := _source_reason(operator, value, scope))]
+        wrong = [reason for value in values if (reason := _source_reason(operator, value, caller))]
         if len(wrong) == len(values):
             yield from wrong
     else:
         yield f"condition {operator} on {key} may not hold for Bedrock" if not key.startswith("aws:principal") else key
 
 
-def _source_reason(operator: str, value: str, scope: Scope) -> str | None:
+def _source_reason(operator: str, value: str, caller: _Caller) -> str | None:
     """Compare a source ARN part by part with what Bedrock sends; None where it covers all of it."""
     parts = value.split(":", 5)
     test = operator.rpartition(":")[2].removesuffix("IfExists").casefold()
@@ -150,26 +189,24 @@ def _source_reason(operator: str, value: str, scope: Scope) -> str | None:
         return f"{operator} does not expand wildcards, and SourceArn has one; use ArnLike"
     if len(parts) < len(_PARTS):
         return None if test == "stringlike" else "SourceArn has fewer than the six parts of an ARN; write all six"
-    wanted = ("arn", scope.partition, "bedrock", scope.region, scope.account)
+    wanted = ("arn", caller.partition, "bedrock", caller.region, caller.account)
     for name, real, target in zip(_PARTS[:-1], parts, wanted, strict=False):
         pattern = re.escape(real).replace(r"\*", ".*").replace(r"\?", ".")
         if not re.fullmatch(pattern, target):
             return f"SourceArn names {real or 'no ' + name}, this {name} is {target}"
-    if not parts[5].startswith("*") or parts[5].strip("*"):
-        return f"SourceArn covers {parts[5]} only, and logging is not in it; it ends in :*"
-    return None
+    return caller.uncovered(parts[5])
 
 
-def _corrected(policy: Policy, scope: Scope) -> Policy:
+def _corrected(policy: Policy, caller: _Caller) -> Policy:
     """The smallest repair: one right statement for Bedrock, and what concerns other principals as it was."""
-    right = service_trust(scope).statements
-    kept = [one for one in policy.statements if not _meddles(one, policy, scope)]
+    right = caller.trust().statements
+    kept = [one for one in policy.statements if not _meddles(one, policy, caller)]
     return Policy((*right, *(one for one in kept if one not in right)))
 
 
-def _meddles(statement: Statement, policy: Policy, scope: Scope) -> bool:
+def _meddles(statement: Statement, policy: Policy, caller: _Caller) -> bool:
     if statement.effect == "Deny":
-        return not _assumes_without(policy, statement, scope)
+        return not _assumes_without(policy, statement, caller)
     return bool(statement.not_principals) or any(
         "bedrock" in value or value == "*" for _, value in statement.principals
     )

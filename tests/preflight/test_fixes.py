@@ -116,7 +116,7 @@ def world(tmp_path_factory):
 
 def test_from_nothing_to_a_whole_delivery_by_what_is_printed(world):
     first = world.mend()
-    assert first == ["LOG-01", "LOG-05", "LOG-06"]
+    assert first == ["LOG-01", "LOG-05", "LOG-06", "LOG-10"]
     runtime = world.client("bedrock-runtime")
     said = [{"role": "user", "content": [{"text": "Hello"}]}]
     runtime.converse(modelId="amazon.nova-lite-v1:0", messages=said)

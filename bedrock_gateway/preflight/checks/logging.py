@@ -14,7 +14,7 @@ from bedrock_gateway.preflight.fixes import (
 )
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 
-__all__ = ["CHECKS", "destination"]
+__all__ = ["CHECKS", "destination", "find_group"]
 
 Checking = Generator[Asking, Any, Finding]
 
@@ -50,7 +50,9 @@ def _log_01(probe: Probe) -> Checking:
     command = _put(probe)
     if command is None:
         return Finding("fail", summary, advice="Declare [logging] with a log group or a bucket; then run it again.")
-    return Finding("fail", summary, command=command, advice=_FIRST[probe.level])
+    return Finding(
+        "fail", summary, command=command, advice=_FIRST["minimal" if probe.level == "minimal" else "standard"]
+    )
 
 
 def _log_02(probe: Probe) -> Checking:
@@ -110,7 +112,7 @@ def _log_05(probe: Probe) -> Checking:
     name, region = (found.get("cloudWatchConfig") or {}).get("logGroupName"), probe.config.region
     if not name:
         return Finding("not_applicable", "logs do not go to CloudWatch Logs")
-    group = yield from _group(probe, name)
+    group = yield from find_group(probe, name)
     if group is None:
         summary = f"log group {name} does not exist in {region}"
         return Finding("fail", summary, {"log_group": name}, create_log_group(name, region))
@@ -126,7 +128,7 @@ def _log_05(probe: Probe) -> Checking:
     return Finding("pass", f"log group {name} exists, retention {group['retentionInDays']} days")
 
 
-def _group(probe: Probe, name: str) -> Generator[Asking, Any, dict[str, Any] | None]:
+def find_group(probe: Probe, name: str) -> Generator[Asking, Any, dict[str, Any] | None]:
     """The group of exactly that name: AWS searches by prefix, page by page."""
     params: dict[str, Any] = {"logGroupNamePrefix": name}
     while True:
@@ -140,10 +142,26 @@ def _group(probe: Probe, name: str) -> Generator[Asking, Any, dict[str, Any] | N
         params["nextToken"] = reply["nextToken"]
 
 
+def _log_17(probe: Probe) -> Checking:
+    yield from ()
+    mantle = [service for service, url in probe.config.endpoints.items() if "mantle" in f"{service} {url}"]
+    if mantle and probe.config.logging:
+        said = "a bedrock-mantle endpoint is declared: what goes through it is in no invocation log"
+        return Finding("fail", said, dict.fromkeys(mantle, "declared"))
+    asks = [name for name in ("rag", "rag-stream") if name in probe.principal.capabilities]
+    if asks:
+        said = (
+            "every call is logged; RetrieveAndGenerate itself is not: the model calls it makes are, with their tokens"
+        )
+        return Finding("pass", said)
+    return Finding("pass", "every declared call is one that invocation logging covers")
+
+
 CHECKS: dict[str, Check] = {
     "LOG-01": _log_01,
     "LOG-02": _log_02,
     "LOG-03": _log_03,
     "LOG-04": _log_04,
     "LOG-05": _log_05,
+    "LOG-17": _log_17,
 }

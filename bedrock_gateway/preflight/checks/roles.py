@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
-from bedrock_gateway._commands import Send
 from bedrock_gateway.errors import NotFoundError
-from bedrock_gateway.iam.document import Policy, PolicyError
+from bedrock_gateway.iam.document import PolicyError
 from bedrock_gateway.iam.roles import logging_role
-from bedrock_gateway.preflight.checks_logging import destination
+from bedrock_gateway.preflight.checks.logging import destination
 from bedrock_gateway.preflight.fixes import (
     INLINE_POLICY,
     create_logging_role,
@@ -18,10 +17,11 @@ from bedrock_gateway.preflight.fixes import (
     put_role_policy,
     without,
 )
-from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, Reading
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
+from bedrock_gateway.preflight.holdings import managed_policy, policies_of
 from bedrock_gateway.preflight.trust import Delivery, judge_trust, quoted
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "read_role"]
 
 Checking = Generator[Asking, Any, Finding]
 
@@ -37,7 +37,8 @@ def _bare(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _role(probe: Probe, arn: str) -> Generator[Asking, Any, dict[str, Any]]:
+def read_role(probe: Probe, arn: str) -> Generator[Asking, Any, dict[str, Any]]:
+    """Return what IAM has of the role *arn*."""
     reply = yield from probe.read("iam", "GetRole", RoleName=_bare(arn))
     role: dict[str, Any] = reply["Role"]
     return role
@@ -53,7 +54,7 @@ def _log_06(probe: Probe) -> Checking:
             "fail", f"the logging role is of account {account}, this is {probe.config.account}", {"role": arn}
         )
     try:
-        role = yield from _role(probe, arn)
+        role = yield from read_role(probe, arn)
     except NotFoundError:
         command = create_logging_role(probe.scope, arn, group)
         return Finding("fail", f"the logging role {_bare(arn)} does not exist", {"role": arn}, command)
@@ -65,7 +66,7 @@ def _log_06(probe: Probe) -> Checking:
 
 def _log_07(probe: Probe) -> Checking:
     _, arn = yield from _destination(probe)
-    role = yield from _role(probe, arn)
+    role = yield from read_role(probe, arn)
     verdict = judge_trust(role.get("AssumeRolePolicyDocument") or "{}", probe.scope)
     if verdict.corrected is None:
         return Finding(verdict.status, verdict.summary, {"role": arn})
@@ -77,11 +78,11 @@ def _log_07(probe: Probe) -> Checking:
 
 def _log_08(probe: Probe) -> Checking:
     group, arn = yield from _destination(probe)
-    role = yield from _role(probe, arn)
+    role = yield from read_role(probe, arn)
     try:
-        held = yield from _held(probe, _bare(arn))
+        held = yield from policies_of(probe, "role", _bare(arn))
         limit = str((role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn") or "")
-        boundary = (yield from _managed(probe, limit)) if limit else None
+        boundary = (yield from managed_policy(probe, limit)) if limit else None
     except PolicyError as error:
         return Finding("unknown", f"a policy of the role could not be parsed: {error}")
     scope = replace(probe.scope, log_group=group)
@@ -106,66 +107,6 @@ def _log_08(probe: Probe) -> Checking:
         ]
     )
     return Finding(verdict.status, verdict.summary, {"role": arn}, command, wanted.to_json())
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A policy of a role: inline, by its name, or managed, by its ARN."""
-
-    name: str
-    managed: bool
-    policy: Policy
-
-
-def _held(probe: Probe, role: str) -> Reading:
-    """Every policy of *role*: both lists at the same time, then all documents."""
-    listed = yield from _pages(
-        probe, role, {"ListRolePolicies": "PolicyNames", "ListAttachedRolePolicies": "AttachedPolicies"}
-    )
-    names, arns = listed["ListRolePolicies"], [one["PolicyArn"] for one in listed["ListAttachedRolePolicies"]]
-    replies = yield from probe.read_each(
-        [Send("iam", "GetRolePolicy", {"RoleName": role, "PolicyName": name}) for name in names]
-        + [Send("iam", "GetPolicy", {"PolicyArn": arn}) for arn in arns]
-    )
-    inline, policies = replies[: len(names)], replies[len(names) :]
-    versions = yield from probe.read_each(
-        [
-            Send("iam", "GetPolicyVersion", {"PolicyArn": arn, "VersionId": one["Policy"]["DefaultVersionId"]})
-            for arn, one in zip(arns, policies, strict=True)
-        ]
-    )
-    return [
-        *(
-            _Held(name, managed=False, policy=Policy.parse(one["PolicyDocument"]))
-            for name, one in zip(names, inline, strict=True)
-        ),
-        *(
-            _Held(arn, managed=True, policy=Policy.parse(one["PolicyVersion"]["Document"]))
-            for arn, one in zip(arns, versions, strict=True)
-        ),
-    ]
-
-
-def _pages(probe: Probe, role: str, members: Mapping[str, str]) -> Generator[Asking, Any, dict[str, list[Any]]]:
-    """Return operation → every entry of its *members*, page by page, all operations at the same time."""
-    found: dict[str, list[Any]] = {operation: [] for operation in members}
-    params: dict[str, dict[str, Any]] = {operation: {"RoleName": role} for operation in members}
-    while params:
-        replies = yield from probe.read_each([Send("iam", operation, given) for operation, given in params.items()])
-        for operation, reply in zip(list(params), replies, strict=True):
-            found[operation] += reply.get(members[operation], [])
-            if reply.get("IsTruncated"):
-                params[operation] = {"RoleName": role, "Marker": reply["Marker"]}
-            else:
-                del params[operation]
-    return found
-
-
-def _managed(probe: Probe, arn: str) -> Generator[Asking, Any, Policy]:
-    policy = yield from probe.read("iam", "GetPolicy", PolicyArn=arn)
-    version = policy["Policy"]["DefaultVersionId"]
-    reply = yield from probe.read("iam", "GetPolicyVersion", PolicyArn=arn, VersionId=version)
-    return Policy.parse(reply["PolicyVersion"]["Document"])
 
 
 CHECKS: dict[str, Check] = {"LOG-06": _log_06, "LOG-07": _log_07, "LOG-08": _log_08}

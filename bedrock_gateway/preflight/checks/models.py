@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bedrock_gateway.capabilities.models import ModelId, parse_model_id, profiles_for
-from bedrock_gateway.errors import ConfigError, NotFoundError
+from bedrock_gateway.errors import ConfigError, InvalidRequestError, NotFoundError
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 from bedrock_gateway.preflight.report import Status
 
@@ -136,6 +136,80 @@ def _mod_04(probe: Probe, model: ModelId) -> Judging:
     return "pass", f"active; may run in {', '.join(regions)}"
 
 
+_MODEL_CALLS = ("converse-stream", "invoke-stream", "rag-stream")
+_ACCESS: Mapping[str, str] = {
+    "authorizationStatus": "AUTHORIZED",
+    "entitlementAvailability": "AVAILABLE",
+    "regionAvailability": "AVAILABLE",
+}
+
+
+def _mod_06(probe: Probe, model: ModelId) -> Judging:
+    if model.model is None:
+        return "not_applicable", ""
+    try:
+        reply = yield from probe.read("bedrock", "GetFoundationModelAvailability", modelId=model.model)
+    except (NotFoundError, InvalidRequestError):
+        return "not_applicable", ""  # MOD-01 says so
+    wrong = [f"{name} is {reply.get(name)}" for name, right in _ACCESS.items() if reply.get(name) != right]
+    if wrong:
+        return "fail", ", ".join(wrong)
+    agreement = reply.get("agreementAvailability") or {}
+    status, said = _AGREEMENTS.get(str(agreement.get("status")), _AGREED)
+    return status, said.format(str(agreement.get("errorMessage") or "")[:100])
+
+
+_AGREED: tuple[Status, str] = ("pass", "can be called")
+_AGREEMENTS: Mapping[str, tuple[Status, str]] = {
+    "ERROR": ("fail", "its agreement is in error: {}"),
+    "PENDING": ("warn", "its agreement is pending: calls may work now and stop within 15 minutes"),
+    "NOT_AVAILABLE": ("warn", "no agreement: the first call subscribes, if the caller may (not verified against AWS)"),
+}
+
+
+def _mod_07(probe: Probe, model: ModelId) -> Judging:
+    if model.model is None or not model.model.startswith("anthropic."):
+        return "not_applicable", ""
+    try:
+        yield from probe.read("bedrock", "GetUseCaseForModelAccess")
+    except NotFoundError:
+        return "fail", "Anthropic's use-case form was not submitted: calls fail with FTUFormNotFilled"
+    return "pass", "the use-case form was submitted"
+
+
+def _mod_08(probe: Probe, model: ModelId) -> Judging:
+    streamed = {name for one in _users(probe, model.text) for name in one.capabilities if name in _MODEL_CALLS}
+    try:
+        details = yield from _model(probe, model)
+    except NotFoundError:
+        details = None
+    if details is None:
+        return "not_applicable", ""
+    if streamed and details.get("responseStreamingSupported") is False:
+        return "fail", f"cannot stream, and {', '.join(sorted(streamed))} is declared"
+    return "pass", "can do what is declared"
+
+
+def _users(probe: Probe, model: str) -> list[Any]:
+    return [one for one in probe.config.principals.values() if model in one.models]
+
+
+def _reg_07(probe: Probe, model: ModelId) -> Judging:
+    allowed = probe.config.residency
+    if model.kind not in {"profile", "application-profile"} or not allowed:
+        return "not_applicable", ""
+    try:
+        profile = yield from probe.read("bedrock", "GetInferenceProfile", inferenceProfileIdentifier=model.text)
+    except NotFoundError:
+        return "not_applicable", ""  # MOD-04 says so
+    arns = [str(one.get("modelArn", "")) for one in profile.get("models", [])]
+    regions = {arn.split(":")[3] or "any commercial Region" for arn in arns if arn.count(":") >= _ARN_COLONS}
+    outside = sorted(regions - set(allowed))
+    if outside:
+        return "fail", f"may run in {', '.join(outside)}, outside of the declared residency"
+    return "pass", f"runs in {', '.join(sorted(regions))} only"
+
+
 def _mod_09(probe: Probe) -> Checking:
     yield from ()
     found: list[tuple[str, Status, str]] = []
@@ -164,6 +238,10 @@ CHECKS: dict[str, Check] = {
     "MOD-02": _each(_mod_02, "no foundation model is declared"),
     "MOD-03": _each(_mod_03, "no bare model id is declared"),
     "MOD-04": _each(_mod_04, "no inference profile is declared"),
+    "MOD-06": _each(_mod_06, "no foundation model is declared"),
+    "MOD-07": _each(_mod_07, "no model of Anthropic is declared"),
+    "MOD-08": _each(_mod_08, "no foundation model is declared"),
     "MOD-09": _mod_09,
     "MOD-10": _mod_10,
+    "REG-07": _each(_reg_07, "no residency is declared, or no inference profile"),
 }

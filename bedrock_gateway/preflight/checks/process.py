@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, GatewayError, NotFoundError, ServiceError
+from bedrock_gateway.governance.protection import MOST_REQUESTS
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 
 __all__ = ["CHECKS"]
@@ -28,6 +29,85 @@ def _env_03(probe: Probe) -> Checking:
             shown = f"{parts.scheme}://{parts.hostname}"  # neither user, password, path nor query is evidence
             return Finding("fail", f"{source} would send requests to {shown}", {source: shown}, f"unset {source}")
     return Finding("pass", "no endpoint is overridden" if not overrides else "every override is AWS's own or declared")
+
+
+def _env_01(probe: Probe) -> Checking:
+    yield from ()
+    lacking, botocore = probe.facts.lacking, probe.facts.botocore
+    if not lacking:
+        return Finding("pass", f"botocore {botocore} shows everything that is read here")
+    shown = ", ".join(lacking)
+    return Finding("warn", f"botocore {botocore} does not show {shown}", {"botocore": botocore}, _UPGRADE)
+
+
+_UPGRADE = "pip install --upgrade boto3"
+
+
+def _env_02(probe: Probe) -> Checking:
+    yield from ()
+    attempts = probe.facts.sdk_attempts
+    if attempts == 1:
+        return Finding("pass", "the SDK sends once: nothing is retried but by this gateway")
+    most = f"{attempts} x {MOST_REQUESTS} requests for one call"
+    return Finding("warn", f"the SDK under the gateway makes {attempts} attempts of its own: at worst {most}")
+
+
+def _env_04(probe: Probe) -> Checking:
+    yield from ()
+    facts = probe.facts
+    if facts.unverified:
+        return Finding("fail", f"certificates cannot be verified: {facts.unverified}")
+    if facts.proxies:
+        names = ", ".join(facts.proxies)
+        return Finding("warn", f"requests go through a proxy: {names}", dict.fromkeys(facts.proxies, "set"))
+    return Finding("pass", "certificates are verified, no proxy is set")
+
+
+def _env_05(probe: Probe) -> Checking:
+    yield from ()
+    names = probe.facts.verbose_loggers
+    if not names:
+        return Finding("pass", "no logger of the SDK writes at DEBUG")
+    command = f"python -c \"import logging; logging.getLogger('{names[0]}').setLevel(logging.WARNING)\""
+    said = f"{', '.join(names)} log at DEBUG: outside of this gateway's own calls that shows prompts and session tokens"
+    return Finding("warn", said, dict.fromkeys(names, "DEBUG"), command)
+
+
+def _env_06(probe: Probe) -> Checking:
+    yield from ()
+    name = probe.facts.locals_in_tracebacks
+    if name is None:
+        return Finding("pass", "no processor of structlog writes local variables")
+    return Finding("warn", f"structlog's {name} writes the local variables of tracebacks: prompts are among them")
+
+
+_LONG_SECONDS = 3600.0
+_SHORT_SECONDS = 10.0
+
+
+def _env_07(probe: Probe) -> Checking:
+    yield from ()
+    timeouts = probe.facts.timeouts
+    shown = {f"{name}_seconds": f"{getattr(timeouts, name):g}" for name in ("connect", "first_byte", "idle", "total")}
+    if timeouts.total > _LONG_SECONDS:
+        return Finding("fail", f"a call may take {timeouts.total:g} s: more than an hour", shown)
+    if timeouts.first_byte < _SHORT_SECONDS:
+        said = f"{timeouts.first_byte:g} s to the first byte: of a call without stream that is the whole generation"
+        return Finding("warn", said, shown)
+    return Finding("pass", f"a call ends within {timeouts.total:g} s, whatever happens", shown)
+
+
+def _env_10(probe: Probe) -> Checking:
+    yield from ()
+    facts = probe.facts
+    if facts.below_the_floor:
+        said = ", ".join(
+            f"{name} {facts.versions.get(name, '')} is older than {limits}"
+            for name, limits in facts.below_the_floor.items()
+        )
+        wanted = " ".join(f"'{name}{limits}'" for name, limits in facts.below_the_floor.items())
+        return Finding("fail", said, facts.versions, f"pip install {wanted}")
+    return Finding("pass", "what is installed is what was asked for", facts.versions)
 
 
 def _id_01(probe: Probe) -> Checking:
@@ -97,6 +177,40 @@ def _id_05(probe: Probe) -> Checking:
     return Finding("fail", f"a long-term key (AKIA) comes from {found.method!r}", {"method": found.method}, command)
 
 
+_SOON_SECONDS = 15 * 60.0
+
+
+def _id_07(probe: Probe) -> Checking:
+    yield from ()
+    found = probe.facts.credentials
+    left = found.expires_in_seconds if found else None
+    if found is None or left is None:
+        kept = "are renewed by whoever gave them" if found and found.renewable else "do not say when they expire"
+        return Finding("pass", f"the credentials {kept}")
+    if left < _SOON_SECONDS and not found.renewable:
+        return Finding("warn", f"the credentials expire in {max(left, 0) / 60:.0f} min and nothing renews them")
+    return Finding("pass", f"the credentials are renewed; these expire in {left / 60:.0f} min")
+
+
+def _id_13(probe: Probe) -> Checking:
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    arn, config = str(who["Arn"]), probe.config
+    kind, _, rest = arn.split(":", 5)[5].partition("/")
+    if kind != "assumed-role":
+        return Finding("not_applicable", "the principal is no role")
+    name = rest.partition("/")[0]
+    logging_roles = {config.logging.role: "the logging role"} if config.logging and config.logging.log_group else {}
+    services = logging_roles | {
+        role: f"the service role of knowledge base {base}"
+        for base, declared in config.knowledge_bases.items()
+        for role in [declared.role or f"AmazonBedrockGateway-kb-{base}"]
+    }
+    for role, what in services.items():
+        if role.rpartition("/")[2] == name:
+            return Finding("fail", f"this principal is {name}, which is {what} too", {"arn": arn})
+    return Finding("pass", f"{name} is no service role of Bedrock")
+
+
 def _id_08(probe: Probe) -> Checking:
     yield from ()
     token, bearer = probe.facts.bearer_token, probe.config.auth == "bearer"
@@ -135,19 +249,19 @@ def _reg_02(probe: Probe) -> Checking:
 
 
 def _reg_03(probe: Probe) -> Checking:
-    yield from ()
     facts, region = probe.facts, probe.config.region
     if probe.config.local:
         return Finding("not_applicable", "a local Bedrock")
-    evidence = {"host": facts.host, "botocore": facts.botocore}
-    if facts.resolves is False:
-        return Finding("fail", f"{facts.host} does not resolve: no Bedrock in {region}, or no DNS", evidence)
-    if facts.resolves is None:
-        return Finding("unknown", f"the resolver did not answer for {facts.host}", evidence)
+    host = f"bedrock-runtime.{region}.amazonaws.com"
+    found = yield from probe.look("addresses", host)
+    evidence = {"host": host, "botocore": facts.botocore}
+    if found.get("error") == "NXDOMAIN":
+        return Finding("fail", f"{host} does not resolve: no Bedrock in {region}, or no DNS", evidence)
+    if "error" in found:
+        return Finding("unknown", f"the resolver did not answer for {host}", evidence)
     if not facts.region_known:
-        command = "pip install --upgrade boto3"
-        return Finding("warn", f"botocore {facts.botocore} does not list Bedrock in {region}", evidence, command)
-    return Finding("pass", f"{facts.host} resolves", evidence)
+        return Finding("warn", f"botocore {facts.botocore} does not list Bedrock in {region}", evidence, _UPGRADE)
+    return Finding("pass", f"{host} resolves", evidence)
 
 
 def _reg_04(probe: Probe) -> Checking:
@@ -170,7 +284,7 @@ def _buckets(probe: Probe) -> list[str]:
     """The logging buckets, and those the principal's knowledge bases read."""
     logging, config = probe.config.logging, probe.config
     found = [logging.bucket, logging.large_data_bucket] if logging else []
-    names = probe.principal.knowledge_bases or (tuple(config.knowledge_bases) if probe.level == "standard" else ())
+    names = probe.principal.knowledge_bases or (tuple(config.knowledge_bases) if probe.level != "minimal" else ())
     found += [source.bucket for name in names for source in config.knowledge_bases[name].sources]
     return list(dict.fromkeys(bucket for bucket in found if bucket))
 
@@ -208,13 +322,22 @@ def _headers(error: ServiceError) -> Mapping[str, str]:
 
 
 CHECKS: dict[str, Check] = {
+    "ENV-01": _env_01,
+    "ENV-02": _env_02,
     "ENV-03": _env_03,
+    "ENV-04": _env_04,
+    "ENV-05": _env_05,
+    "ENV-06": _env_06,
+    "ENV-07": _env_07,
+    "ENV-10": _env_10,
     "ID-01": _id_01,
     "ID-02": _id_02,
     "ID-03": _id_03,
     "ID-04": _id_04,
     "ID-05": _id_05,
+    "ID-07": _id_07,
     "ID-08": _id_08,
+    "ID-13": _id_13,
     "REG-01": _reg_01,
     "REG-02": _reg_02,
     "REG-03": _reg_03,

@@ -1,0 +1,86 @@
+"""Rows: the process, who it is, where it is, and the way to AWS. Nothing here needs a permission, but where it says so."""
+
+from __future__ import annotations
+
+from bedrock_gateway.preflight.catalogue.reads import GUIDE, STS
+from bedrock_gateway.preflight.catalogue.row import Row
+
+__all__ = ["PROCESS"]
+
+_IDENTITY = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
+_KEYS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html"
+_SIGV4 = "https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html"
+
+PROCESS: tuple[Row, ...] = (
+    Row("ENV-01", "high", "botocore shows what is read", "minimal",
+        "warn: a member that a check reads is not in the installed botocore; that check ends unknown", "Upgrade boto3."),
+    Row("ENV-02", "medium", "One retry layer", "minimal", "warn: the SDK under the gateway sends more than once itself",
+        "Let the gateway build its clients, or give them `total_max_attempts=1`."),
+    Row("ENV-03", "critical", "No endpoint override", "minimal",
+        "fail: an endpoint in the environment or the profile that is neither AWS's nor declared",
+        "Unset it; declare a VPC endpoint under [env.NAME.endpoints]."),
+    Row("ENV-04", "high", "Certificates and proxies", "minimal",
+        "fail: a CA bundle that does not exist; warn: a proxy is in use",
+        "Correct the path of the CA bundle; a proxy must pass AWS's certificates on as they are."),
+    Row("ENV-05", "high", "No debug log of the SDK", "minimal",
+        "warn: a logger of the SDK or of HTTP writes at DEBUG, which shows prompts and session tokens",
+        "Set these loggers to WARNING."),
+    Row("ENV-06", "medium", "No local variables in tracebacks", "minimal",
+        "warn: structlog writes the local variables of tracebacks",
+        "Use ExceptionDictTransformer(show_locals=False)."),
+    Row("ENV-07", "medium", "Deadlines", "minimal",
+        "fail: a call may take more than an hour; warn: less than 10 s to the first byte",
+        "Set the timeouts of the gateway."),
+    Row("ENV-10", "medium", "Versions", "minimal", "fail: a package is older than this project needs",
+        "Install what is named; a resolver once chose boto3 of 2018."),
+    Row("ID-01", "critical", "Credentials", "minimal", "fail: none found, or expired",
+        "Sign in, or attach a role.", STS, source=_IDENTITY),
+    Row("ID-02", "critical", "Account and partition", "minimal", "fail: other than the configured ones",
+        "Use credentials of the configured account.", STS, ("ID-01",)),
+    Row("ID-03", "critical", "Not the root user", "minimal", "fail: root",
+        "Create a role and use it.", STS, ("ID-01",), _IDENTITY),
+    Row("ID-04", "medium", "Kind of principal", "minimal", "pass: role or federated session; warn: IAM user",
+        "Use a role or Identity Center.", STS, ("ID-01",), _IDENTITY),
+    Row("ID-05", "high", "No long-term key", "minimal", "fail: a long-term key in environment or file",
+        "Replace the key by a role.", (), ("ID-01",), _IDENTITY),
+    Row("ID-06", "high", "Age of keys", "deep", "fail: an active key is older than 90 days; warn: than 60, or two active",
+        "Make a new key, use it, deactivate the old one.", (*STS, "iam:ListAccessKeys"), ("ID-01",), _KEYS),
+    Row("ID-07", "medium", "Credentials last", "minimal",
+        "warn: they expire within 15 minutes and nothing renews them",
+        "Give the process a role whose credentials are renewed.", (), ("ID-01",)),
+    Row("ID-08", "high", "No Bedrock API key", "minimal",
+        "fail: a long-term bearer token, one that is not declared, or one where knowledge bases are used; "
+        "warn: a declared short-term one",
+        "Unset AWS_BEARER_TOKEN_BEDROCK.", source=f"{GUIDE}api-keys.html"),
+    Row("ID-09", "high", "MFA of users", "deep", "warn: this is an IAM user without an MFA device",
+        "Add an MFA device.", (*STS, "iam:ListMFADevices"), ("ID-01",), _IDENTITY),
+    Row("ID-10", "high", "The root user is locked up", "deep", "fail: it has access keys; warn: it has no MFA device",
+        "Delete its keys, add MFA.", ("iam:GetAccountSummary",), ("ID-01",), _IDENTITY),
+    Row("ID-11", "medium", "Users in groups", "deep", "warn: an IAM user with policies of its own, or in no group",
+        "Put the user into a group that has the policies.",
+        (*STS, "iam:ListUserPolicies", "iam:ListAttachedUserPolicies", "iam:ListGroupsForUser"), ("ID-01",), _IDENTITY),
+    Row("ID-13", "high", "Separate roles", "minimal",
+        "fail: this principal is the logging role or the service role of a knowledge base",
+        "Give the application a role of its own.", STS, ("ID-01",)),
+    Row("REG-01", "critical", "One Region", "minimal", "fail: a client is built for another Region",
+        "Take the Region from the configuration only."),
+    Row("REG-02", "medium", "Sources of the Region agree", "minimal",
+        "warn: environment or profile name another Region", "Unset it, or make it the same."),
+    Row("REG-03", "high", "Bedrock in the Region", "minimal",
+        "fail: its host does not resolve; warn: the installed botocore does not list the Region",
+        "Choose a Region that has Bedrock, or upgrade botocore.", source=f"{GUIDE}bedrock-regions.html"),
+    Row("REG-04", "critical", "ARNs of this Region and account", "minimal",
+        "fail: a configured ARN names another partition, Region or account", "Correct the ARN."),
+    Row("REG-05", "critical", "Buckets in the Region", "minimal", "fail: in another Region, or missing",
+        "Use a bucket of this Region.", ("s3:HeadBucket",), ("ID-01",), f"{GUIDE}model-invocation-logging.html"),
+    Row("NET-01", "critical", "Endpoints resolve", "minimal", "fail: a host has no address; unknown: no resolver answered",
+        "Correct DNS, or the declared endpoint.", (), ("ENV-03",)),
+    Row("NET-02", "high", "TLS", "standard",
+        "fail: an old version, or a certificate that does not verify; warn: it is not AWS's, so that somebody reads along",
+        "Let traffic to AWS pass the proxy unread.", (), ("NET-01",)),
+    Row("NET-03", "medium", "Private addresses", "minimal",
+        "fail: a VPC endpoint is declared, and its name resolves to a public address",
+        "Turn private DNS of the endpoint on, or correct its name.", (), ("NET-01",)),
+    Row("NET-04", "high", "The clock", "minimal", "fail: more than 240 s off; warn: more than 60 s",
+        "Synchronise the clock.", STS, ("ID-01",), _SIGV4),
+)  # fmt: skip

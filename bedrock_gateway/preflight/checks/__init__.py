@@ -1,0 +1,31 @@
+"""What each row of the catalogue does; one module a subject, one function a check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bedrock_gateway.preflight.checks import (
+    delivery,
+    guardrails,
+    knowledge_bases,
+    logging,
+    models,
+    network,
+    permissions,
+    process,
+    roles,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bedrock_gateway.preflight.flow import Check
+
+__all__ = ["CHECKS"]
+
+CHECKS: Mapping[str, Check] = {
+    id_: check
+    for module in (process, network, permissions, logging, roles, delivery, models, guardrails, knowledge_bases)
+    for id_, check in module.CHECKS.items()
+}
+"""Id → check."""

@@ -1,0 +1,228 @@
+"""KB: the knowledge bases that are declared, their data sources, their last ingestion, and the role they act as."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway._commands import Send
+from bedrock_gateway.errors import NotFoundError
+from bedrock_gateway.preflight.checks.roles import read_role
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
+from bedrock_gateway.preflight.trust import judge_trust
+
+if TYPE_CHECKING:
+    from bedrock_gateway.preflight.report import Status
+
+__all__ = ["CHECKS"]
+
+Checking = Generator[Asking, Any, Finding]
+Judging = Generator[Asking, Any, Finding]
+
+_OLD = timedelta(days=30)
+_FAILED_FAILS = 0.05
+
+
+def _bases(probe: Probe) -> dict[str, str]:
+    """Name → id of the principal's knowledge bases; beyond level minimal, of all."""
+    config = probe.config
+    names = probe.principal.knowledge_bases or (tuple(config.knowledge_bases) if probe.level != "minimal" else ())
+    return {name: config.knowledge_bases[name].id or "" for name in names}
+
+
+def _each(judge: Callable[[Probe, str, str], Judging]) -> Check:
+    def check(probe: Probe) -> Checking:
+        findings = []
+        for name, base in _bases(probe).items():
+            if not base:
+                said = f"{name} has no id in the configuration yet"
+                findings.append(Finding("not_applicable", said))
+                continue
+            findings.append((yield from judge(probe, name, base)))
+        return worst(findings, "no knowledge base is declared")
+
+    return check
+
+
+def _base(probe: Probe, base: str) -> Generator[Asking, Any, dict[str, Any]]:
+    reply = yield from probe.read("bedrock-agent", "GetKnowledgeBase", knowledgeBaseId=base)
+    found: dict[str, Any] = reply["knowledgeBase"]
+    return found
+
+
+def _missing(judge: Callable[[Probe, str, str], Judging]) -> Callable[[Probe, str, str], Judging]:
+    """A knowledge base that is not there is the finding of KB-01 alone."""
+
+    def judged(probe: Probe, name: str, base: str) -> Judging:
+        try:
+            return (yield from judge(probe, name, base))
+        except NotFoundError:
+            return Finding("not_applicable", f"{name} does not exist, see KB-01")
+
+    return judged
+
+
+def _kb_01(probe: Probe, name: str, base: str) -> Judging:
+    try:
+        found = yield from _base(probe, base)
+    except NotFoundError:
+        advice = f"Correct `id` of [knowledge_base.{name}], or make it: bedrock-gateway kb create {name}."
+        return Finding("fail", f"{name} ({base}) does not exist in {probe.config.region}", advice=advice)
+    status = found.get("status")
+    if status == "ACTIVE":
+        return Finding("pass", f"{name} is active")
+    why = "; ".join(found.get("failureReasons") or [])[:200]
+    said = f"{name} is {status}{': ' + why if why else ''}"
+    return Finding("warn" if status in {"CREATING", "UPDATING"} else "fail", said)
+
+
+def _sources(probe: Probe, base: str) -> Generator[Asking, Any, list[dict[str, Any]]]:
+    found: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"knowledgeBaseId": base}
+    while True:
+        reply = yield from probe.read("bedrock-agent", "ListDataSources", **params)
+        found += reply.get("dataSourceSummaries", [])
+        if not reply.get("nextToken"):
+            return found
+        params["nextToken"] = reply["nextToken"]
+
+
+@_missing
+def _kb_02(probe: Probe, name: str, base: str) -> Judging:
+    sources = yield from _sources(probe, base)
+    if not sources:
+        return Finding("warn", f"{name} has no data source")
+    broken = [f"{one.get('name')} is {one.get('status')}" for one in sources if one.get("status") != "AVAILABLE"]
+    if broken:
+        return Finding("fail", f"{name}: {', '.join(broken)}")
+    return Finding("pass", f"{name}: {len(sources)} data source(s) available")
+
+
+def _last_jobs(probe: Probe, base: str) -> Generator[Asking, Any, list[tuple[str, dict[str, Any] | None]]]:
+    """(name of the data source, its last job or None)."""
+    sources = yield from _sources(probe, base)
+    newest = {"attribute": "STARTED_AT", "order": "DESCENDING"}
+    replies = yield from probe.read_each(
+        [
+            Send(
+                "bedrock-agent",
+                "ListIngestionJobs",
+                {"knowledgeBaseId": base, "dataSourceId": one["dataSourceId"], "sortBy": newest, "maxResults": 1},
+            )
+            for one in sources
+        ]
+    )
+    return [
+        (str(one.get("name")), next(iter(reply.get("ingestionJobSummaries", [])), None))
+        for one, reply in zip(sources, replies, strict=True)
+    ]
+
+
+@_missing
+def _kb_03(probe: Probe, name: str, base: str) -> Judging:
+    jobs = yield from _last_jobs(probe, base)
+    command = f"bedrock-gateway kb ingest {name}"
+    findings = list(_judged_jobs(probe, name, jobs, command))
+    return worst(findings, f"{name} has no data source, see KB-02")
+
+
+def _judged_jobs(
+    probe: Probe, name: str, jobs: list[tuple[str, dict[str, Any] | None]], command: str
+) -> Iterator[Finding]:
+    now = probe.facts.now or datetime.now(UTC)
+    for source, job in jobs:
+        if job is None:
+            yield Finding("warn", f"{name}: {source} was never ingested", command=command)
+        elif job.get("status") == "FAILED":
+            yield Finding("fail", f"{name}: the last ingestion of {source} failed", command=command)
+        elif job.get("status") != "COMPLETE":
+            yield Finding("warn", f"{name}: the ingestion of {source} is {job.get('status')}")
+        elif (started := job.get("startedAt")) and now - _aware(started) > _OLD:
+            days = (now - _aware(started)).days
+            yield Finding("warn", f"{name}: {source} was last ingested {days} days ago", command=command)
+        else:
+            yield Finding("pass", f"{name}: {source} is ingested")
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@_missing
+def _kb_04(probe: Probe, name: str, base: str) -> Judging:
+    jobs = yield from _last_jobs(probe, base)
+    findings = []
+    for source, job in jobs:
+        statistics = (job or {}).get("statistics") or {}
+        failed, scanned = statistics.get("numberOfDocumentsFailed", 0), statistics.get("numberOfDocumentsScanned", 0)
+        said = f"{name}: {failed} of {scanned} documents of {source} failed"
+        status: Status = "pass" if not failed else "fail" if failed > scanned * _FAILED_FAILS else "warn"
+        findings.append(Finding(status, said, command=f"bedrock-gateway kb status {name}" if failed else None))
+    return worst(findings, f"{name} has no data source, see KB-02")
+
+
+@_missing
+def _kb_05(probe: Probe, name: str, base: str) -> Judging:
+    found = yield from _base(probe, base)
+    vectors = found.get("knowledgeBaseConfiguration", {}).get("vectorKnowledgeBaseConfiguration") or {}
+    arn = str(vectors.get("embeddingModelArn") or "")
+    if not arn:
+        return Finding("not_applicable", f"{name} embeds nothing")
+    region, model = arn.split(":")[3], arn.rpartition("/")[2]
+    if region != probe.config.region:
+        return Finding("fail", f"{name} embeds with {model} of {region}, not of {probe.config.region}", {"model": arn})
+    declared = probe.config.knowledge_bases[name].embedding_model
+    if model != declared.rpartition("/")[2]:
+        return Finding("warn", f"{name} embeds with {model}, declared is {declared}", {"model": arn})
+    return Finding("pass", f"{name} embeds with {model}")
+
+
+@_missing
+def _kb_06(probe: Probe, name: str, base: str) -> Judging:
+    found = yield from _base(probe, base)
+    arn = str(found.get("roleArn") or "")
+    try:
+        role = yield from read_role(probe, arn)
+    except NotFoundError:
+        return Finding("fail", f"{name}: its role {arn.rpartition('/')[2]} does not exist", {"role": arn})
+    scope = replace(probe.scope, knowledge_bases=(base,))
+    verdict = judge_trust(role.get("AssumeRolePolicyDocument") or "{}", scope, f"knowledge-base/{base}")
+    if verdict.corrected is None:
+        return Finding(verdict.status, f"{name}: {verdict.summary}", {"role": arn})
+    document = verdict.corrected.to_json()
+    command = f"aws iam update-assume-role-policy --role-name {arn.rpartition('/')[2]} --policy-document {shlex.quote(document)}"
+    return Finding(verdict.status, f"{name}: {verdict.summary}", {"role": arn}, command, document)
+
+
+@_missing
+def _kb_07(probe: Probe, name: str, base: str) -> Judging:
+    found = yield from _base(probe, base)
+    target = {"Region": (3, probe.config.region), "account": (4, probe.config.account)}
+    for member, arn in _arns(found.get("storageConfiguration") or {}):
+        parts = arn.split(":")
+        for what, (at, wanted) in target.items():
+            if parts[at] and parts[at] != wanted:
+                return Finding("fail", f"{name}: {member} is of {what} {parts[at]}, not {wanted}", {member: arn})
+    return Finding("pass", f"{name}: its store is of this Region and account")
+
+
+def _arns(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _arns(inner, key)
+    elif isinstance(value, str) and value.startswith("arn:") and value.count(":") >= 5:  # noqa: PLR2004
+        yield name, value
+
+
+CHECKS: dict[str, Check] = {
+    "KB-01": _each(_kb_01),
+    "KB-02": _each(_kb_02),
+    "KB-03": _each(_kb_03),
+    "KB-04": _each(_kb_04),
+    "KB-05": _each(_kb_05),
+    "KB-06": _each(_kb_06),
+    "KB-07": _each(_kb_07),
+}

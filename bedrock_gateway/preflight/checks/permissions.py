@@ -1,0 +1,277 @@
+"""IAM, LOG-19 and the rest of ID: what this principal may do, judged from its own policies, and how it is kept.
+
+Judged are identity policies and the boundary. What an organisation's policies take away besides is not seen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bedrock_gateway._commands import Send
+from bedrock_gateway.iam.conditions import matches
+from bedrock_gateway.iam.document import Policy, PolicyError, Statement
+from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, evaluate
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
+from bedrock_gateway.preflight.holdings import Held, managed_policy, policies_of
+from bedrock_gateway.preflight.trust import stream_arn
+
+__all__ = ["CHECKS"]
+
+Checking = Generator[Asking, Any, Finding]
+
+_FAILS = frozenset({"AdministratorAccess", "PowerUserAccess", "IAMFullAccess"})
+_WARNS = frozenset(
+    {
+        "AmazonBedrockFullAccess",
+        "AmazonBedrockLimitedAccess",
+        "AmazonBedrockMarketplaceAccess",
+        "AmazonS3FullAccess",
+        "AmazonECS_FullAccess",
+        "AmazonSageMakerFullAccess",
+        "CloudWatchLogsFullAccess",
+    }
+)
+"""AWS's own policies that give far more than calling models; the limited one has 48 actions, despite its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """This principal in IAM."""
+
+    kind: str
+    """``role`` or ``user``."""
+    name: str
+    arn: str
+    policies: tuple[Held, ...] = ()
+    boundary: Policy | None = None
+    groups: tuple[str, ...] = ()
+    unread: str | None = field(default=None)
+    """Why its policies cannot be judged."""
+
+
+def _kind(arn: str) -> tuple[str, str]:
+    kind, _, rest = arn.split(":", 5)[5].partition("/")
+    return ("role", rest.partition("/")[0]) if kind == "assumed-role" else (kind, rest.rpartition("/")[2])
+
+
+def _self(probe: Probe) -> Generator[Asking, Any, Self | None]:
+    """Who this is in IAM, with all its policies; None for whom IAM has none (root, a federated user)."""
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    kind, name = _kind(str(who["Arn"]))
+    if kind not in {"role", "user"}:
+        return None
+    [reply] = yield from probe.read_each([Send("iam", f"Get{kind.capitalize()}", {f"{kind.capitalize()}Name": name})])
+    entity = reply[kind.capitalize()]
+    limit = str((entity.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn") or "")
+    try:
+        held = yield from policies_of(probe, kind, name)
+        groups: tuple[str, ...] = ()
+        if kind == "user":
+            listed = yield from probe.read("iam", "ListGroupsForUser", UserName=name)
+            groups = tuple(str(one["GroupName"]) for one in listed.get("Groups", []))
+            for group in groups:
+                held = [*held, *(yield from policies_of(probe, "group", group))]
+        boundary = (yield from managed_policy(probe, limit)) if limit else None
+    except PolicyError as error:
+        return Self(kind, name, str(entity["Arn"]), unread=f"a policy could not be parsed: {error}")
+    return Self(kind, name, str(entity["Arn"]), tuple(held), boundary, groups)
+
+
+_NOBODY = Finding("not_applicable", "IAM holds no policies of this principal")
+
+
+def _judged(judge: Any) -> Check:
+    """A check of the principal's own policies."""
+
+    def check(probe: Probe) -> Checking:
+        found = yield from _self(probe)
+        if found is None:
+            return _NOBODY
+        if found.unread:
+            return Finding("unknown", found.unread)
+        finding: Finding = judge(probe, found)
+        return finding
+
+    return check
+
+
+def _iam_01(_probe: Probe, me: Self) -> Finding:
+    attached = {
+        one.name.rpartition("/")[2]: one.name for one in me.policies if one.managed and ":iam::aws:" in one.name
+    }
+    for names, status in ((_FAILS, "fail"), (_WARNS, "warn")):
+        if wide := sorted(names & set(attached)):
+            command = f"aws iam detach-{me.kind}-policy --{me.kind}-name {me.name} --policy-arn {attached[wide[0]]}"
+            own = not me.groups
+            said = f"{me.kind} {me.name} has {', '.join(wide)}"
+            return Finding("fail" if status == "fail" else "warn", said, attached, command if own else None)
+    return Finding("pass", "none of AWS's own wide policies is attached")
+
+
+def _allows(me: Self) -> Iterator[tuple[str, Statement]]:
+    for held in me.policies:
+        for statement in held.policy.statements:
+            if statement.effect == "Allow":
+                yield held.name.rpartition("/")[2], statement
+
+
+def _iam_02(_probe: Probe, me: Self) -> Finding:
+    wide = []
+    for name, statement in _allows(me):
+        if statement.not_actions or statement.not_resources:
+            wide.append(f"{name} allows all but what it names")
+        for action in statement.actions:
+            if action in {"*", "bedrock:*"}:
+                wide.append(f"{name} allows {action}")
+            elif action.casefold().startswith("bedrock:invokemodel") and "*" in statement.resources:
+                wide.append(f"{name} allows {action} on every model")
+    if wide:
+        return Finding("fail", "; ".join(dict.fromkeys(wide)), advice="Attach what `bedrock-gateway policy` prints.")
+    return Finding("pass", "no policy allows everything of Bedrock")
+
+
+def _iam_06(_probe: Probe, me: Self) -> Finding:
+    if me.boundary is None:
+        return Finding("warn", f"{me.kind} {me.name} has no permissions boundary")
+    return Finding("pass", f"{me.kind} {me.name} is bounded")
+
+
+def _iam_07(_probe: Probe, me: Self) -> Finding:
+    findings = []
+    for name, statement in _allows(me):
+        if not any(matches(one.casefold(), "iam:passrole") for one in statement.actions):
+            continue
+        if "*" in statement.resources:
+            findings.append(Finding("fail", f"{name} may pass every role of the account"))
+        elif not any(key.casefold() == "iam:passedtoservice" for _, keys in statement.conditions for key, _ in keys):
+            findings.append(Finding("warn", f"{name} may pass roles to any service: it has no iam:PassedToService"))
+        else:
+            findings.append(Finding("pass", f"{name} passes named roles to named services"))
+    return worst(findings, "nothing may pass a role")
+
+
+def _log_19(probe: Probe, me: Self) -> Finding:
+    """Whether who calls models can also blind the audit of its calls; set-up may, and is another principal."""
+    if any(name.endswith("-admin") for name in probe.principal.capabilities):
+        return Finding("not_applicable", "this principal sets logging up")
+    may = []
+    layers = Layers(
+        identity=[one.policy for one in me.policies], boundary=None if me.boundary is None else [me.boundary]
+    )
+    for action, resource in _blinding(probe):
+        context = {"aws:RequestedRegion": probe.config.region, "aws:PrincipalArn": me.arn}
+        request = AccessRequest(action, resource, context, PrincipalRef(me.arn, probe.config.account))
+        try:
+            allowed = evaluate(request, layers).allowed
+        except UndecidableError as error:
+            return Finding("unknown", f"whether {action} is allowed could not be decided: {error}")
+        may += [action] if allowed else []
+    if may:
+        return Finding("fail", f"it may {', '.join(may)}: who calls models can switch off their log")
+    return Finding("pass", "it can neither change nor delete invocation logs")
+
+
+def _blinding(probe: Probe) -> Iterator[tuple[str, str]]:
+    wanted, scope = probe.config.logging, probe.scope
+    yield "bedrock:PutModelInvocationLoggingConfiguration", "*"
+    yield "bedrock:DeleteModelInvocationLoggingConfiguration", "*"
+    if wanted and wanted.log_group:
+        stream = stream_arn(scope, wanted.log_group)
+        group = stream.partition(":log-stream:")[0] + ":log-stream:"
+        yield from (
+            ("logs:DeleteLogGroup", group),
+            ("logs:PutRetentionPolicy", group),
+            ("logs:DeleteLogStream", stream),
+        )
+    if wanted and wanted.bucket:
+        yield "s3:DeleteObject", f"arn:{scope.partition}:s3:::{wanted.bucket}/AWSLogs/x"
+        yield "s3:PutBucketPolicy", f"arn:{scope.partition}:s3:::{wanted.bucket}"
+
+
+_KEY_WARNS, _KEY_FAILS = timedelta(days=60), timedelta(days=90)
+
+
+def _user(probe: Probe) -> Generator[Asking, Any, str | None]:
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    kind, name = _kind(str(who["Arn"]))
+    return name if kind == "user" else None
+
+
+_NO_USER = Finding("not_applicable", "this is no IAM user")
+
+
+def _id_06(probe: Probe) -> Checking:
+    user = yield from _user(probe)
+    if user is None:
+        return _NO_USER
+    reply = yield from probe.read("iam", "ListAccessKeys", UserName=user)
+    active = [one for one in reply.get("AccessKeyMetadata", []) if one.get("Status") == "Active"]
+    now = probe.facts.now or datetime.now(UTC)
+    ages = [now - _aware(one["CreateDate"]) for one in active]
+    command = f"aws iam create-access-key --user-name {user}"
+    if ages and max(ages) > _KEY_FAILS:
+        return Finding("fail", f"a key of {user} is {max(ages).days} days old", {"user": user}, command)
+    if len(active) > 1:
+        return Finding("warn", f"{user} has {len(active)} active keys", {"user": user})
+    if ages and max(ages) > _KEY_WARNS:
+        return Finding("warn", f"a key of {user} is {max(ages).days} days old", {"user": user}, command)
+    return Finding("pass", f"{user} has {len(active)} key(s), not older than {_KEY_WARNS.days} days")
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _id_09(probe: Probe) -> Checking:
+    user = yield from _user(probe)
+    if user is None:
+        return _NO_USER
+    reply = yield from probe.read("iam", "ListMFADevices", UserName=user)
+    if reply.get("MFADevices"):
+        return Finding("pass", f"{user} has an MFA device")
+    command = f"aws iam create-virtual-mfa-device --virtual-mfa-device-name {user} --outfile mfa.png --bootstrap-method QRCodePNG"
+    return Finding("warn", f"{user} has no MFA device", {"user": user}, command)
+
+
+def _id_10(probe: Probe) -> Checking:
+    reply = yield from probe.read("iam", "GetAccountSummary")
+    summary = reply.get("SummaryMap") or {}
+    if summary.get("AccountAccessKeysPresent"):
+        return Finding("fail", "the root user has access keys", advice="Sign in as root and delete them.")
+    if not summary.get("AccountMFAEnabled"):
+        return Finding("warn", "the root user has no MFA device", advice="Sign in as root and add one.")
+    return Finding("pass", "the root user has MFA and no access key")
+
+
+def _id_11(probe: Probe) -> Checking:
+    user = yield from _user(probe)
+    if user is None:
+        return _NO_USER
+    inline, attached, groups = yield from probe.read_each(
+        [
+            Send("iam", one, {"UserName": user})
+            for one in ("ListUserPolicies", "ListAttachedUserPolicies", "ListGroupsForUser")
+        ]
+    )
+    direct = [*inline.get("PolicyNames", []), *(one["PolicyName"] for one in attached.get("AttachedPolicies", []))]
+    if direct:
+        return Finding("warn", f"{user} has policies of its own: {', '.join(direct)}", advice="Put them on a group.")
+    if not groups.get("Groups"):
+        return Finding("warn", f"{user} is in no group", advice="Put the user into a group that has the policies.")
+    return Finding("pass", f"{user} has its policies from groups")
+
+
+CHECKS: dict[str, Check] = {
+    "IAM-01": _judged(_iam_01),
+    "IAM-02": _judged(_iam_02),
+    "IAM-06": _judged(_iam_06),
+    "IAM-07": _judged(_iam_07),
+    "LOG-19": _judged(_log_19),
+    "ID-06": _id_06,
+    "ID-09": _id_09,
+    "ID-10": _id_10,
+    "ID-11": _id_11,
+}

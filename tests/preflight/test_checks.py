@@ -1,0 +1,415 @@
+"""What each check makes of AWS's answers and of the process: expected results from the reference's catalogue.
+
+Every row changes one thing of the golden account, in which everything passes, and names all results that change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bedrock_gateway._commands import Timeouts
+from bedrock_gateway.preflight import CATALOGUE, Credentials
+
+from .stepped import (
+    ACCOUNT,
+    BASE_ROLE,
+    BUCKET,
+    BUCKET_POLICY,
+    FACTS,
+    GROUP,
+    GUARDRAIL,
+    JOB,
+    KEY,
+    KNOWLEDGE,
+    LOGGING,
+    MODEL,
+    NOW,
+    PROFILE,
+    RAIL,
+    REGION,
+    ROLE,
+    ROLE_ARN,
+    TRUST,
+    available,
+    config,
+    denied,
+    details,
+    drive,
+    encrypted,
+    golden,
+    missing,
+    policy,
+    series,
+    statement,
+)
+
+FOREIGN = "123456789012"
+USER = f"arn:aws:iam::{ACCOUNT}:user/a"
+
+
+def logging(**changes: Any) -> dict[str, Any]:
+    return {"GetModelInvocationLoggingConfiguration": {"loggingConfig": {**LOGGING, **changes}}}
+
+
+def who(arn: str, account: str = ACCOUNT) -> dict[str, Any]:
+    return {"GetCallerIdentity": golden()["GetCallerIdentity"] | {"Account": account, "Arn": arn}}
+
+
+def ending(days: int) -> dict[str, Any]:
+    end = datetime.now(UTC) + timedelta(days=days, hours=1)
+    return {"GetFoundationModel": details(modelLifecycle={"status": "LEGACY", "endOfLifeTime": end})}
+
+
+def base(**changes: Any) -> dict[str, Any]:
+    return {"GetKnowledgeBase": {"knowledgeBase": KNOWLEDGE | changes}}
+
+
+def rail(**changes: Any) -> dict[str, Any]:
+    return {"GetGuardrail": RAIL | changes}
+
+
+def attack(**changes: Any) -> dict[str, Any]:
+    return rail(contentPolicy={"filters": [RAIL["contentPolicy"]["filters"][0] | changes]})
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    return {"ListIngestionJobs": {"ingestionJobSummaries": [JOB | changes]}}
+
+
+def failing(failed: int) -> dict[str, Any]:
+    return job(statistics={"numberOfDocumentsScanned": 100, "numberOfDocumentsFailed": failed})
+
+
+def bucket_policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"GetBucketPolicy": {"Policy": policy(*statements)}}
+
+
+def key_policy(**changes: Any) -> dict[str, Any]:
+    return {"GetKeyPolicy": {"Policy": policy(statement("kms:GenerateDataKey", "*", **changes))}}
+
+
+def key(state: str) -> dict[str, Any]:
+    return {"DescribeKey": {"KeyMetadata": {"Arn": KEY, "KeyState": state}}}
+
+
+def own(action: str, resource: str, **changes: Any) -> dict[str, Any]:
+    """The app's role with one more statement; what the logging role has stays."""
+    usual = golden()["GetRolePolicy"]
+    extra = {"Effect": "Allow", "Action": action, "Resource": resource, **changes}
+
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        found = usual(asked)
+        if asked["RoleName"] != "app":
+            return found
+        return {"PolicyDocument": {"Version": "2012-10-17", "Statement": [found["PolicyDocument"]["Statement"], extra]}}
+
+    return {"GetRolePolicy": answer}
+
+
+def roles(**changed: Any) -> dict[str, Any]:
+    """GetRole with one role answered otherwise; names with - and _ alike."""
+    usual = golden()["GetRole"]
+    names = {"app": "app", "logging": ROLE, "base": BASE_ROLE.rpartition("/")[2]}
+    others = {names[name]: value for name, value in changed.items()}
+
+    def answer(asked: dict[str, Any]) -> Any:
+        return others.get(asked["RoleName"]) or usual(asked)
+
+    return {"GetRole": answer}
+
+
+ANY_ACCOUNT = {key: value for key, value in BUCKET_POLICY.items() if key != "Condition"}
+DENY = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+UNENCRYPTED = DENY | {"Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}}
+INSECURE = DENY | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+FOR_ALL_BASES = TRUST["Statement"][0] | {
+    "Condition": {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:bedrock:{REGION}:{ACCOUNT}:knowledge-base/*"},
+    }
+}
+OTHER_BASE = FOR_ALL_BASES | {
+    "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:bedrock:{REGION}:{ACCOUNT}:knowledge-base/OTHER12345"}}
+}
+
+
+def trusting(arn: str, trust: dict[str, Any]) -> dict[str, Any]:
+    return {"Role": {"Arn": arn, "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}}
+
+
+def attached(*names: str) -> dict[str, Any]:
+    found = {
+        "AttachedPolicies": [{"PolicyName": name, "PolicyArn": f"arn:aws:iam::aws:policy/{name}"} for name in names]
+    }
+    return {"ListAttachedRolePolicies": lambda asked: found if asked["RoleName"] == "app" else {"AttachedPolicies": []}}
+
+
+NOWHERE = dict.fromkeys(("LOG-05", "LOG-06", "LOG-13", "LOG-15"), "not_applicable") | {
+    "LOG-07": "not_applicable",
+    "LOG-08": "not_applicable",
+}
+GONE_BASE = {f"KB-0{at}": "skip" for at in range(2, 8)}
+NO_BUCKET = dict.fromkeys(("LOG-10", "LOG-11", "LOG-12"), "skip")
+
+# What of the golden account is changed → every result that changes.
+ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("another account", who(f"arn:aws:sts::{FOREIGN}:assumed-role/app/b", FOREIGN), {"ID-02": "fail"}),
+    ("another partition", who(f"arn:aws-us-gov:sts::{ACCOUNT}:assumed-role/app/b"), {"ID-02": "fail"}),
+    ("the root user", who(f"arn:aws:iam::{ACCOUNT}:root"), {"ID-03": "fail", "ID-04": "warn", "ID-13": "not_applicable",
+        **dict.fromkeys(("IAM-01", "IAM-02", "IAM-06", "LOG-19"), "not_applicable")}),
+    ("a user", who(USER), {"ID-04": "warn", "ID-13": "not_applicable", "ID-06": "pass", "ID-09": "pass", "ID-11": "pass"}),
+    ("the logging role itself", who(f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/b"), {"ID-13": "fail", "IAM-06": "warn"}),
+    ("the role of the knowledge base", who(f"arn:aws:sts::{ACCOUNT}:assumed-role/{BASE_ROLE.rpartition('/')[2]}/b"),
+        {"ID-13": "fail", "IAM-06": "warn"}),
+    ("a bucket elsewhere", {"HeadBucket": {"BucketRegion": "us-west-2"}}, {"REG-05": "fail"}),
+    ("no bucket", {"HeadBucket": missing("HeadBucket")}, {"REG-05": "fail", "LOG-09": "fail", **NO_BUCKET}),
+    ("logging off", {"GetModelInvocationLoggingConfiguration": {}},
+        {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14"), "skip")}),
+    ("logging null", {"GetModelInvocationLoggingConfiguration": {"loggingConfig": {}}},
+        {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14"), "skip")}),
+    ("no destination", logging(cloudWatchConfig=None), {"LOG-02": "fail", "LOG-04": "warn", **NOWHERE,
+        **dict.fromkeys(("LOG-09", "LOG-10", "LOG-11", "LOG-12"), "not_applicable")}),
+    ("text off", logging(textDataDeliveryEnabled=False), {"LOG-03": "fail"}),
+    ("images on", logging(imageDataDeliveryEnabled=True), {"LOG-03": "warn"}),
+    ("no bucket for large bodies", logging(cloudWatchConfig={"logGroupName": GROUP, "roleArn": ROLE_ARN}),
+        {"LOG-04": "warn", **dict.fromkeys(("LOG-09", "LOG-10", "LOG-11", "LOG-12"), "not_applicable")}),
+    ("only a bucket", logging(cloudWatchConfig=None, s3Config={"bucketName": BUCKET}), {"LOG-02": "warn", **NOWHERE}),
+    ("no log group", {"DescribeLogGroups": {"logGroups": [{"logGroupName": GROUP + "-2"}]}},
+        {"LOG-05": "fail", "LOG-13": "skip", "LOG-15": "skip"}),
+    ("no retention", {"DescribeLogGroups": {"logGroups": [{"logGroupName": GROUP, "kmsKeyId": KEY}]}}, {"LOG-05": "warn"}),
+    ("no role", roles(logging=missing("GetRole")), {"LOG-06": "fail", "LOG-07": "skip", "LOG-08": "skip"}),
+    ("a role of another account", logging(cloudWatchConfig=LOGGING["cloudWatchConfig"] | {
+        "roleArn": f"arn:aws:iam::{FOREIGN}:role/{ROLE}"}), {"LOG-06": "fail", "LOG-07": "skip", "LOG-08": "skip"}),
+    ("a bucket of somebody else", {"HeadBucket": lambda asked: denied("HeadBucket") if asked.get("ExpectedBucketOwner")
+        else {"BucketRegion": REGION}}, {"REG-05": "unknown", "LOG-09": "fail", **NO_BUCKET}),
+    ("no bucket policy", {"GetBucketPolicy": missing("GetBucketPolicy")}, {"LOG-10": "fail"}),
+    ("a bucket policy for another Region", bucket_policy(BUCKET_POLICY | {"Condition": {
+        "ArnLike": {"aws:SourceArn": f"arn:aws:bedrock:us-west-2:{ACCOUNT}:*"}}}), {"LOG-10": "fail"}),
+    ("a bucket policy for another account", bucket_policy(BUCKET_POLICY | {"Condition": {
+        "StringEquals": {"aws:SourceAccount": FOREIGN}}}), {"LOG-10": "fail"}),
+    ("a bucket policy for another prefix", bucket_policy(BUCKET_POLICY | {
+        "Resource": f"arn:aws:s3:::{BUCKET}/logs/AWSLogs/{ACCOUNT}/BedrockModelInvocationLogs/*"}), {"LOG-10": "fail"}),
+    ("a bucket policy without large bodies", bucket_policy(BUCKET_POLICY | {
+        "Resource": f"arn:aws:s3:::{BUCKET}/AWSLogs/{ACCOUNT}/BedrockModelInvocationLogs/{REGION}/2026/??/??/??/x.json.gz"}),
+        {"LOG-10": "fail"}),
+    ("a bucket policy for anybody", bucket_policy(ANY_ACCOUNT), {"LOG-10": "warn"}),
+    ("a bucket that denies what is not encrypted", bucket_policy(BUCKET_POLICY, UNENCRYPTED), {"LOG-10": "fail"}),
+    ("a bucket that denies plain http", bucket_policy(BUCKET_POLICY, INSECURE), {}),
+    ("a bucket policy of another service", bucket_policy(BUCKET_POLICY | {
+        "Principal": {"Service": "bedrock-runtime.amazonaws.com"}}), {"LOG-10": "fail"}),
+    ("writers own their objects", {"GetBucketOwnershipControls": {"OwnershipControls": {"Rules": [
+        {"ObjectOwnership": "ObjectWriter"}]}}}, {"LOG-11": "fail"}),
+    ("no ownership controls", {"GetBucketOwnershipControls": missing("GetBucketOwnershipControls")}, {"LOG-11": "fail"}),
+    ("no public access block", {"GetPublicAccessBlock": missing("GetPublicAccessBlock")}, {"LOG-11": "warn"}),
+    ("S3's own keys", {"GetBucketEncryption": encrypted(None, "AES256")}, {}),
+    ("AWS's key for S3", {"GetBucketEncryption": encrypted(None)}, {"LOG-12": "warn"}),
+    ("a key elsewhere", {"GetBucketEncryption": encrypted(KEY.replace(REGION, "us-west-2"))}, {"LOG-12": "fail"}),
+    ("a key of another account", {"GetBucketEncryption": encrypted(KEY.replace(ACCOUNT, FOREIGN))}, {"LOG-12": "unknown"}),
+    ("a disabled key", key("Disabled"), {"LOG-12": "fail", "LOG-13": "fail"}),
+    ("a key about to be deleted", key("PendingDeletion"), {"LOG-12": "fail", "LOG-13": "fail"}),
+    ("a key policy without Bedrock", key_policy(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}), {"LOG-12": "fail"}),
+    ("a key policy for another account", key_policy(Condition={"StringEquals": {"aws:SourceAccount": FOREIGN}}),
+        {"LOG-12": "fail"}),
+    ("a key policy for anybody", key_policy(Condition={}), {"LOG-12": "warn"}),
+    ("a log group without key", {"DescribeLogGroups": {"logGroups": [{"logGroupName": GROUP, "retentionInDays": 1}]}}, {}),
+    ("deliveries that fail", {"GetMetricData": series(failure0=3.0)}, {"LOG-14": "fail"}),
+    ("deliveries to S3 that fail", {"GetMetricData": series(failure1=1.0)}, {"LOG-14": "fail"}),
+    ("calls without deliveries", {"GetMetricData": series(success0=0.0)}, {"LOG-14": "warn"}),
+    ("no traffic", {"GetMetricData": series(sent=0.0, success0=0.0)}, {"LOG-14": "unknown"}),
+    ("calls without records", {"DescribeLogStreams": {"logStreams": []}}, {"LOG-15": "warn"}),
+    ("only old records", {"DescribeLogStreams": {"logStreams": [{"logStreamName": "aws/bedrock/modelinvocations",
+        "lastEventTimestamp": int((NOW - timedelta(days=3)).timestamp() * 1000)}]}}, {"LOG-15": "warn"}),
+    ("no model", {"GetFoundationModel": missing("GetFoundationModel")}, {"MOD-01": "fail",
+        **dict.fromkeys(("MOD-02", "MOD-03", "MOD-08"), "not_applicable")}),
+    ("no form for Anthropic", {"GetUseCaseForModelAccess": missing("GetUseCaseForModelAccess")}, {"MOD-07": "fail"}),
+    ("a model about to end", ending(5), {"MOD-02": "fail"}),
+    ("a model that will end", ending(60), {"MOD-02": "warn"}),
+    ("a model without lifecycle", {"GetFoundationModel": details(modelLifecycle={})}, {"MOD-02": "unknown"}),
+    ("a model without on-demand", {"GetFoundationModel": details(inferenceTypesSupported=["INFERENCE_PROFILE"])},
+        {"MOD-03": "fail"}),
+    ("a model that cannot stream", {"GetFoundationModel": details(responseStreamingSupported=False)}, {"MOD-08": "fail"}),
+    ("no profile", {"GetInferenceProfile": missing("GetInferenceProfile")}, {"MOD-04": "fail"}),
+    ("a profile of another type", {"GetInferenceProfile": {**PROFILE, "type": "APPLICATION"}}, {"MOD-04": "fail"}),
+    ("not authorised", {"GetFoundationModelAvailability": available(authorizationStatus="NOT_AUTHORIZED")}, {"MOD-06": "fail"}),
+    ("not entitled", {"GetFoundationModelAvailability": available(entitlementAvailability="NOT_AVAILABLE")},
+        {"MOD-06": "fail"}),
+    ("not in the Region", {"GetFoundationModelAvailability": available(regionAvailability="NOT_AVAILABLE")},
+        {"MOD-06": "fail"}),
+    ("an agreement in error", {"GetFoundationModelAvailability": available("ERROR")}, {"MOD-06": "fail"}),
+    ("an agreement under way", {"GetFoundationModelAvailability": available("PENDING")}, {"MOD-06": "warn"}),
+    ("no agreement", {"GetFoundationModelAvailability": available("NOT_AVAILABLE")}, {"MOD-06": "warn"}),
+    ("no guardrail", {"GetGuardrail": missing("GetGuardrail")}, {"GOV-01": "fail", "GOV-02": "skip", "GOV-06": "skip"}),
+    ("a guardrail that failed", rail(status="FAILED"), {"GOV-01": "fail", "GOV-02": "skip", "GOV-06": "skip"}),
+    ("prompt attacks at LOW", attack(inputStrength="LOW"), {"GOV-02": "warn"}),
+    ("prompt attacks that are only looked at", attack(inputAction="NONE"), {"GOV-02": "warn"}),
+    ("prompt attacks off", attack(inputEnabled=False), {"GOV-02": "warn"}),
+    ("no filters", rail(contentPolicy=None), {"GOV-02": "warn"}),
+    ("no PII", rail(sensitiveInformationPolicy=None), {"GOV-02": "warn"}),
+    ("a guardrail across Regions", rail(crossRegionDetails={"guardrailProfileId": "us.guardrail.v1:0"}), {"GOV-06": "warn"}),
+    ("an enforced guardrail", {"ListEnforcedGuardrailsConfiguration": {"guardrailsConfig": [
+        {"guardrailId": "otherrail123"}]}}, {"GOV-03": "warn"}),
+    ("our guardrail enforced", {"ListEnforcedGuardrailsConfiguration": {"guardrailsConfig": [
+        {"guardrailId": GUARDRAIL}]}}, {}),
+    ("no knowledge base", {"GetKnowledgeBase": missing("GetKnowledgeBase")}, {"KB-01": "fail", **GONE_BASE}),
+    ("a knowledge base being made", base(status="CREATING"), {"KB-01": "warn"}),
+    ("a failed knowledge base", base(status="FAILED", failureReasons=["no index"]), {"KB-01": "fail", **GONE_BASE}),
+    ("no data source", {"ListDataSources": {"dataSourceSummaries": []}},
+        {"KB-02": "warn", "KB-03": "not_applicable", "KB-04": "not_applicable"}),
+    ("a data source that cannot be deleted", {"ListDataSources": {"dataSourceSummaries": [
+        {"dataSourceId": "DS12345678", "name": "documents", "status": "DELETE_UNSUCCESSFUL"}]}}, {"KB-02": "fail"}),
+    ("never ingested", {"ListIngestionJobs": {"ingestionJobSummaries": []}}, {"KB-03": "warn"}),
+    ("a failed ingestion", job(status="FAILED"), {"KB-03": "fail"}),
+    ("an ingestion under way", job(status="IN_PROGRESS"), {"KB-03": "warn"}),
+    ("an old ingestion", job(startedAt=NOW - timedelta(days=40)), {"KB-03": "warn"}),
+    ("a few failed documents", failing(5), {"KB-04": "warn"}),
+    ("many failed documents", failing(6), {"KB-04": "fail"}),
+    ("embedding elsewhere", base(knowledgeBaseConfiguration={"vectorKnowledgeBaseConfiguration": {"embeddingModelArn":
+        "arn:aws:bedrock:us-west-2::foundation-model/amazon.titan-embed-text-v2:0"}}), {"KB-05": "fail"}),
+    ("embedding with another model", base(knowledgeBaseConfiguration={"vectorKnowledgeBaseConfiguration": {
+        "embeddingModelArn": f"arn:aws:bedrock:{REGION}::foundation-model/cohere.embed-english-v3"}}), {"KB-05": "warn"}),
+    ("the knowledge base's role gone", roles(base=missing("GetRole")), {"KB-06": "fail"}),
+    ("a role for every knowledge base", roles(base=trusting(BASE_ROLE, FOR_ALL_BASES)), {}),
+    ("a role for another knowledge base", roles(base=trusting(BASE_ROLE, OTHER_BASE)), {"KB-06": "fail"}),
+    ("a store elsewhere", base(storageConfiguration={"s3VectorsConfiguration": {"indexArn":
+        f"arn:aws:s3vectors:us-west-2:{ACCOUNT}:bucket/b/index/i"}}), {"KB-07": "fail"}),
+    ("a store of another account", base(storageConfiguration={"opensearchServerlessConfiguration": {"collectionArn":
+        f"arn:aws:aoss:{REGION}:{FOREIGN}:collection/x"}}), {"KB-07": "fail"}),
+    ("an administrator", attached("AdministratorAccess"), {"IAM-01": "fail", "IAM-02": "fail", "IAM-07": "fail", "LOG-19": "fail"}),
+    ("everything of Bedrock", own("bedrock:*", "*"), {"IAM-02": "fail", "LOG-19": "fail"}),
+    ("every model", own("bedrock:InvokeModel", "*"), {"IAM-02": "fail"}),
+    ("no boundary", roles(app={"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/app"}}), {"IAM-06": "warn"}),
+    ("any role passed", own("iam:PassRole", "*"), {"IAM-07": "fail"}),
+    ("a role passed to any service", own("iam:PassRole", ROLE_ARN), {"IAM-07": "warn"}),
+    ("a role passed to Bedrock", own("iam:PassRole", ROLE_ARN, Condition={"StringEquals": {
+        "iam:PassedToService": "bedrock.amazonaws.com"}}), {"IAM-07": "pass"}),
+    ("logs may be deleted", own("logs:DeleteLogGroup", "*"), {"LOG-19": "fail"}),
+    ("logging may be changed", own("bedrock:PutModelInvocationLoggingConfiguration", "*"), {"LOG-19": "fail"}),
+    ("keys of root", {"GetAccountSummary": {"SummaryMap": {"AccountAccessKeysPresent": 1, "AccountMFAEnabled": 1}}},
+        {"ID-10": "fail"}),
+    ("root without MFA", {"GetAccountSummary": {"SummaryMap": {"AccountMFAEnabled": 0}}}, {"ID-10": "warn"}),
+    ("no DNS", {"addresses": {"error": "NXDOMAIN"}}, {"REG-03": "fail", "NET-01": "fail", "NET-02": "skip", "NET-03": "skip"}),
+    ("a resolver that is silent", {"addresses": {"error": "timeout"}},
+        dict.fromkeys(("REG-03", "NET-01", "NET-02", "NET-03"), "unknown")),
+    ("old TLS", {"handshake": {"version": "TLSv1.1", "issuer": "Amazon"}}, {"NET-02": "fail"}),
+    ("a bad certificate", {"handshake": {"error": "TLS: certificate has expired"}}, {"NET-02": "fail"}),
+    ("a proxy that reads along", {"handshake": {"version": "TLSv1.3", "issuer": "Example Inspection"}}, {"NET-02": "warn"}),
+]  # fmt: skip
+
+USERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("an old key", {"ListAccessKeys": {"AccessKeyMetadata": [{"Status": "Active", "CreateDate": NOW - timedelta(days=91)}]}},
+        {"ID-06": "fail"}),
+    ("a key growing old", {"ListAccessKeys": {"AccessKeyMetadata": [
+        {"Status": "Active", "CreateDate": NOW - timedelta(days=61)}]}}, {"ID-06": "warn"}),
+    ("an old key that is inactive", {"ListAccessKeys": {"AccessKeyMetadata": [
+        {"Status": "Inactive", "CreateDate": NOW - timedelta(days=400)}]}}, {}),
+    ("two keys", {"ListAccessKeys": {"AccessKeyMetadata": 2 * [{"Status": "Active", "CreateDate": NOW}]}}, {"ID-06": "warn"}),
+    ("no MFA", {"ListMFADevices": {"MFADevices": []}}, {"ID-09": "warn"}),
+    ("policies of its own", {"ListUserPolicies": {"PolicyNames": ["mine"]}, "GetUserPolicy": {"PolicyDocument": {
+        "Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::e/x"}}}},
+        {"ID-11": "warn"}),
+    ("in no group", {"ListGroupsForUser": {"Groups": []}}, {"ID-11": "warn"}),
+    ("a wide policy through a group", {"ListAttachedGroupPolicies": {"AttachedPolicies": [
+        {"PolicyName": "AmazonBedrockFullAccess", "PolicyArn": "arn:aws:iam::aws:policy/AmazonBedrockFullAccess"}]},
+        "GetPolicyVersion": {"PolicyVersion": {"Document": {"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "bedrock:*", "Resource": "*"}}}}},
+        {"IAM-01": "warn", "IAM-02": "fail", "LOG-19": "fail"}),
+]  # fmt: skip
+
+PROCESSES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("a foreign endpoint", {"endpoint_overrides": {"AWS_ENDPOINT_URL": "http://169.254.169.254"}},
+        {"ENV-03": "fail", "NET-01": "skip", "NET-02": "skip", "NET-03": "skip"}),
+    ("an endpoint of AWS", {"endpoint_overrides": {"AWS_ENDPOINT_URL": "https://sts.us-east-1.amazonaws.com"}}, {}),
+    ("an endpoint that looks like AWS's", {"endpoint_overrides": {"AWS_ENDPOINT_URL": "https://amazonaws.com.example.org"}},
+        {"ENV-03": "fail", "NET-01": "skip", "NET-02": "skip", "NET-03": "skip"}),
+    ("an old botocore", {"lacking": ("GetFoundationModel → modelDetails.modelLifecycle.endOfLifeTime",)}, {"ENV-01": "warn"}),
+    ("two retry layers", {"sdk_attempts": 5}, {"ENV-02": "warn"}),
+    ("no CA bundle", {"unverified": "AWS_CA_BUNDLE names a file that does not exist"}, {"ENV-04": "fail"}),
+    ("a proxy", {"proxies": ("HTTPS_PROXY",)}, {"ENV-04": "warn",
+        **dict.fromkeys(("NET-01", "NET-02", "NET-03"), "not_applicable")}),
+    ("a loud logger", {"verbose_loggers": ("botocore",)}, {"ENV-05": "warn"}),
+    ("tracebacks with locals", {"locals_in_tracebacks": "ExceptionRenderer"}, {"ENV-06": "warn"}),
+    ("no end to a call", {"timeouts": Timeouts(total=7200.0)}, {"ENV-07": "fail"}),
+    ("little patience", {"timeouts": Timeouts(first_byte=5.0)}, {"ENV-07": "warn"}),
+    ("boto3 of 2018", {"below_the_floor": {"boto3": ">=1.40.61,<2"}}, {"ENV-10": "fail"}),
+    ("a long-term key", {"credentials": Credentials("env", "AKIA")}, {"ID-05": "fail"}),
+    ("credentials about to end", {"credentials": Credentials("env", "ASIA", None, 300.0, renewable=False)}, {"ID-07": "warn"}),
+    ("credentials that are renewed", {"credentials": Credentials("sso", "ASIA", None, 300.0)}, {}),
+    ("a long-term bearer token", {"bearer_token": "long-term"}, {"ID-08": "fail"}),
+    ("a client elsewhere", {"client_regions": {"sts": "us-west-2"}}, {"REG-01": "fail"}),
+    ("a variable that says otherwise", {"regions": {"AWS_REGION": "us-west-2"}}, {"REG-02": "warn"}),
+    ("a Region unknown to botocore", {"region_known": False}, {"REG-03": "warn"}),
+    ("a clock five minutes off", {"now": NOW + timedelta(minutes=5)}, {"NET-04": "fail"}),
+    ("a clock two minutes off", {"now": NOW - timedelta(minutes=2)}, {"NET-04": "warn"}),
+]  # fmt: skip
+
+
+def statuses(report: Any) -> dict[str, str]:
+    return {one.id: one.status for one in report.results}
+
+
+def changed(before: Any, after: Any) -> dict[str, str]:
+    usual = statuses(before)
+    return {id_: status for id_, status in statuses(after).items() if usual[id_] != status}
+
+
+def check(report: Any, usual: Any, expected: dict[str, str]) -> None:
+    assert changed(usual, report) == expected, {one.id: one.summary for one in report.results if one.id in expected}
+    for one in report.results:
+        assert bool(one.fix) == (one.status in {"fail", "warn", "unknown"}), one
+
+
+GOLDEN, _ = drive(golden())
+AS_USER, _ = drive(golden() | who(USER))
+
+
+def test_everything_passes_or_does_not_apply_in_the_golden_account():
+    assert {one.id: one.summary for one in GOLDEN.results if one.status not in {"pass", "not_applicable"}} == {}
+    assert {one.id for one in GOLDEN.results} == {row.id for row in CATALOGUE}
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_one_fault_of_the_account_changes_exactly_what_it_should(change, expected):
+    check(drive(golden() | change)[0], GOLDEN, expected)
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in USERS], ids=[row[0] for row in USERS])
+def test_one_fault_of_a_user_changes_exactly_what_it_should(change, expected):
+    check(drive(golden() | who(USER) | change)[0], AS_USER, expected)
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in PROCESSES], ids=[row[0] for row in PROCESSES])
+def test_one_fault_of_the_process_changes_exactly_what_it_should(change, expected):
+    check(drive(golden(), replace(FACTS, **change))[0], GOLDEN, expected)
+
+
+DECLARED: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("a private endpoint that is public", {"endpoints": {
+        "bedrock-runtime": "https://vpce-0a1b2c3d-4e5f.bedrock-runtime.us-east-1.vpce.amazonaws.com"}}, {"NET-03": "fail"}),
+    ("a draft", {"guardrail": {"id": GUARDRAIL, "version": "DRAFT"}}, {"GOV-01": "warn"}),
+    ("no logging declared", {"logging": None}, {"LOG-02": "warn"}),
+    ("a log group elsewhere", {"logging": {"log_group": "/other", "role": ROLE, "large_data_bucket": BUCKET}},
+        {"LOG-02": "warn"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in DECLARED], ids=[row[0] for row in DECLARED])
+def test_another_declaration_changes_exactly_what_it_should(change, expected):
+    check(drive(golden(), declared=config(**change))[0], GOLDEN, expected)
+
+
+def test_a_profile_that_leaves_the_residency_fails():
+    profile = f"us.{MODEL}"
+    declared = config(
+        principals={
+            "app": {"capabilities": ["converse"], "models": [profile]},
+            "auditor": {"capabilities": ["preflight-deep"]},
+        },
+        residency=["us-east-1", "us-east-2", "us-west-2"],
+    )
+    assert statuses(drive(golden(), declared=declared)[0])["REG-07"] == "pass"
+    left = {**PROFILE, "models": [{"modelArn": "arn:aws:bedrock:eu-west-1::foundation-model/x"}]}
+    assert statuses(drive(golden() | {"GetInferenceProfile": left}, declared=declared)[0])["REG-07"] == "fail"
