@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.knowledge.filters import check, matches, translate
+from bedrock_gateway.local.knowledge.searchable import Searchable
 
 METADATA = {"team": "hr", "year": 2025, "public": True, "tags": ["leave", "pay"], "score": 1.5}
 
@@ -111,3 +114,20 @@ def test_and_all_and_or_all_are_all_and_any(metadata, pairs):
     each = [matches(translate(part), metadata) for part in parts]
     assert matches(translate({"andAll": parts}), metadata) is all(each)
     assert matches(translate({"orAll": parts}), metadata) is any(each)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from("ab"), st.one_of(scalars, st.lists(st.sampled_from("xyz"), max_size=2))), max_size=8),
+    st.sampled_from("ab"),
+    scalars,
+    st.sampled_from(["$eq", "$ne", "$in", "$nin", "$exists"]),
+    st.sampled_from(["$and", "$or"]),
+)  # fmt: skip
+def test_a_filter_over_all_vectors_at_once_selects_those_that_match_alone(rows, key, value, name, combined):
+    wanted = [value] if name in {"$in", "$nin"} else value == 1 if name == "$exists" else value
+    query_filter = {combined: [{key: {name: wanted}}, {"b": {"$ne": "x"}}]}
+    check(query_filter)
+    kept = Searchable(1)
+    vectors = [SimpleNamespace(key=n, data={"float32": [1.0]}, metadata=row) for n, row in enumerate(rows)]
+    kept.refresh(vectors)
+    assert [rows[slot] for slot in kept.selected(query_filter)] == [row for row in rows if matches(query_filter, row)]

@@ -117,3 +117,71 @@ def test_an_index_is_not_made_twice_nor_in_an_absent_bucket(world):
     with pytest.raises(Fault) as caught:
         world.index("other")
     assert caught.value.code == "NotFoundException"
+
+
+def row(key="a", data=(1.0, 0.0), **metadata):
+    return {"key": key, "data": {"float32": list(data)}, "metadata": metadata}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (row(data=[1.0]), "vector must have length 2, but has length 1"),
+        (row(data=[1.0, math.nan]), "finite"),
+        (row(data=[math.inf, 1.0]), "finite"),
+        (row(data=[0.0, 0.0]), "zeros"),
+        (row(note="x" * 2048), "Filterable metadata must have at most 2048 bytes"),
+        (row(AMAZON_BEDROCK_TEXT="x" * 41_000), "Metadata must have at most 40960 bytes"),
+    ],
+)
+def test_what_s3_vectors_does_not_take_is_refused_with_all_that_came_with_it(world, bad, reason):
+    arn = world.index(dimension=2)
+    with pytest.raises(Fault, match=reason) as caught:
+        world.call("s3vectors", "PutVectors", indexArn=arn, vectors=[row("good"), bad])
+    assert caught.value.code == "ValidationException"
+    assert query(world, arn, [1.0, 0.0])["vectors"] == []
+
+
+def test_large_texts_are_taken_where_their_key_is_non_filterable(world):
+    arn = world.index(dimension=2)
+    world.call("s3vectors", "PutVectors", indexArn=arn, vectors=[row(AMAZON_BEDROCK_TEXT="x" * 40_000)])
+    assert query(world, arn, [1.0, 0.0])["vectors"] == [{"key": "a"}]
+
+
+def test_a_vector_of_zeros_has_a_euclidean_distance(world):
+    arn = world.index(dimension=2, metric="euclidean")
+    world.call("s3vectors", "PutVectors", indexArn=arn, vectors=[row(data=[0.0, 0.0])])
+    assert query(world, arn, [3.0, 4.0], returnDistance=True)["vectors"] == [{"key": "a", "distance": 5.0}]
+
+
+def test_vectors_are_shown_as_they_were_written_to_single_precision(world):
+    arn = world.index(dimension=2)
+    world.call("s3vectors", "PutVectors", indexArn=arn, vectors=[row(data=[0.1, 0.2], team="hr")])
+    (shown,) = world.vectors.list_vectors(indexArn=arn, returnData=True, returnMetadata=True)["vectors"]
+    assert shown["data"]["float32"] == pytest.approx([0.1, 0.2])
+    assert shown["metadata"] == {"team": "hr"}
+    (shown,) = world.vectors.get_vectors(indexArn=arn, keys=["a"], returnData=True)["vectors"]
+    assert shown["data"]["float32"] == pytest.approx([0.1, 0.2])
+
+
+def test_vectors_of_no_knowledge_base_are_in_no_retrieval(world):
+    base = world.filled(leave__txt="Leave is 25 days.")
+    storage = world.agent("GetKnowledgeBase", knowledgeBaseId=base)["knowledgeBase"]["storageConfiguration"]
+    foreign = [
+        {"key": "plain", "data": {"float32": [1.0] * 1024}},
+        {"key": "noted", "data": {"float32": [1.0] * 1024}, "metadata": {"AMAZON_BEDROCK_TEXT": "Leave.", "AMAZON_BEDROCK_METADATA": "no JSON"}},
+    ]  # fmt: skip
+    world.call("s3vectors", "PutVectors", indexArn=storage["s3VectorsConfiguration"]["indexArn"], vectors=foreign)
+    found = world.runtime("Retrieve", knowledgeBaseId=base, retrievalQuery={"text": "leave"})["retrievalResults"]
+    assert sorted(one["content"]["text"] for one in found) == ["Leave is 25 days.", "Leave."]
+
+
+def test_many_vectors_are_taken_up_before_anybody_asks(world):
+    arn = world.index(dimension=2)
+    rows = [row(str(number), [500.0 - number, number + 1.0], rank=number) for number in range(500)]
+    for _ in range(2):
+        world.call("s3vectors", "PutVectors", indexArn=arn, vectors=rows)
+    index = find_index("123456789012", "us-east-1", arn)
+    assert len(index.searchable.matching(None)) == 500
+    assert query(world, arn, [1.0, 500.0], topK=1)["vectors"] == [{"key": "499"}]
+    assert len(query(world, arn, [1.0, 0.0], topK=100, filter={"rank": {"$lt": 3}})["vectors"]) == 3
