@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Hashable")
 
-__all__ = ["role_parts", "scope_of", "with_every_knowledge_base"]
+__all__ = ["rerankers_of", "role_parts", "scope_of", "with_every_knowledge_base"]
 
 
 def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
@@ -125,7 +125,10 @@ def _knowledge(config: GatewayConfig, named: dict[str, KnowledgeBaseConfig]) -> 
         "embedding_models": _once_each(base.embedding_model for base in bases),
         # Without any source there is no role to write: what it is for is not known yet.
         "role_parts": _once_each(
-            part for base in bases for part in role_parts(base) if any(one.sources for one in bases)
+            part
+            for name, base in named.items()
+            for part in role_parts(base, rerankers_of(config, name))
+            if any(one.sources for one in bases)
         ),
     }
 
@@ -133,8 +136,18 @@ def _knowledge(config: GatewayConfig, named: dict[str, KnowledgeBaseConfig]) -> 
 Part = tuple["RolePart", str, tuple[tuple[str, str], ...]]
 
 
-def role_parts(base: KnowledgeBaseConfig) -> Iterator[Part]:
-    """Yield what the service role of a knowledge base is for: its sources, its store, its parsers, what they keep."""
+def rerankers_of(config: GatewayConfig, name: str) -> tuple[str, ...]:
+    """Return the models that put passages of a knowledge base in order inside of Retrieve: AWS calls them as its role."""
+    return _once_each(
+        model
+        for one in config.principals.values()
+        if "retrieve" in one.capabilities and name in one.knowledge_bases
+        for model in one.rerankers
+    )
+
+
+def role_parts(base: KnowledgeBaseConfig, rerankers: Iterable[str] = ()) -> Iterator[Part]:
+    """Yield what its service role is for: sources, store, parsers and what they keep, *rerankers* inside of Retrieve."""
     for source in base.sources:
         yield "source", source.type, tuple(_source_values(source))
     yield "store", *_store(base)
@@ -146,6 +159,8 @@ def role_parts(base: KnowledgeBaseConfig) -> Iterator[Part]:
         embeds = base.embedding_model.rpartition("/")[2].startswith("amazon.nova-2-multimodal")
         kept = (("bucket", base.multimodal_bucket),)
         yield "option", "multimodal" if embeds else "multimodal-storage", kept
+    for model in rerankers:
+        yield "option", "rerank", (("model", model),)
 
 
 def _source_values(source: SourceConfig) -> Iterator[tuple[str, str]]:

@@ -309,3 +309,20 @@ def test_vectors_that_the_role_may_not_delete_any_more_do_not_stop_a_removal(acc
     account.root("iam").delete_role_policy(RoleName="AmazonBedrockGateway-kb-handbook", PolicyName="bedrock-gateway")
     assert account.delete().kept == ()
     assert account.inventory() == Counter()
+
+
+def test_the_role_may_call_the_reranker_that_passages_are_put_in_order_with():
+    """Inside of Retrieve AWS calls it with the role's rights, not with the caller's."""
+    reranker = "cohere.rerank-v3-5:0"
+    asks = 'capabilities = ["retrieve"]\nknowledge_bases = ["handbook"]\nrerankers = ["{}"]\n'
+
+    def granted(text):
+        plan = knowledge.plan(GatewayConfig.from_toml(text), "handbook", principal="operator", create_role=True)
+        return {action for one in plan.role.permissions.statements for action in one.actions}, plan
+
+    before, _ = granted(TEMPLATE)
+    after, plan = granted(f"{TEMPLATE}\n[principals.searcher]\n{asks.format(reranker)}")
+    assert after - before == {"bedrock:Rerank"}
+    resources = {arn for one in plan.role.permissions.statements for arn in one.resources}
+    assert f"arn:aws:bedrock:us-east-2::foundation-model/{reranker}" in resources
+    assert "bedrock:Rerank" in plan.boundary_policy.to_json()

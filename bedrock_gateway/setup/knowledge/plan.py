@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._config.scope import role_parts, with_every_knowledge_base
+from bedrock_gateway._config.scope import rerankers_of, role_parts, with_every_knowledge_base
 from bedrock_gateway.capabilities.sources import PARSERS
 from bedrock_gateway.capabilities.stores import PRICES_OF
 from bedrock_gateway.errors import ConfigError
@@ -161,7 +161,7 @@ def _own_scope(config: GatewayConfig, who: str, blueprint: Blueprint) -> Scope:
         vector_indexes=((blueprint.vector_bucket, blueprint.vector_index),) if made == "s3-vectors" else (),
         collections=((blueprint.collection, blueprint.mark),) if made == "opensearch-serverless" else (),
         embedding_models=(blueprint.embedding_model,),
-        role_parts=tuple(dict.fromkeys(role_parts(base))),
+        role_parts=tuple(dict.fromkeys(role_parts(base, rerankers_of(config, blueprint.name)))),
     )
 
 
