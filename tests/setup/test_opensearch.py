@@ -199,14 +199,16 @@ def test_a_lost_manifest_adopts_what_carries_our_mark(account):
 
 
 def test_a_collection_of_ours_that_is_being_deleted_is_waited_for(account):
-    clock = account.world.local.state.of(Timing)
+    timing = account.world.local.state.of(Timing)
+    after, watched = account.view(sleeps_for_real=False)
+    timing.clock, timing.deleting_seconds = (lambda: watched.clock), 60.0
     account.create(ingest=False)
-    clock.deleting_seconds = 0.3
     view, _ = account.view(dies("DeleteCollection", answered=True))
     with pytest.raises(Killed):
         account.delete(view)
     assert "collection helpdesk-handbook" in account.inventory()
-    account.resume()
+    account.resume(after, ingest=False, patience=Patience())
+    assert watched.clock >= 60
     assert account.inventory() == account.planned()
 
 
@@ -222,13 +224,17 @@ def waits(account, step):
 
 
 def test_policies_collection_and_index_that_take_their_time_are_waited_for_with_progress(account):
+    """The service's clock is that of the waits: it goes on while set-up sleeps, and only then."""
+    view, watched = account.view(sleeps_for_real=False)
     timing = account.world.local.state.of(Timing)
-    timing.creating_seconds, timing.access_seconds, timing.index_seconds = 0.15, 0.4, 0.2
-    account.create()
+    timing.clock = lambda: watched.clock
+    timing.creating_seconds, timing.access_seconds, timing.index_seconds = 100.0, 160.0, 30.0
+    account.create(view, ingest=False, patience=Patience())
     assert account.inventory() == account.planned()
     assert waits(account, "collection")[0].reason == "CREATING"
     assert "does not have permissions" in waits(account, "search index")[0].reason
     assert any("no such index" in one.reason for one in waits(account, "knowledge base"))
+    assert watched.clock >= 190
 
 
 def test_a_data_access_policy_that_never_holds_ends_the_wait_with_what_exists(account):

@@ -169,7 +169,7 @@ def _conjuncts(query_filter: Mapping[str, Any], where: Callable[[str, Test], Any
             yield reduce(_LOGICAL[key], [select(part, where) for part in operand])
         else:
             for name, wanted in _conditions(operand).items():
-                yield where(key, partial(_test, _OPERATORS[name], wanted))
+                yield where(key, partial(_test, _EVALUATED[name], wanted))
 
 
 def _test(holds: Callable[[Any, Any], bool], wanted: Any, actual: Any) -> bool:
