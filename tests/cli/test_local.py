@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,3 +147,19 @@ def test_other_root_keys_and_another_account_can_be_chosen():
 
         with pytest.raises(ClientError, match="InvalidClientTokenId"):
             client(ready, "sts").get_caller_identity()
+
+
+def test_an_unknown_embedder_is_one_line_that_names_those_there_are(refused, monkeypatch):
+    assert "hashing, wordllama, not 'titan'" in refused("--embedder", "titan")
+    monkeypatch.setenv("BEDROCKGW_LOCAL_EMBEDDER", "titan")
+    assert "hashing, wordllama, not 'titan'" in refused()
+
+
+def test_wordllama_is_named_with_its_extra_or_announced(refused):
+    if find_spec("wordllama") is None:
+        assert "bedrock-gateway[local-semantic]" in refused("--embedder", "wordllama")
+        return
+    with started("--embedder", "wordllama") as (process, ready):
+        assert ready.startswith("ready ")
+        process.terminate()
+        assert "every embedding model's vectors are made by wordllama" in process.stderr.read()
