@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.cli.options import add_options, load_config
@@ -31,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--deadline", type=float, metavar="SECONDS", help="what has no answer by then is unknown (default: 10)"
     )
+    parser.add_argument("--html", metavar="FILE", help="write the report as a page of its own besides")
     parser.add_argument(
         "--fail-on",
         choices=("fail", "warn", "unknown"),
@@ -49,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     with Gateway(config, principal=name, session=_session(args.profile)) as gateway:
         report = gateway.preflight(level=args.level, deadline_seconds=args.deadline)
     _print(report, args.output)
+    if args.html is not None:
+        _write(report, args.html)
     code: int = report.exit_code(args.fail_on)
     return code
 
@@ -64,6 +68,15 @@ def _session(profile: str | None) -> Any:
         return boto3.Session(profile_name=profile)
     except ProfileNotFound:
         raise ConfigError(f"no profile {profile[:80]!r} in AWS's configuration files") from None
+
+
+def _write(report: Report, path: str) -> None:
+    from bedrock_gateway.preflight.page import as_html
+
+    try:
+        Path(path).write_text(as_html(report), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--html: {path[:200]!r} could not be written: {error.strerror}") from None
 
 
 def _print(report: Report, output: str) -> None:
