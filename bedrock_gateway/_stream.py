@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from bedrock_gateway._commands import Deliver, Send
 from bedrock_gateway._sealed import sealed, sealed_async
 from bedrock_gateway.errors import ConfigError, GatewayError, StreamInterruptedError
+from bedrock_gateway.results import ChunkReceived, TextDelta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +22,7 @@ __all__ = ["AsyncStream", "Stream"]
 
 R = TypeVar("R")
 _NOT_ENTERED = "a stream is a context manager: `with gateway.converse_stream(...) as stream`"
-_SPOKEN = frozenset({"TextDelta", "ChunkReceived"})
+_SPOKEN = (TextDelta, ChunkReceived)
 
 
 class _Stepper(Generic[R]):
@@ -159,19 +160,18 @@ class Stream(_Stepper[R]):
             StreamInterruptedError: the stream ended before its terminal event; ``partial`` is what had arrived.
             ServiceError: AWS reported an error before the first event.
         """
-        if self._events:
-            return self._events.popleft()
-        self._more()
-        if self._events:
+        if self._events or self._more():
             return self._events.popleft()
         raise StopIteration
 
     @sealed
-    def _more(self) -> None:
+    def _more(self) -> bool:
+        """Read until there are events to take; False: there will be none."""
         while not self._events and not self._over:
             self._advance()
         if not self._events and self._error is not None:
             raise self._error
+        return bool(self._events)
 
     def _advance(self) -> None:
         while (command := self._next_command()) is not None:
@@ -185,8 +185,14 @@ class Stream(_Stepper[R]):
     @property
     def text_stream(self) -> Iterator[str]:
         """The text, as it comes; pieces may be empty in `results.TextDelta`, never here."""
-        events: Iterator[Any] = self
-        return (one.text for one in events if type(one).__name__ in _SPOKEN and one.text)
+        return self._texts()
+
+    def _texts(self) -> Iterator[str]:
+        events = self._events
+        while events or self._more():
+            one = events.popleft()
+            if isinstance(one, _SPOKEN) and one.text:
+                yield one.text
 
     def result(self) -> R:
         """Read to the end and return the whole.
@@ -194,8 +200,8 @@ class Stream(_Stepper[R]):
         Raises:
             StreamInterruptedError: the stream ended, or was left, before its terminal event.
         """
-        for _ in self:
-            pass
+        while self._events or self._more():
+            self._events.clear()
         return self._whole()
 
     def close(self) -> None:
@@ -229,19 +235,18 @@ class AsyncStream(_Stepper[R]):
             StreamInterruptedError: the stream ended before its terminal event; ``partial`` is what had arrived.
             ServiceError: AWS reported an error before the first event.
         """
-        if self._events:
-            return self._events.popleft()
-        await self._more()
-        if self._events:
+        if self._events or await self._more():
             return self._events.popleft()
         raise StopAsyncIteration
 
     @sealed_async
-    async def _more(self) -> None:
+    async def _more(self) -> bool:
+        """Read until there are events to take; False: there will be none."""
         while not self._events and not self._over:
             await self._advance()
         if not self._events and self._error is not None:
             raise self._error
+        return bool(self._events)
 
     async def _advance(self) -> None:
         while (command := self._next_command()) is not None:
@@ -255,8 +260,14 @@ class AsyncStream(_Stepper[R]):
     @property
     def text_stream(self) -> AsyncIterator[str]:
         """The text, as it comes; pieces may be empty in `results.TextDelta`, never here."""
-        events: AsyncIterator[Any] = self
-        return (one.text async for one in events if type(one).__name__ in _SPOKEN and one.text)
+        return self._texts()
+
+    async def _texts(self) -> AsyncIterator[str]:
+        events = self._events
+        while events or await self._more():
+            one = events.popleft()
+            if isinstance(one, _SPOKEN) and one.text:
+                yield one.text
 
     async def result(self) -> R:
         """Read to the end and return the whole.
@@ -264,8 +275,8 @@ class AsyncStream(_Stepper[R]):
         Raises:
             StreamInterruptedError: the stream ended, or was left, before its terminal event.
         """
-        async for _ in self:
-            pass
+        while self._events or await self._more():
+            self._events.clear()
         return self._whole()
 
     async def close(self) -> None:

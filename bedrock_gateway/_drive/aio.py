@@ -46,9 +46,9 @@ class AsyncPerform:
         self._pid = os.getpid()
         self._renewed = 0.0
 
-    async def __call__(self, command: Any) -> Any:
-        """Do *command* and return what happened."""
-        return await _ACTS[type(command)](self, command)
+    def __call__(self, command: Any) -> Awaitable[Any]:
+        """Do *command* and return, awaited, what happened."""
+        return _ACTS[type(command)](self, command)
 
     def _belongs(self) -> asyncio.AbstractEventLoop:
         """Refuse another loop or process before the HTTP library sees it: it would wait for ever, or mix up answers."""
@@ -202,14 +202,13 @@ class AsyncPerform:
             raise state.clock.error(caught) from None
         return reply
 
-    @staticmethod
-    async def receive(command: Receive) -> Any:
-        """Read once, for as long as the deadline permits."""
-        with clients.inside(_READING):
-            return await command.body.read(command.until)
-
     async def _receive(self, command: Receive) -> Any:
-        return await self.receive(command)
+        """Read once, for as long as the deadline permits."""
+        token = clients.CURRENT.set(_READING)  # what `clients.inside` does: of a paced stream, each event comes by here
+        try:
+            return await command.body.read(command.until)
+        finally:
+            clients.CURRENT.reset(token)
 
     async def _sleep(self, command: Sleep) -> None:
         await asyncio.sleep(command.seconds)

@@ -210,14 +210,25 @@ def _closed_before_an_answer(error: BaseException) -> bool:
     return type(error).__name__ in {"ClientOSError", "ConnectionResetError", "ClientConnectionResetError"}
 
 
+class _Parsed:
+    """The events of botocore's parser, where the raw body was not to be had."""
+
+    def __init__(self, events: Any) -> None:
+        self._events = aiter(events)
+
+    async def next(self) -> list[Any]:
+        """Return the next event; none at the end."""
+        event = await anext(self._events, None)
+        return [] if event is None else [event]
+
+
 class AsyncBody:
     """The open body of a stream; one timer for all its reads, that checks a deadline which moves."""
 
     def __init__(self, raw: Any, loop: asyncio.AbstractEventLoop, released: Callable[[], None]) -> None:
         self._raw = raw
-        self._content: Any = getattr(raw, "content", None)
-        self._events = None if hasattr(self._content, "readany") else aiter(raw)
-        """botocore's parser, where the raw body was not to be had."""
+        content: Any = getattr(raw, "content", None)
+        self._next = content.readany if hasattr(content, "readany") else _Parsed(raw).next
         self._loop = loop
         self._released: Callable[[], None] | None = released
         self._timer: asyncio.TimerHandle | None = None
@@ -235,7 +246,7 @@ class AsyncBody:
             self._arm(until)
         self._reading = True
         try:
-            found = await self._read()
+            found = await self._next()
         except BaseException as error:
             if self._fired and isinstance(error, Exception):
                 raise DeadlineError("idle") from None
@@ -244,13 +255,7 @@ class AsyncBody:
             self._reading = False
         if self._fired:
             raise DeadlineError("idle")
-        return found
-
-    async def _read(self) -> Any:
-        if self._events is None:
-            return await self._content.readany() or None
-        event = await anext(self._events, None)
-        return None if event is None else [event]
+        return found or None
 
     def _arm(self, until: float) -> None:
         """Move the deadline. The timer goes off no later than it; where that is too early, it goes on."""
