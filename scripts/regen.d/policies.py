@@ -46,6 +46,17 @@ EXAMPLE = Scope(
     embedding_models=("amazon.titan-embed-text-v2:0",),
     guardrail=("abcdefghij12", "3"),
 )
+COLLECTION = "helpdesk-handbook"
+SEARCHED = replace(
+    EXAMPLE,
+    vector_indexes=(),
+    collections=((COLLECTION, "helpdesk/handbook"),),
+    role_parts=(
+        ("source", "s3", (("bucket", EXAMPLE.documents[0][0]), ("prefix", EXAMPLE.documents[0][1]))),
+        ("store", "opensearch-serverless-by-name", (("collection", COLLECTION),)),
+    ),
+)
+"""The same with a knowledge base on OpenSearch Serverless."""
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 OWN = "arn:aws:bedrock:us-east-1:111122223333"
 
@@ -91,6 +102,14 @@ def service_documents() -> dict[str, tuple[str, Policy]]:
         "logging-role.trust": ("who may take it over", logging.trust),
         "kb-role": ("role of a knowledge base with S3 sources and S3 Vectors", kb.permissions),
         "kb-role.trust": ("who may take it over", kb.trust),
+        "kb-role-opensearch-serverless": (
+            "role of a knowledge base with S3 sources on a collection that set-up makes",
+            roles.kb_role(SEARCHED).permissions,
+        ),
+        "kb-provision-opensearch-serverless": (
+            "`kb-provision` for a knowledge base on OpenSearch Serverless",
+            generate(["kb-provision"], SEARCHED).policy,
+        ),
     }
 
 
