@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedrock_gateway.local.knowledge import searchable
+from bedrock_gateway.local.knowledge import searchable, vectors
 from bedrock_gateway.local.knowledge.embedding import embed
 from bedrock_gateway.local.knowledge.ranking import lexical_scores
 from bedrock_gateway.local.knowledge.searchable import Searchable
@@ -100,11 +101,11 @@ def test_the_best_of_many_is_the_one_that_a_comparison_of_all_finds(world):
     arn = world.index(dimension=8)
     rows = [[generator.gauss(0, 1) for _ in range(8)] for _ in range(700)]
     for start in range(0, 700, 500):
-        vectors = [
+        rows_of = [
             {"key": str(number), "data": {"float32": rows[number]}, "metadata": {"even": number % 2 == 0}}
             for number in range(start, min(700, start + 500))
         ]
-        world.call("s3vectors", "PutVectors", indexArn=arn, vectors=vectors)
+        world.call("s3vectors", "PutVectors", indexArn=arn, vectors=rows_of)
     asked = [generator.gauss(0, 1) for _ in range(8)]
     matrix, wanted = np.array(rows), np.array(asked)
     cosine = matrix @ wanted / np.linalg.norm(matrix, axis=1) / np.linalg.norm(wanted)
@@ -113,3 +114,29 @@ def test_the_best_of_many_is_the_one_that_a_comparison_of_all_finds(world):
         "s3vectors", "QueryVectors", indexArn=arn, queryVector={"float32": asked}, topK=10, filter={"even": True}
     ).output["vectors"]
     assert [one["key"] for one in found] == expected
+
+
+def test_questions_are_answered_while_others_write_and_delete(world):
+    arn = world.index(dimension=4)
+    kept = [{"key": f"kept{n}", "data": {"float32": [1.0, float(n), 0.0, 0.0]}} for n in range(20)]
+    world.call("s3vectors", "PutVectors", indexArn=arn, vectors=kept)
+    index = vectors.find_index("123456789012", "us-east-1", arn)
+
+    def write(number):
+        keys = [f"{number}-{n}" for n in range(30)]
+        rows = [{"key": key, "data": {"float32": [0.0, 0.0, 1.0, float(number)]}} for key in keys]
+        for _ in range(20):
+            vectors.put(index, rows)
+            vectors.delete(index, keys[::2])
+            vectors.delete(index, keys)
+
+    def ask(_):
+        for _ in range(40):
+            found = vectors.query(index, [1.0, 0.0, 0.0, 0.0], top=20)
+            assert {hit.key for hit in found} == {row["key"] for row in kept}
+
+    with ThreadPoolExecutor(6) as pool:
+        list(
+            pool.map(lambda task: task[0](task[1]), [(write, 1), (ask, 1), (write, 2), (ask, 2), (write, 3), (ask, 3)])
+        )
+    assert len(vectors.query(index, [1.0, 0.0, 0.0, 0.0])) == 20
