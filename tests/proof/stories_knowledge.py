@@ -199,7 +199,7 @@ def _rag(operation: str) -> Callable[[Setting], Story]:
             base["retrievalConfiguration"] = {"vectorSearchConfiguration": search}
         configuration = {"type": "KNOWLEDGE_BASE", "knowledgeBaseConfiguration": base}
         asked = {"input": {"text": "How many days of leave?"}, "retrieveAndGenerateConfiguration": configuration}
-        yield Call("bedrock-agent-runtime", operation, asked, unserved=foreign(s) or s.reranker is not None)
+        yield Call("bedrock-agent-runtime", operation, asked, unserved=foreign(s))
 
     return story
 

@@ -193,13 +193,13 @@ def strangers(
     *region* is another Region; *destinations* are those of the setting's profile, where it has one.
     """
     story = STORIES[capability]
-    own = set(map(str, calls_of(story(s))))
+    own = calls_of(story(s))
     for other in OTHERS:
         about = other.bears_on.get(capability, frozenset())
         if other.named and getattr(s, other.named) is None:
             continue
         for call in calls_of(story(other.change(s))):
-            if call.operation in about and other.service in {None, call.service} and str(call) not in own:
+            if call.operation in about and other.service in {None, call.service} and call not in own:
                 yield other.name, call
     key = s.logging_key and s.logging_key.replace(f":{s.region}:", f":{region}:")
     away = replace(s, region=region, model=s.model.replace(f":{s.region}:", f":{region}:"), logging_key=key)

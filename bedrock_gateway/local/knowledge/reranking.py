@@ -1,4 +1,4 @@
-"""bedrock-agent-runtime Rerank: texts and JSON given with the request, rated as the retriever would rate them."""
+"""bedrock-agent-runtime Rerank, and reranking inside of a search: texts rated as the retriever would rate them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bedrock_gateway.local.knowledge.store import invalid, page
 from bedrock_gateway.local.models.targets import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "check_reranker", "rated"]
 
 
 def _text(source: Mapping[str, Any]) -> str:
@@ -31,9 +31,7 @@ def rerank(call: Call) -> Reply:
     asked = call.params["rerankingConfiguration"].get("bedrockRerankingConfiguration")
     if asked is None:
         raise invalid("bedrockRerankingConfiguration is required.")
-    arn = asked["modelConfiguration"]["modelArn"]
-    if ".rerank" not in resolve(call, arn).model.id:
-        raise invalid(f"The model {arn} does not rerank.")
+    check_reranker(call, asked["modelConfiguration"]["modelArn"])
     if len(call.params["queries"]) != 1:
         raise invalid("Exactly one query is required.")
     texts = [_text(source) for source in call.params["sources"]]
@@ -41,9 +39,24 @@ def rerank(call: Call) -> Reply:
     if wanted > len(texts):
         raise Fault("ValidationException", "numberOfResults is more than there are sources.", 400)
     question = call.params["queries"][0]["textQuery"].get("text", "")
-    rated = sorted(enumerate(scores(question, texts, embedder=call.state.of(Embedding).embedder)), key=_best_first)
-    rows, following = page(call, rated[:wanted])
+    rows, following = page(call, rated(call, question, texts)[:wanted])
     return Reply({"results": [{"index": index, "relevanceScore": score} for index, score in rows], **following})
+
+
+def check_reranker(call: Call, arn: str) -> None:
+    """Refuse a model that does not rerank.
+
+    Raises:
+        Fault: ``ValidationException``.
+    """
+    if ".rerank" not in resolve(call, arn).model.id:
+        raise invalid(f"The model {arn} does not rerank.")
+
+
+def rated(call: Call, question: str, texts: Sequence[str]) -> list[tuple[int, float]]:
+    """Return (which of *texts*, score), best first."""
+    embedder = call.state.of(Embedding).embedder
+    return sorted(enumerate(scores(question, texts, embedder=embedder)), key=_best_first)
 
 
 def _best_first(rated: tuple[int, float]) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault
 from bedrock_gateway.local.knowledge import vectors
 from bedrock_gateway.local.knowledge.backends import backend_for
 from bedrock_gateway.local.knowledge.embedders import Embedding
+from bedrock_gateway.local.knowledge.reranking import check_reranker, rated
 from bedrock_gateway.local.knowledge.store import KnowledgeBase, invalid
 from bedrock_gateway.local.knowledge.writing import PARENT_START, PARENT_TEXT
 from bedrock_gateway.local.service_role import assumed, require
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bedrock_gateway.local.knowledge.backends import Backend
+    from bedrock_gateway.local.principals import Principal
 
 __all__ = ["Passage", "search"]
 
 _DEFAULT_RESULTS = 5
 _MAX_RESULTS = 100
-_UNSERVED = ("rerankingConfiguration", "implicitFilterConfiguration")
+_UNSERVED = ("implicitFilterConfiguration",)
 _INTERNAL_KEYS = frozenset({"AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"})
 _SOURCE_URI = "x-amz-bedrock-kb-source-uri"
 
@@ -69,12 +71,38 @@ def search(call: Call, base: KnowledgeBase, question: str, configuration: Mappin
     wanted = options.get("numberOfResults", _DEFAULT_RESULTS)
     query_filter = backend.translate(options["filter"]) if "filter" in options else None
     search_type = backend.search_type(options.get("overrideSearchType"))
-    _check_role(call, base, backend)
+    role = _check_role(call, base, backend)
+    reranking = _reranking(call, role, options.get("rerankingConfiguration"))
     if not backend.exists:
         raise Fault("ResourceNotFoundException", f"The vector index {base.index_arn} does not exist.", 404)
     (asked,) = call.state.of(Embedding).embedder.embed([question], base.dimensions)
     hits = backend.search(asked, question, top=wanted, query_filter=query_filter, search_type=search_type)
-    return list(_passages(hits))
+    found = list(_passages(hits))
+    if reranking is None:
+        return found
+    order = rated(call, question, [one.text for one in found])
+    ranked = [replace(found[at], score=round(score, 7)) for at, score in order]
+    return ranked[: reranking.get("numberOfRerankedResults") or len(ranked)]
+
+
+def _reranking(call: Call, role: Principal, asked: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return how to rerank, if *role* may: inside of Retrieve AWS calls the model as the knowledge base's role.
+
+    Inside of RetrieveAndGenerate it is called as the caller, whose rights the judge has looked at.
+    """
+    if asked is None:
+        return None
+    found: Mapping[str, Any] | None = asked.get("bedrockRerankingConfiguration")
+    if found is None:
+        raise invalid("bedrockRerankingConfiguration is required.")
+    if "metadataConfiguration" in found:
+        raise invalid("The local Bedrock does not serve metadataConfiguration; leave it out.")
+    arn = str(found["modelConfiguration"]["modelArn"])
+    check_reranker(call, arn)
+    if call.operation == "Retrieve":
+        require(call, role, "bedrock:Rerank", "*")
+        require(call, role, "bedrock:InvokeModel", arn)
+    return found
 
 
 def _passages(hits: list[tuple[Mapping[str, Any], str, float]]) -> Iterator[Passage]:
@@ -119,7 +147,7 @@ def _options(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
     return options
 
 
-def _check_role(call: Call, base: KnowledgeBase, backend: Backend) -> None:
+def _check_role(call: Call, base: KnowledgeBase, backend: Backend) -> Principal:
     try:
         role = assumed(call, base)
     except Fault as fault:
@@ -132,3 +160,4 @@ def _check_role(call: Call, base: KnowledgeBase, backend: Backend) -> None:
             f"{base.embedding_model_arn}: {fault.message}"
         ) from fault
     backend.require(role, "search")
+    return role

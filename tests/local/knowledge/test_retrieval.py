@@ -364,3 +364,36 @@ def test_recorded_spans_count_code_points_and_end_inclusively(recordings):
         for citation in body["citations"]:
             part = citation["generatedResponsePart"]["textResponsePart"]
             assert part["text"] == body["output"]["text"][part["span"]["start"] : part["span"]["end"] + 1]
+
+
+RERANKER = "arn:aws:bedrock:us-east-1::foundation-model/cohere.rerank-v3-5:0"
+
+
+def reranked(arn=RERANKER, **more):
+    asked = {"modelConfiguration": {"modelArn": arn}, **more}
+    return {"rerankingConfiguration": {"type": "BEDROCK_RERANKING_MODEL", "bedrockRerankingConfiguration": asked}}
+
+
+def test_a_reranker_puts_passages_in_order_with_the_rights_of_the_role(world, base):
+    found = find(world, base, "visitors of the office", **reranked())
+    assert found[0]["location"]["s3Location"]["uri"].endswith("office.md")
+    assert [one["score"] for one in found] == sorted((one["score"] for one in found), reverse=True)
+    assert len(find(world, base, "visitors of the office", **reranked(numberOfRerankedResults=1))) == 1
+    for action in ("bedrock:Rerank", "bedrock:InvokeModel"):
+        world.aws.forbidden.clear()
+        world.aws.forbid(action, "*" if action == "bedrock:Rerank" else RERANKER)
+        assert "bedrock:" in refused(find, world, base, "office", **reranked()).message
+        # Inside of an answer the caller's rights count, which were looked at before.
+        search = {"retrievalConfiguration": {"vectorSearchConfiguration": reranked()}}
+        assert ask(world, base, "When does the office open?", configuration=search).output["output"]["text"]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        reranked("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"),
+        reranked(metadataConfiguration={"selectionMode": "ALL"}),
+    ],
+)
+def test_a_reranking_that_cannot_be_is_refused(world, base, search):
+    assert refused(find, world, base, "office", **search).code in {"ValidationException", "ResourceNotFoundException"}
