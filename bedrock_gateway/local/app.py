@@ -22,6 +22,7 @@ from bedrock_gateway.local.identity.managed import bring_managed
 from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
 from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.new_buckets import furnish, to_be_made
+from bedrock_gateway.local.opensearch.http import answer, named_collection
 from bedrock_gateway.local.signature import SignatureFault
 from bedrock_gateway.local.strictness import refuse_overlong, refuse_unfounded
 from bedrock_gateway.local.wire.digests import check_digests
@@ -133,6 +134,9 @@ class App:
 
     def _forwarded(self, known: _Known) -> Response:
         sender = known.sender
+        if sender.service == "aoss" and named_collection(known.request.hostname):
+            call = self._call(known, "opensearchserverless", known.request.method, {})
+            return answer(call, known.request, enforced=self.gate.mode == "enforce")
         if sender.service == "s3":
             check_digests(known.request)
         identified = identify(known.request, sender.service, sender.region)
