@@ -7,22 +7,40 @@ Where that is missing, calls still work, with botocore's own read timeout alone,
 from __future__ import annotations
 
 import contextlib
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._drive.clients import CURRENT
+from bedrock_gateway._sealed import OutsideError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bedrock_gateway._drive.watchdog import Watchdog
 
-__all__ = ["HttpSession", "wrap"]
+__all__ = ["HttpSession", "let_outside", "wrap"]
 
 # Functions of urllib3 in which no byte of the request has been written yet: DNS, connect, proxy, TLS handshake.
 _CONNECTING = frozenset({"_new_conn", "_validate_conn", "_prepare_proxy", "_connect_tls_proxy"})
 # Function of http.client that waits for the first line of the answer.
 _WAITING = "_read_status"
+
+
+_INSIDE = sys.stdlib_module_names | {"bedrock_gateway", "boto3", "botocore", "urllib3", "OpenSSL", "requests"}
+"""Whose exceptions a request can meet of itself."""
+
+
+def let_outside(error: BaseException) -> None:
+    """Let go on its way what a signal handler of the application raised while a request waited.
+
+    Raises:
+        OutsideError: *error* is such a one, or what botocore made of it.
+    """
+    first = getattr(error, "kwargs", {}).get("error", error)
+    package = type(first).__module__.partition(".")[0]
+    if isinstance(first, Exception) and not isinstance(first, OSError) and package not in _INSIDE:
+        raise OutsideError(first) from None
 
 
 def wrap(client: Any, watchdog: Watchdog) -> None:
@@ -63,14 +81,16 @@ class HttpSession:
         before = getattr(pool, "num_connections", None)
         try:
             response = self._inner.send(request)
+            state.head = True
+            state.watch = self._watchdog.watch(response.raw, state.until)
+            if unary:
+                _read(response)
         except Exception as error:
-            self._show(error, reused=before is not None and pool.num_connections == before)
+            let_outside(error)
+            if not state.head:
+                self._show(error, reused=before is not None and pool.num_connections == before)
             raise
-        state.head = True
-        state.watch = self._watchdog.watch(response.raw, state.until)
-        if unary:
-            _read(response)
-        else:
+        if not unary:
             response.raw.enforce_content_length = True  # botocore says False, and a cut body would end like a whole one
         return response
 

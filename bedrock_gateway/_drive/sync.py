@@ -194,6 +194,9 @@ class Perform:
                     raise DeadlineError("total") from None
                 state.mark(error)
                 raise
+            except BaseException:  # the caller is gone
+                self._watchdog.release(state.watch)
+                raise
         return reply
 
     def _answered(self, method: Callable[..., Any], send: Send, state: CallState) -> dict[str, Any]:
@@ -213,7 +216,11 @@ class Perform:
     def receive(command: Receive) -> Any:
         """Read once, for as long as the deadline permits."""
         with clients.inside(_READING):
-            return command.body.read(command.until)
+            try:
+                return command.body.read(command.until)
+            except Exception as error:
+                http.let_outside(error)
+                raise
 
     def _receive(self, command: Receive) -> Any:
         return self.receive(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -316,3 +317,48 @@ def test_a_gateway_says_nothing_of_its_secrets():
         principals={"app": {"capabilities": ["converse"], "models": ["us.amazon.nova-lite-v1:0"]}},
     )
     assert repr(Gateway(config, observers=[])) == "Gateway(principal='app', region='us-east-1')"
+
+
+class TimeLimitError(Exception):
+    """What a worker's time limit raises from a signal handler, wherever its process is."""
+
+
+@pytest.mark.usefixtures("only_sync")
+@pytest.mark.parametrize("where", ["the head of an answer", "its body", "the next event of a stream"])
+def test_a_time_limit_of_the_application_is_no_lost_connection_and_nothing_is_sent_again(both, against, faults, where):
+    """botocore makes one of it; and a free operation would be sent once more, past the limit."""
+
+    def ring(*_):
+        raise TimeLimitError
+
+    half = server.head(200, {"content-type": "application/json", "content-length": "99"}) + b"{"
+    wait = server.silent(2)
+    script = {
+        "the head of an answer": wait,
+        "its body": server.says(half, then=wait),
+        "the next event of a stream": server.streamed(server.conversation("a")[:2], then=wait),
+    }[where]
+
+    def call(gateway):
+        if "stream" not in where:
+            return gateway.retrieve("hi", knowledge_base="handbook")
+        with gateway.converse_stream("hi") as stream:
+            return stream.result()
+
+    async def body():
+        faults.answer(script)
+        before = signal.signal(signal.SIGALRM, ring)
+        try:
+            async with against() as (gateway, events):
+                gateway.inner._perform.client("bedrock-runtime"), gateway.inner._perform.client("bedrock-agent-runtime")
+                signal.setitimer(signal.ITIMER_REAL, 0.2)
+                with pytest.raises(TimeLimitError):
+                    call(gateway.inner)
+                assert [one.outcome for one in events] == ["abandoned"]
+                assert len(faults.requests) == 1
+                assert not gateway.inner._perform._watchdog._watched
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    both.run(body)

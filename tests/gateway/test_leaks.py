@@ -6,11 +6,15 @@ DEBUG. The caller's own frames are the caller's.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
+import gc
 import itertools
 import json
 import logging
 import pickle
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -222,5 +226,109 @@ def test_loggers_are_silent_inside_our_calls_only(both, against, faults, lines):
             logging.getLogger("botocore.endpoint").debug("the application's own client")
             assert [one for one in lines() if "own client" in one]
             assert not [one for one in lines() if "Sending http request" in one]
+
+    both.run(body)
+
+
+class TimeLimitError(Exception):
+    """What a worker's time limit raises wherever its process is: Celery's does so from a signal handler."""
+
+
+@contextlib.asynccontextmanager
+async def interrupted(both):
+    """Let what is under way be ended from outside after a moment."""
+    if both.is_async:
+        async with asyncio.timeout(0.15):
+            yield
+        return
+
+    def ring(*_):
+        raise TimeLimitError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.15)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+SLOW = {
+    "converse": (lambda g: g.converse(PROMPT, system=SYSTEM), server.silent(2)),
+    "converse_stream": (
+        lambda g: streamed(g.converse_stream(PROMPT, system=SYSTEM)),
+        server.streamed(frames()[:2], then=server.silent(2)),
+    ),
+    "invoke_model": (lambda g: g.invoke_model({"prompt": PROMPT}), server.silent(2)),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_call_that_is_ended_from_outside_leaves_no_prompt_in_our_frames(both, against, faults, name):
+    """A cancellation or a time limit is no error of ours, but error reporters show the frames it came through."""
+    call, script = SLOW[name]
+
+    async def body():
+        faults.answer(script)
+        async with against() as (gateway, _):
+            with pytest.raises((TimeoutError, TimeLimitError)) as raised:
+                async with interrupted(both):
+                    await call(gateway)
+            seen = list(shown(raised.value))
+            assert any(where.startswith("locals") and "bedrock_gateway" in where for where, _ in seen)
+            assert not [(where, hits(text)) for where, text in seen if hits(text)]
+
+    both.run(body)
+
+
+def test_a_call_with_arguments_too_many_leaves_no_prompt_in_our_frames(both, against, faults):
+    async def body():
+        async with against() as (gateway, _):
+            with pytest.raises(TypeError) as raised:
+                await gateway.converse(PROMPT, SYSTEM)
+            assert not [(where, hits(text)) for where, text in shown(raised.value) if hits(text)]
+
+    both.run(body)
+
+
+def test_a_task_whose_error_nobody_asks_for_is_logged_without_a_prompt(both, against, faults, lines):
+    if not both.is_async:
+        pytest.skip("about tasks")
+
+    async def body():
+        asyncio.get_running_loop().set_debug(True)
+        asyncio.get_running_loop().slow_callback_duration = 0.0
+        faults.answer(server.error("ValidationException", 400, f"no: {PROMPT}"))
+        async with against() as (gateway, _):
+            task = asyncio.ensure_future(gateway.converse(PROMPT, system=SYSTEM))
+            await asyncio.wait([task])
+            del task
+            gc.collect()
+        said = [one for one in lines() if one.startswith("asyncio")]
+        assert any("never retrieved" in one for one in said)
+        assert any("Executing" in one for one in said)
+        assert not [one for one in lines() if hits(one)]
+
+    both.run(body)
+
+
+async def three_at_once(gateway):
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(gateway.converse(PROMPT, system=SYSTEM))
+
+
+def test_a_group_of_errors_shows_no_prompt(both, against, faults):
+    if not both.is_async:
+        pytest.skip("about tasks")
+
+    async def body():
+        faults.answer(server.error("ValidationException", 400, f"no: {PROMPT}"))
+        async with against() as (gateway, _):
+            with pytest.raises(ExceptionGroup) as raised:
+                await three_at_once(gateway)
+            for one in (raised.value, *raised.value.exceptions):
+                assert not [(where, hits(text)) for where, text in shown(one) if hits(text)]
 
     both.run(body)
