@@ -10,11 +10,10 @@ import socket
 
 import pytest
 
-from bedrock_gateway import StreamInterruptedError
+from bedrock_gateway import StreamInterruptedError, Timeouts
 from bedrock_gateway._commands import Receive
 
 from . import wire
-from .driving import SHORT
 from .server import CLOSE, RESET, STALL, Pause, Trickle
 from .test_connecting import HOST, Resolver, certify, remote, secured
 
@@ -115,7 +114,7 @@ def test_a_chunk_that_is_begun_and_not_ended_is_an_interruption(server, drive, e
         begun = wire.stream(*FRAMES[:40], end=wire.chunk(LARGE)[: len(LARGE) // 2])
         server.answer([begun, ending])
         seen = []
-        async with drive.open(server.port, timeouts=SHORT) as opened:
+        async with drive.open(server.port, timeouts=Timeouts(idle=0.3)) as opened:
             with pytest.raises(StreamInterruptedError) as caught:  # noqa: PT012 - the block is the stream
                 async with opened.gateway.converse_stream("Hello") as stream:
                     async for event in stream:

@@ -76,6 +76,33 @@ def test_f27_many_tiny_events_are_given_one_by_one_without_stopping_the_loop(ser
     asyncio.run(body())
 
 
+def test_f27_other_tasks_have_their_turn_in_a_burst_that_is_read_without_a_pause(server):
+    pytest.importorskip("aiobotocore")
+    piece = wire.delta("x")
+    events = 2_000
+    count, most = 0, 0
+
+    async def watch():
+        nonlocal most
+        while True:
+            before = count
+            await asyncio.sleep(0)
+            most = max(most, count - before)
+
+    async def body():
+        nonlocal count
+        server.answer([wire.stream(wire.START, *[piece] * events, wire.STOP, wire.METADATA)])
+        async with Driver("async").open(server.port) as opened, opened.gateway.converse_stream("Hello") as stream:
+            watching = asyncio.create_task(watch())
+            async for _ in stream:
+                count += 1
+            watching.cancel()
+        assert count == events + 3
+        assert most < 40_000 / len(piece)
+
+    asyncio.run(body())
+
+
 def chunk_of(text):
     inner = json.dumps({"type": "content_block_delta", "delta": {"text": text}}).encode()
     return wire.event("chunk", {"bytes": base64.b64encode(inner).decode()})
