@@ -66,17 +66,24 @@ def python_of(adapter: Adapter, cache: Path, interpreter: str) -> str:
     Raises:
         subprocess.CalledProcessError: pip could not install it.
     """
-    wanted = adapter.requirements or OURS
+    # Editable: what is measured is the tree as it is now.
+    options = () if adapter.requirements else ("--editable",)
+    return made(cache / adapter.environment, interpreter, options, adapter.requirements or OURS)
+
+
+def made(folder: Path, interpreter: str, options: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """Return the interpreter of an environment in *folder* with *wanted*, made if it is missing or was made otherwise.
+
+    Raises:
+        subprocess.CalledProcessError: pip could not install it.
+    """
     mark = hashlib.sha256(repr((interpreter, wanted)).encode()).hexdigest()
-    folder = cache / adapter.environment
     python, stamp = folder / "bin" / "python", folder / "made-of"
     if stamp.exists() and stamp.read_text() == mark:
         return str(python)
     print(f"making {folder}", file=sys.stderr)
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([interpreter, "-m", "venv", folder], check=True)
-    # Editable: what is measured is the tree as it is now.
-    options = [] if adapter.requirements else ["--editable"]
     quiet = ["--quiet", "--disable-pip-version-check"]
     subprocess.run([python, "-m", "pip", "install", *quiet, *options, *wanted], check=True, stderr=subprocess.DEVNULL)
     stamp.write_text(mark)
