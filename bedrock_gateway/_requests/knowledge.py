@@ -70,7 +70,7 @@ def create_knowledge_base(
     """Build CreateKnowledgeBase on an S3 Vectors index."""
     name = "CreateKnowledgeBase"
     found = base_of(config, name, base)
-    if not STORES[found.store].made_by_us:
+    if STORES[found.store].type != "S3_VECTORS":
         raise ConfigError(
             f"knowledge base {base!r} is on {found.store}, which takes no index ARN: `bedrock-gateway kb create` makes it"
         )

@@ -81,7 +81,10 @@ titan-multiemb-models, nova-embed, model-parameters-embed-v3 and -v4."""
 _SETUP = "https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-setup.html"
 _FILTERS = "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrievalFilter.html"
 _SEARCH = "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_KnowledgeBaseVectorSearchConfiguration.html"
+_QUERIES = "https://docs.aws.amazon.com/bedrock/latest/userguide/kb-test-config.html"
 _SEMANTIC = ("SEMANTIC",)
+_HYBRID = ("HYBRID", "SEMANTIC")
+"""The User Guide names Amazon RDS, OpenSearch Serverless and MongoDB; botocore's words are older and name one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ class Store:
     """Where that number comes from, or why there is none."""
     arn_member: str | None = None
     """The member with an ARN that must be of the configuration's Region and account."""
-    sources: tuple[str, ...] = (_SETUP, _FILTERS, _SEARCH)
+    sources: tuple[str, ...] = (_SETUP, _FILTERS, _SEARCH, _QUERIES)
 
     def is_made(self, storage: Mapping[str, Any]) -> bool:
         """Whether set-up makes it: where no members of one that exists are given in *storage*."""
@@ -173,7 +176,7 @@ _ROWS = (
         # AWS's own pattern knows no other partition.
         patterns={"collectionArn": r"arn:aws:aoss:[a-z0-9-]{1,20}:[0-9]{12}:collection/[a-z0-9-]{3,32}"},
         role=(("collection", "collectionArn", "/"),),
-        search_types=("HYBRID", "SEMANTIC"),
+        search_types=_HYBRID,
         hybrid_needs="a filterable text field in the index",
         refused_operators=frozenset(),
         floor_usd_a_month=350.4,
@@ -209,6 +212,8 @@ _ROWS = (
             "*": _COLUMN,
         },
         role=(("cluster", "resourceArn", ":"), _BY_SECRET),
+        search_types=_HYBRID,
+        hybrid_needs="a text field that can be searched",
         floor="what the cluster's capacity costs",
         arn_member="resourceArn",
     ),
@@ -265,6 +270,8 @@ _ROWS = (
             "endpointServiceName": r"[a-zA-Z0-9*][a-zA-Z0-9*._:/-]{0,254}",
         },
         role=(_BY_SECRET,),
+        search_types=_HYBRID,
+        hybrid_needs="textIndexName, its text search index",
         third_party=True,
         floor="another company's price",
     ),

@@ -6,6 +6,7 @@ import pytest
 
 from bedrock_gateway import ConfigError, GatewayConfig, InvalidRequestError
 from bedrock_gateway._requests import knowledge as requests
+from bedrock_gateway._requests import retrieve_and_generate
 
 CONFIG = """\
 format = 1
@@ -47,7 +48,7 @@ def test_a_filter_that_the_store_does_not_have_is_refused():
         requests.retrieve(config(SERVERLESS), "Leave?", knowledge_base="handbook", **given)
     for streamed in (False, True):
         with pytest.raises(InvalidRequestError, match="s3-vectors has no operator startsWith"):
-            requests.retrieve_and_generate(
+            retrieve_and_generate(
                 config(VECTORS),
                 "Leave?",
                 knowledge_base="handbook",
