@@ -178,7 +178,8 @@ class InvokeFold(Fold):
         self._text.write(text)
         self._stop_reason = bodies.stop_reason_of(chunk) or self._stop_reason
         if isinstance(chunk, dict):
-            self._guardrail = bodies.intervened(self._guardrail, chunk)
+            if bodies.GUARDRAIL in chunk:
+                self._guardrail = bodies.intervened(self._guardrail, chunk)
             self._count(chunk)
             if "error" in chunk and (error := bodies.chunk_error(chunk)):
                 raise _ReportedError(*error)

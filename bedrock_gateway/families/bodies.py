@@ -13,11 +13,22 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["METRICS", "chunk_ends", "chunk_error", "chunk_text", "intervened", "stop_reason_of", "text_of", "usage_of"]
+__all__ = [
+    "GUARDRAIL",
+    "METRICS",
+    "chunk_ends",
+    "chunk_error",
+    "chunk_text",
+    "intervened",
+    "stop_reason_of",
+    "text_of",
+    "usage_of",
+]
 
 METRICS = "amazon-bedrock-invocationMetrics"
+GUARDRAIL = "amazon-bedrock-guardrailAction"
 
 Found = dict[str, Any]
 
@@ -80,14 +91,18 @@ _LISTED = ("results", "outputs", "choices", "generations", "completions")
 _REASONS = ("stop_reason", "stopReason", "completionReason", "finish_reason", "finishReason")
 
 
-def _parts(found: Found) -> list[Found]:
+_HOLDERS = ("delta", "messageStop", "response")
+
+
+def _parts(found: Found) -> Iterator[Found]:
     """The places of a body that can hold a stop reason, the likeliest first."""
-    first = [chosen for name in _LISTED if (chosen := _choice(found, name))]
-    return [*first, found, _dict(found, "delta"), _dict(found, "messageStop"), _dict(found, "response")]
+    yield from (_choice(found, name) for name in _LISTED if name in found)
+    yield found
+    yield from (_dict(found, name) for name in _HOLDERS if name in found)
 
 
 # Where to look at all: most chunks of a stream have none of these, and that is quickly seen.
-_REASONED = frozenset({*_LISTED, *_REASONS, "delta", "messageStop", "response"})
+_REASONED = frozenset({*_LISTED, *_REASONS, *_HOLDERS})
 
 
 def stop_reason_of(body: Any) -> str | None:
@@ -196,7 +211,7 @@ def chunk_error(chunk: Any) -> tuple[str, str] | None:
 
 def intervened(before: str | None, chunk: Any) -> str | None:
     """Return what a guardrail did so far; an intervention is not taken back by a later chunk."""
-    said = _str(_dict(chunk).get("amazon-bedrock-guardrailAction"))
+    said = _str(_dict(chunk).get(GUARDRAIL))
     return before if before == "INTERVENED" or not said else said
 
 
