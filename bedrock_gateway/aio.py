@@ -87,9 +87,20 @@ class AsyncGateway(Facade):
 
     @classmethod
     def from_file(
-        cls, path: str | os.PathLike[str], *, env: str | None = None, principal: str | None = None, session: Any = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        env: str | None = None,
+        principal: str | None = None,
+        session: Any = None,
+        rules: Iterable[Callable[[Send], Send]] = (),
+        observers: Iterable[Callable[[Any], None]] | None = None,
+        timeouts: Timeouts | None = None,
+        max_connections: int | None = None,
     ) -> AsyncGateway:
         """Read the configuration from *path*: environment *env* of it (None: ``BEDROCKGW_ENV``, or the only one).
+
+        The other arguments are those of the class.
 
         Raises:
             ConfigError: the file cannot be read or used; the message has the line.
@@ -98,7 +109,15 @@ class AsyncGateway(Facade):
 
         from bedrock_gateway.config import GatewayConfig
 
-        gateway = cls(GatewayConfig.from_file(path, env=env), principal=principal, session=session)
+        gateway = cls(
+            GatewayConfig.from_file(path, env=env),
+            principal=principal,
+            session=session,
+            rules=rules,
+            observers=observers,
+            timeouts=timeouts,
+            max_connections=max_connections,
+        )
         gateway.folder = Path(path).parent
         return gateway
 

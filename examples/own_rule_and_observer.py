@@ -15,12 +15,12 @@ def cap_output_tokens(send):
 
 events = []
 
-with Gateway.from_file("gateway.toml", principal="app") as gateway:
-    governed = Gateway(gateway.config, principal="app", rules=[cap_output_tokens], observers=[events.append])
-    with governed:
-        governed.converse("Hello", max_tokens=50)
-        try:
-            governed.converse("Hello", max_tokens=5000)
-        except GovernanceError as error:
-            print(error.reason)
+with Gateway.from_file(
+    "gateway.toml", principal="app", rules=[cap_output_tokens], observers=[events.append]
+) as gateway:
+    gateway.converse("Hello", max_tokens=50)
+    try:
+        gateway.converse("Hello", max_tokens=5000)
+    except GovernanceError as error:
+        print(error.reason)
     print([(event.name, event.outcome) for event in events])
