@@ -181,7 +181,7 @@ class ServiceError(GatewayError):
         self.request_id = request_id
         self.attempts = attempts
         self.retryable = retryable
-        """Whether the same request, sent again later, may succeed without being billed twice."""
+        """Whether the same request, sent again within minutes, may succeed without being billed twice."""
         self.retry_after_seconds: float | None = None
         """How long the server asked to wait."""
         self.original_status: int | None = None

@@ -25,6 +25,7 @@ from bedrock_gateway.errors import (
     OutputValidationError,
     ServiceError,
     SessionExpiredError,
+    ThrottledError,
     TransportError,
     UnsupportedByBotocoreError,
     error_class,
@@ -90,6 +91,12 @@ _NO_SESSION = re.compile(
     r"\bsession\b.*\b(?:not valid|invalid|expired|not found|not exist)\b", re.IGNORECASE | re.DOTALL
 )
 _PARAM_VALIDATION = "ParamValidation"
+# AWS's words where the day's quota is used up, under the code of any throttle: as reported in many public issues.
+_DAILY = re.compile(r"tokens per day", re.IGNORECASE)
+_TOMORROW = (
+    "; the account's tokens for this model and day are used up: not sent again, as only another day, another model or a "
+    "larger quota helps"
+)
 
 
 class _Replaced(Exception):  # noqa: N818 - stands for a cause whose own message quotes the request
@@ -185,6 +192,8 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int, p
         advice, facts = denied(send, text, principal)
         if code in _REFUSED:
             advice, facts = _REFUSED[code], {"reason": "credentials"}
+    if kind is ThrottledError and _DAILY.search(text):
+        advice = _TOMORROW
     if kind is InferenceProfileRequiredError or (kind is InvalidRequestError and _NEEDS_PROFILE.search(text)):
         kind = InferenceProfileRequiredError
         advice, facts = _needs_profile(send)
@@ -200,7 +209,7 @@ def _make(send: Send, code: str, text: str, status: int | None, attempts: int, p
         code=code,
         status=status,
         attempts=attempts,
-        retryable=kind.may_succeed_later,
+        retryable=kind.may_succeed_later and advice != _TOMORROW,
     )
     for name, value in facts.items():
         setattr(made, name, value)

@@ -101,6 +101,19 @@ def test_f05_a_throttle_is_known_however_it_is_spelled(server, drive, headers, m
     drive.run(body)
 
 
+def test_f05_a_quota_of_the_day_is_a_throttle_that_no_retry_cures(server, drive):
+    async def body():
+        words = "Too many tokens per day, please wait before trying again."
+        server.answer([wire.document(429, {"message": words}, {"x-amzn-ErrorType": "ThrottlingException"})])
+        async with drive.open(server.port) as opened:
+            with pytest.raises(ThrottledError, match="another model or a larger quota") as caught:
+                await opened.gateway.converse("Hello")
+            assert not caught.value.retryable
+            assert len(server.requests) == 1
+
+    drive.run(body)
+
+
 def test_f06_loading_has_its_own_schedule(server, drive):
     async def body():
         server.answer(*[[wire.error(429, "ModelNotReadyException")]] * 5, [wire.CONVERSE])
