@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeVar
+
+from bedrock_gateway._records import record
 
 __all__ = [
     "Acquire",
     "Command",
     "Deliver",
     "Flow",
+    "Inspect",
     "Receive",
     "Record",
     "Renew",
@@ -25,7 +28,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Timeouts:
     """Deadlines in seconds."""
 
@@ -39,7 +42,7 @@ class Timeouts:
     """The whole call: every attempt, every wait, the whole stream."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Send:
     """Call an AWS operation; answered with boto3's reply dict."""
 
@@ -66,7 +69,7 @@ class Send:
     """Deadline of the whole call, on the driver's monotonic clock."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Receive:
     """Read once from a stream's body; answered with bytes, a list of parsed events, or None at its end."""
 
@@ -75,21 +78,21 @@ class Receive:
     """When the stream is idle or over, on the driver's monotonic clock; bytes before that do not move it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Deliver:
     """Hand events to the caller."""
 
     events: list[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Sleep:
     """Wait."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Renew:
     """Renew the credentials, as AWS says that they have expired; answered with whether that is worth another try."""
 
@@ -97,7 +100,7 @@ class Renew:
     """When the request that was refused was made, on the driver's monotonic clock: what was renewed later is new."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Acquire:
     """Wait for a permit: an object with ``acquire(timeout)`` and ``acquire_async(timeout)``."""
 
@@ -105,7 +108,7 @@ class Acquire:
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Record:
     """Write a ledger or audit entry: a callable that may block."""
 
@@ -126,7 +129,7 @@ class Work(Protocol):
         """Take the answer to what was begun as *key*, or the error in its place."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Together:
     """Do all of *work*, as much of it as can be at the same time; answered with None when it is finished, or time is up."""
 
@@ -135,7 +138,12 @@ class Together:
     """On the driver's monotonic clock: what is under way then is left to itself."""
 
 
-Command = Send | Receive | Deliver | Sleep | Renew | Acquire | Record | Together
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Look at how this gateway would call; answered with (session, the clients there are)."""
+
+
+Command = Send | Receive | Deliver | Sleep | Renew | Acquire | Record | Together | Inspect
 Flow = Generator[Any, Any, T]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway import _flow, _requests, _responses, _retrieved
-from bedrock_gateway._commands import Record, Send, Timeouts
+from bedrock_gateway._commands import Inspect, Record, Send, Timeouts
 from bedrock_gateway._flow.documents import in_batches, until_settled
 from bedrock_gateway._flow.ingestion import poll_ingestion
 from bedrock_gateway._flow.repair import repaired
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bedrock_gateway._commands import Flow
-    from bedrock_gateway._drive.clients import Made
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.errors import OutputValidationError
     from bedrock_gateway.results import EmbedResult
@@ -109,6 +108,7 @@ class Facade:
             timeouts=_configured(config) if timeouts is None else _deadlines(timeouts),
             **_protected(config),
         )
+        self._gate = self._guarded()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(principal={self.principal!r}, region={self.config.region!r})"
@@ -302,14 +302,23 @@ class Facade:
         make = partial(self._make, operation, build, given, options)
         return _flow.call(operation, make, self._context, parse, capability=capability)
 
-    def _preflight(self, level: Any, deadline_seconds: Any, session: Any, made: Made) -> Flow[Any]:
+    def _preflight(self, level: Any, deadline_seconds: Any) -> Flow[Any]:
         from bedrock_gateway import preflight
-        from bedrock_gateway.preflight.readers import LOOKS, read_facts
 
         if level is not None and level not in preflight.LEVELS:
             raise ConfigError(f"the level of a preflight is {', '.join(preflight.LEVELS)}, not {str(level)[:80]!r}")
         seconds = preflight.DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
         arguments.number("preflight", "deadline_seconds", seconds)
+        report = yield from self._checked(level, seconds)
+        if self._gate is not None:
+            self._gate.learn(report)
+        return report
+
+    def _checked(self, level: Any, seconds: float) -> Flow[Any]:
+        from bedrock_gateway import preflight
+        from bedrock_gateway.preflight.readers import LOOKS, read_facts
+
+        session, made = yield Inspect()
         read = partial(read_facts, self.config, session, client_regions=made.regions, timeouts=self._context.timeouts)
         facts = yield Record(partial(read, sdk_attempts=made.attempts))
         checks = preflight.run(
@@ -318,6 +327,32 @@ class Facade:
         # Small reads: who is to start an application does not wait minutes to hear that AWS is silent.
         patience = replace(self._context, timeouts=_shorter(self._context.timeouts, _PREFLIGHT))
         return (yield from _flow.retried(checks, patience))
+
+    def _guarded(self) -> Any:
+        """Let calls to models pass only once a preflight has, where the configuration says so; what decides it, or None."""
+        settings = self.config.preflight
+        if settings.mode == "off":
+            return None
+        from bedrock_gateway._drive.turn import Turn
+        from bedrock_gateway.preflight.gate import Gate
+
+        context = self._context
+        gate = Gate(self.config, self.principal, Turn(), context.emit, context.now)
+        checks = partial(self._checked, None, settings.deadline_seconds)
+        self._context = replace(context, gate=lambda send: gate.passed(send, checks))
+        return gate
+
+    def _outside(self) -> Any:
+        """Return the context for clients whose calls are no flows of ours: there nothing can be asked in between."""
+        gate = self._gate
+        if gate is None:
+            return self._context
+
+        def has_passed(send: Send) -> Send:
+            gate.fresh(send)
+            return send
+
+        return replace(self._context, rules=(*self._context.rules, has_passed))
 
 
 _PREFLIGHT = Timeouts(first_byte=10.0, idle=10.0, total=20.0)

@@ -20,7 +20,14 @@ from urllib.parse import urlsplit
 from bedrock_gateway._commands import Send
 from bedrock_gateway._fold import dict_of, parsed, str_of, usage_from
 from bedrock_gateway.capabilities import CAPABILITIES
-from bedrock_gateway.errors import AccessDeniedError, ConfigError, GovernanceError, error_class, normalise_code
+from bedrock_gateway.errors import (
+    AccessDeniedError,
+    ConfigError,
+    GovernanceError,
+    PreflightFailedError,
+    error_class,
+    normalise_code,
+)
 from bedrock_gateway.events import CallEnded, Outcome
 from bedrock_gateway.families.bodies import METRICS, chunk_ends, usage_of
 
@@ -133,7 +140,8 @@ class _Governor:
             for rule in (_has_a_capability, *self.context.rules):
                 call.send = rule(call.send)
         except Exception as error:
-            call.ended("denied" if isinstance(error, GovernanceError) else "failed", type(error).__name__, attempts=0)
+            refused = isinstance(error, (GovernanceError, PreflightFailedError))
+            call.ended("denied" if refused else "failed", type(error).__name__, attempts=0)
             raise
         if context.get("is_presign_request"):
             call.reported = True  # a URL is no call; whoever has it makes one, and what it asks for was judged

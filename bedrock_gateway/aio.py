@@ -77,7 +77,6 @@ class AsyncGateway(Facade):
         max_connections: int | None = None,
     ) -> None:
         super().__init__(config, principal=principal, rules=rules, observers=observers, timeouts=timeouts)
-        self._session = session
         self._perform = AsyncPerform(
             config,
             session=session,
@@ -1012,8 +1011,7 @@ class AsyncGateway(Facade):
             ConfigError: *level* is none of these.
             InvalidRequestError: *deadline_seconds* is no number above 0.
         """
-        session, made = await self._perform.identity(), await self._perform.made()
-        report: Report = await arun(self._preflight(level, deadline_seconds, session, made), self._perform)
+        report: Report = await arun(self._preflight(level, deadline_seconds), self._perform)
         return report
 
     def govern(self, client: Client) -> Client:
@@ -1029,7 +1027,7 @@ class AsyncGateway(Facade):
         Raises:
             ConfigError: it is no such client, or it sends to an endpoint that is not declared.
         """
-        return govern(client, self.config, self.principal, self._context)
+        return govern(client, self.config, self.principal, self._outside())
 
     async def close(self) -> None:
         """Close the connections; may be called again. Streams that are open end."""

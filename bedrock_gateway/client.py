@@ -77,7 +77,6 @@ class Gateway(Facade):
         max_connections: int | None = None,
     ) -> None:
         super().__init__(config, principal=principal, rules=rules, observers=observers, timeouts=timeouts)
-        self._session = session
         self._perform = Perform(
             config,
             session=session,
@@ -1002,8 +1001,7 @@ class Gateway(Facade):
             ConfigError: *level* is none of these.
             InvalidRequestError: *deadline_seconds* is no number above 0.
         """
-        session, made = self._session, self._perform.made()
-        report: Report = run(self._preflight(level, deadline_seconds, session, made), self._perform)
+        report: Report = run(self._preflight(level, deadline_seconds), self._perform)
         return report
 
     def govern(self, client: Client) -> Client:
@@ -1019,7 +1017,7 @@ class Gateway(Facade):
         Raises:
             ConfigError: it is no such client, or it sends to an endpoint that is not declared.
         """
-        return govern(client, self.config, self.principal, self._context)
+        return govern(client, self.config, self.principal, self._outside())
 
     def close(self) -> None:
         """Close the connections; may be called again. Streams that are open end."""

@@ -28,6 +28,7 @@ from bedrock_gateway._config.knowledge import (
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.residency import check_residency
 from bedrock_gateway._config.scope import scope_of
+from bedrock_gateway._config.startup import PreflightConfig
 from bedrock_gateway._config.tables import (
     BatchConfig,
     GuardrailConfig,
@@ -54,6 +55,7 @@ __all__ = [
     "KnowledgeBaseConfig",
     "LoggingConfig",
     "ParsingConfig",
+    "PreflightConfig",
     "PrincipalConfig",
     "ReliabilityConfig",
     "RetryConfig",
@@ -102,6 +104,8 @@ class GatewayConfig(Table):
     batch: BatchConfig = BatchConfig()
     reliability: ReliabilityConfig = ReliabilityConfig()
     """Deadlines, retries, circuit breaker, connections."""
+    preflight: PreflightConfig = PreflightConfig()
+    """Whether a preflight must have passed before a model is called."""
     wraps: Mapping[ModelName, Models] = Field(default_factory=dict)
     """Application profile or prompt router → the models or profiles behind it."""
     knowledge_bases: Mapping[Name, KnowledgeBaseConfig] = Field(default_factory=dict)

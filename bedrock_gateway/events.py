@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import orjson
 
+from bedrock_gateway._records import record
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ __all__ = [
 Outcome = Literal["ok", "denied", "failed", "interrupted", "abandoned"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class CallEnded:
     """A call ended, whatever happened; exactly one a call."""
 
@@ -67,7 +68,7 @@ class CallEnded:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class RetryScheduled:
     """The request will be sent again."""
 
@@ -85,7 +86,7 @@ class RetryScheduled:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class RepairScheduled:
     """An answer does not fit the ``output`` asked for; the model will be shown why, in one more call, which is billed."""
 
@@ -106,7 +107,7 @@ class RepairScheduled:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class FellBack:
     """The model could not answer, and another one that is declared for this will be asked."""
 
@@ -126,7 +127,7 @@ class FellBack:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class CircuitChanged:
     """Requests to a model are no longer sent, as most of them failed; or they are again, as a probe was answered."""
 
@@ -146,7 +147,7 @@ class CircuitChanged:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class DecoderFellBack:
     """A stream is read by botocore's own parser, as the raw body was not to be had."""
 
@@ -157,7 +158,7 @@ class DecoderFellBack:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class IngestionPolled:
     """An ingestion job was looked at."""
 
@@ -174,7 +175,7 @@ class IngestionPolled:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class SetupProgressed:
     """A step of setting up, or removing, began to wait or came to its end."""
 
@@ -195,7 +196,7 @@ class SetupProgressed:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class CheckEnded:
     """A preflight check ended."""
 
@@ -211,14 +212,14 @@ class CheckEnded:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class PreflightEnded:
     """A preflight ended."""
 
     name: ClassVar[str] = "preflight.ended"
 
     preflight_level: str
-    """``minimal`` or ``standard``; ``level`` is the line's own, of the log."""
+    """``minimal``, ``standard`` or ``deep``; ``level`` is the line's own, of the log."""
     outcome: str
     """``ok`` or ``failed``."""
     principal: str | None = None
@@ -227,6 +228,22 @@ class PreflightEnded:
     warned: int = 0
     unknown: int = 0
     duration_seconds: float = 0.0
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightDrifted:
+    """A preflight that a gateway ran by itself failed, after one had passed in this process."""
+
+    name: ClassVar[str] = "preflight.drifted"
+
+    action: str
+    """``alert``: calls go on. ``wait``: what must be read could not be, and the last pass still holds. ``refuse``: no more
+    calls to models."""
+    checks: tuple[str, ...] = ()
+    """What failed, or could not be read."""
+    principal: str | None = None
+    region: str | None = None
     local: bool = False
 
 
@@ -241,6 +258,7 @@ Event = (
     | SetupProgressed
     | CheckEnded
     | PreflightEnded
+    | PreflightDrifted
 )
 
 

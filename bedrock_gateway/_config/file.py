@@ -23,7 +23,7 @@ IGNORED_PREFIXES = ("BEDROCKGW_LOCAL_", "BEDROCKGW_TEST_")
 ENVIRONMENT_KEYS = (
     "account", "region", "local", "endpoint", "endpoints", "auth", "destinations", "enforced_guardrails", "residency",
 )  # fmt: skip
-MERGED_TABLES = ("principals", "logging", "guardrail", "batch", "wraps", "reliability", "knowledge_base")
+MERGED_TABLES = ("principals", "logging", "guardrail", "batch", "wraps", "reliability", "preflight", "knowledge_base")
 
 
 def nearest(name: str, known: Mapping[str, object]) -> str:

@@ -16,6 +16,7 @@ from bedrock_gateway._config.knowledge import (
     SourceConfig,
 )
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
+from bedrock_gateway._config.startup import PreflightConfig
 from bedrock_gateway._config.values import (
     Bucket,
     CapabilityName,
@@ -181,6 +182,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "guardrail": GuardrailConfig,
     "batch": BatchConfig,
     "reliability": ReliabilityConfig,
+    "preflight": PreflightConfig,
     "deadlines": DeadlineConfig,
     "retries": RetryConfig,
     "breaker": BreakerConfig,

@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts, Together
+from bedrock_gateway._commands import Acquire, Deliver, Inspect, Receive, Record, Renew, Send, Sleep, Timeouts, Together
 from bedrock_gateway._drive import aio_http, clients
 from bedrock_gateway._drive.aio_http import AsyncBody
 from bedrock_gateway._drive.clients import CallState, DeadlineError, Made
@@ -239,6 +239,9 @@ class AsyncPerform:
     async def _record(self, command: Record) -> Any:
         return await asyncio.to_thread(command.entry)
 
+    async def _inspect(self, _: Inspect) -> tuple[Any, Made]:
+        return await self.identity(), await self.made()
+
     async def _together(self, command: Together) -> None:
         from bedrock_gateway._drive import arun, together
 
@@ -270,5 +273,6 @@ _ACTS: dict[type, Callable[[AsyncPerform, Any], Awaitable[Any]]] = {
     Deliver: AsyncPerform._deliver,  # noqa: SLF001
     Acquire: AsyncPerform._acquire,  # noqa: SLF001
     Record: AsyncPerform._record,  # noqa: SLF001
+    Inspect: AsyncPerform._inspect,  # noqa: SLF001
     Together: AsyncPerform._together,  # noqa: SLF001
 }

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._commands import Acquire, Deliver, Receive, Record, Renew, Send, Sleep, Timeouts, Together
+from bedrock_gateway._commands import Acquire, Deliver, Inspect, Receive, Record, Renew, Send, Sleep, Timeouts, Together
 from bedrock_gateway._drive import clients, http
 from bedrock_gateway._drive.chunks import Chunks
 from bedrock_gateway._drive.clients import CallState, DeadlineError, Made
@@ -251,6 +251,9 @@ class Perform:
     def _record(self, command: Record) -> Any:
         return command.entry()
 
+    def _inspect(self, _: Inspect) -> tuple[Any, Made]:
+        return self._given, self.made()
+
     def _together(self, command: Together) -> None:
         from bedrock_gateway._drive import run, together
 
@@ -284,5 +287,6 @@ _ACTS: dict[type, Callable[[Perform, Any], Any]] = {
     Deliver: Perform._deliver,  # noqa: SLF001
     Acquire: Perform._acquire,  # noqa: SLF001
     Record: Perform._record,  # noqa: SLF001
+    Inspect: Perform._inspect,  # noqa: SLF001
     Together: Perform._together,  # noqa: SLF001
 }

@@ -20,6 +20,7 @@ from bedrock_gateway.errors import (
     AccessDeniedError,
     GatewayError,
     GovernanceError,
+    PreflightFailedError,
     ServiceError,
     StreamInterruptedError,
 )
@@ -201,7 +202,7 @@ def _request_id(reply: Any) -> str | None:
 
 
 def _outcome(error: BaseException) -> Outcome:
-    if isinstance(error, (GovernanceError, AccessDeniedError)):
+    if isinstance(error, (GovernanceError, AccessDeniedError, PreflightFailedError)):
         return "denied"
     if isinstance(error, StreamInterruptedError):
         return "interrupted"

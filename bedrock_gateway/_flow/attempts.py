@@ -44,6 +44,8 @@ class Context:
     """Breakers and retry budgets, shared by all views of a gateway."""
     fallback: bool = True
     """Whether models that are declared to stand in do."""
+    gate: Callable[[Send], Flow[None]] | None = None
+    """What a call must pass once the rules have let it: a preflight; None: nothing."""
     most_requests: int = MOST_REQUESTS
     """What is left of the ceiling: less for a repair."""
 

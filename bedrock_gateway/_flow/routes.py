@@ -47,6 +47,8 @@ def _made(make: Make, ctx: Context, tally: Tally) -> Flow[Send]:
     send = tally.send = (yield from made) if isinstance(made, Generator) else made
     for rule in ctx.rules:
         send = tally.send = rule(send)
+    if ctx.gate is not None:
+        yield from ctx.gate(send)
     return send
 
 

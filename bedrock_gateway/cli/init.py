@@ -65,6 +65,13 @@ id = "KB12345678"
 type = "s3"
 bucket = "example-handbook-111122223333-us-east-2"
 
+# [preflight]                         # whether a preflight must have passed before a model is called; these are the defaults
+# mode = "off"                        # "enforce": no logging, no invoke; "warn": events alone
+# deadline_seconds = 3                # how long the first call waits for it
+# recheck_seconds = 900
+# grace_seconds = 900                 # how long a pass holds where AWS throttles or is silent
+# on_drift = "alert"                  # "refuse": no more calls once what was there is gone
+
 # [reliability]                       # what calls do when something is not as it should be; these are the defaults
 # max_connections = 100               # to each service
 # output_retries = 0                  # how often an answer that does not fit `output` is shown to the model again: a billed call
