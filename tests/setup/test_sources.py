@@ -364,6 +364,15 @@ def test_what_can_change_is_brought_to_the_configuration_once(account, existing)
         "maxPages": 200
     }
     assert site["description"].startswith("bedrock-gateway helpdesk/handbook ")
+    account.events.clear()
+    with existing.gateway(SOURCES.replace('name = "site"', 'name = "pages"')) as gateway:
+        knowledge.resume(gateway, "handbook", ingest=False, **given(account))
+    (left,) = [one for one in account.events if one.name == "setup.progressed" and one.progress == "kept"]
+    assert (left.resource.split()[0], left.reason) == (
+        "site",
+        "the configuration has it no more; `kb delete` removes it",
+    )
+    assert set(existing.sources()) == {"handbook-0", "site", "pages", "handbook-2", "handbook-3"}
 
 
 CHANGED = [

@@ -8,15 +8,12 @@ from bedrock_gateway.errors import NotFoundError, NotOursError
 from bedrock_gateway.setup.knowledge.bedrock import (
     FAILED,
     KNOWLEDGE_BASE,
-    SOURCE,
     ended_badly,
     find_knowledge_base,
-    find_source,
     get_knowledge_base,
     is_ours,
-    look_at_source,
-    source_step,
 )
+from bedrock_gateway.setup.knowledge.sources import SOURCE, find_source, look_at_source, source_step
 
 if TYPE_CHECKING:
     from bedrock_gateway._commands import Flow

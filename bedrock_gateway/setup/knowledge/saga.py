@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.errors import ConfigError, GatewayError, SetupIncompleteError
-from bedrock_gateway.setup.knowledge import bedrock, marked, opensearch, removing, role, vectors
+from bedrock_gateway.setup.knowledge import bedrock, marked, opensearch, removing, role, sources, vectors
 from bedrock_gateway.setup.knowledge.checks import check_before, check_caller
 from bedrock_gateway.setup.knowledge.ingestion import first_ingestion
 
@@ -68,8 +68,9 @@ def create(setup: Setup, planned: Plan, declared: tuple[str, ...], *, ingest: bo
         base = yield from bedrock.ensure_knowledge_base(setup)
         ids: dict[str, str] = {}
         for source in setup.blueprint.sources:
-            step = bedrock.source_step(source.name)
-            ids[source.name] = yield from bedrock.ensure_source(setup, base, source)
+            step = sources.source_step(source.name)
+            ids[source.name] = yield from sources.ensure_source(setup, base, source)
+        sources.tell_left(setup)
         jobs = []
         for source in setup.blueprint.synced if ingest else ():
             step = f"ingestion {source.name}"
