@@ -13,10 +13,26 @@ from typing import Any, NoReturn
 
 from bedrock_gateway.errors import InvalidRequestError
 
-__all__ = ["SIZE_LIMIT", "document", "identifier", "integer", "mapping", "number", "refuse", "text", "texts"]
+__all__ = [
+    "MOST_SECONDS",
+    "SIZE_LIMIT",
+    "callback",
+    "choice",
+    "document",
+    "flag",
+    "identifier",
+    "integer",
+    "mapping",
+    "number",
+    "refuse",
+    "text",
+    "texts",
+]
 
 SIZE_LIMIT = 25_000_000
 """Bytes of a request. Source: API reference of InvokeModel, ``body``: maximum length of 25000000."""
+MOST_SECONDS = 1e8
+"""Three years. Clocks and sockets overflow somewhere above."""
 DEPTH_LIMIT = 100
 _IDENTIFIER_LIMIT = 2048
 _INTEGER_LIMIT = 1 << 63
@@ -88,6 +104,26 @@ def number(operation: str, name: str, value: Any, *, least: float = 0.0, most: f
             f"{name} is out of bounds: at least {least:g}" + ("" if most == math.inf else f", at most {most:g}"),
         )
     return value
+
+
+def choice(operation: str, name: str, value: Any, known: Iterable[str]) -> str:
+    """Return *value* if it is one of *known*; nothing else is asked to compare itself."""
+    if not isinstance(value, str) or value not in known:
+        refuse(operation, f"{name} is one of {', '.join(known)}")
+    return str(value)
+
+
+def flag(operation: str, name: str, value: Any) -> bool:
+    """Return *value* if it is a bool: what only counts as one could be a mistake."""
+    if not isinstance(value, bool):
+        refuse(operation, f"{name} is a bool, not {_kind(value)}")
+    return value
+
+
+def callback(operation: str, name: str, value: Any) -> None:
+    """Refuse what is to be called and cannot be."""
+    if value is not None and not callable(value):
+        refuse(operation, f"{name} is a callable, not {_kind(value)}")
 
 
 def texts(operation: str, name: str, values: Any) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from bedrock_gateway.governance.rules import rules_of
 from bedrock_gateway.results import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from bedrock_gateway._commands import Flow
@@ -98,10 +99,10 @@ class Facade:
         self._judges = rules_of(config, self.principal)
         self._families: dict[str, str] = {}
         """What opaque models wrap, once AWS has said so; views share it."""
-        seen = (StructlogObserver(),) if observers is None else tuple(observers)
+        seen = (StructlogObserver(),) if observers is None else _callables("observers", observers)
         self._context = _flow.Context(
             emit=emitter(seen),
-            rules=rules_of(config, self.principal, rules),
+            rules=rules_of(config, self.principal, _callables("rules", rules)),
             principal=self.principal,
             region=config.region,
             local=config.local,
@@ -129,7 +130,8 @@ class Facade:
         if model is not None:
             return model
         declared = self.config.principals[self.principal]
-        found = [one for one in declared.models if _kind(one) == kind and one not in declared.fallback]
+        known = dict.fromkeys((*declared.models, *declared.rerankers))
+        found = [one for one in known if _kind(one) == kind and one not in declared.fallback]
         if len(found) != 1:
             raise ConfigError(f"give model=: principal {self.principal!r} has {len(found)} {kind}s")
         return str(found[0])
@@ -250,8 +252,9 @@ class Facade:
 
     def _wait(self, job: Any, interval_seconds: Any, timeout_seconds: Any, on_progress: Any) -> Flow[Any]:
         operation = "GetIngestionJob"
-        arguments.number(operation, "interval_seconds", interval_seconds)
-        arguments.number(operation, "timeout_seconds", timeout_seconds)
+        arguments.number(operation, "interval_seconds", interval_seconds, most=arguments.MOST_SECONDS)
+        arguments.number(operation, "timeout_seconds", timeout_seconds, most=arguments.MOST_SECONDS)
+        arguments.callback(operation, "on_progress", on_progress)
         return (
             yield from poll_ingestion(
                 partial(self._make, operation, _requests.get_ingestion, (job,), {}),
@@ -265,15 +268,18 @@ class Facade:
         )
 
     def _documents(
-        self, operation: str, name: Any, documents: Any, where: Mapping[str, Any], **waiting: Any
+        self, operation: str, name: Any, documents: Any, where: Mapping[str, Any], *, wait: Any = False, **waiting: Any
     ) -> Flow[Any]:
-        """Ask about documents in as many calls as it takes; *waiting*: until AWS has done with each of them."""
+        """Ask about documents in as many calls as it takes; *wait*: until AWS has done with each of them."""
+        arguments.flag(operation, "wait", wait)
+        arguments.callback(operation, "on_progress", waiting.get("on_progress"))
         seconds: dict[str, Any] = {
-            one: arguments.number(operation, one, waiting.pop(one)) for one in _SECONDS & waiting.keys()
+            one: arguments.number(operation, one, waiting.pop(one), most=arguments.MOST_SECONDS)
+            for one in _SECONDS & waiting.keys()
         }
         batches = yield from self._cut(operation, documents)
         made = yield from in_batches(batches, partial(self._about, operation, name, where))
-        if not waiting:
+        if not wait:
             return documents_joined(made)
         look = partial(self._about, "GetKnowledgeBaseDocuments", name, where)
         return (yield from until_settled(made, batches, look, self._context, **seconds, **waiting))
@@ -305,10 +311,11 @@ class Facade:
     def _preflight(self, level: Any, deadline_seconds: Any) -> Flow[Any]:
         from bedrock_gateway import preflight
 
-        if level is not None and level not in preflight.LEVELS:
-            raise ConfigError(f"the level of a preflight is {', '.join(preflight.LEVELS)}, not {str(level)[:80]!r}")
+        if level is not None and (not isinstance(level, str) or level not in preflight.LEVELS):
+            shown = f"{level[:80]!r}" if isinstance(level, str) else type(level).__name__
+            raise ConfigError(f"the level of a preflight is {', '.join(preflight.LEVELS)}, not {shown}")
         seconds = preflight.DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
-        arguments.number("preflight", "deadline_seconds", seconds)
+        arguments.number("preflight", "deadline_seconds", seconds, most=arguments.MOST_SECONDS)
         report = yield from self._checked(level, seconds)
         if self._gate is not None:
             self._gate.learn(report)
@@ -415,6 +422,26 @@ def _configuration(config: Any) -> Any:
     return config
 
 
+def _callables(name: str, given: Any) -> tuple[Callable[..., Any], ...]:
+    """Return *given* as a tuple of callables: what is none would fail, or be passed over, at each call."""
+    if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
+        raise ConfigError(f"{name} is an iterable of callables, not {type(given).__name__}")
+    found: list[Callable[..., Any]] = []
+    wrong = None
+    try:
+        # One by one: a range of a thousand million is an iterable, too.
+        for one in given:
+            if not callable(one):
+                wrong = f"holds {type(one).__name__}, which cannot be called"
+                break
+            found.append(one)
+    except Exception as error:  # noqa: BLE001 - the caller's own iterable
+        wrong = f"cannot be read: {type(error).__name__}"
+    if wrong:
+        raise ConfigError(f"{name} {wrong}")
+    return tuple(found)
+
+
 def _configured(config: GatewayConfig) -> Timeouts:
     found = config.reliability.deadlines
     return Timeouts(found.connect_seconds, found.first_byte_seconds, found.idle_seconds, found.total_seconds)
@@ -443,10 +470,11 @@ def connections(config: GatewayConfig, most: Any) -> int:
 def _deadlines(timeouts: Any) -> Timeouts:
     if not isinstance(timeouts, Timeouts):
         raise ConfigError(f"timeouts is a Timeouts, not {type(timeouts).__name__}")
+    most = arguments.MOST_SECONDS
     for one in fields(timeouts):
         seconds = getattr(timeouts, one.name)
-        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
-            raise ConfigError(f"timeouts.{one.name} is a number of seconds above 0")
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds <= most:
+            raise ConfigError(f"timeouts.{one.name} is a number of seconds above 0, at most {most:.0e}")
     return timeouts
 
 

@@ -46,16 +46,27 @@ class NotFittingError(ValueError):
 
 def output_config(operation: str, shape: Any) -> dict[str, Any]:
     """Return ``outputConfig`` for *shape*: a pydantic class, or a mapping that is a JSON Schema."""
-    if hasattr(shape, "model_json_schema") and hasattr(shape, "model_validate_json"):
-        name, schema = shape.__name__, shape.model_json_schema()
+    if isinstance(shape, type) and hasattr(shape, "model_json_schema") and hasattr(shape, "model_validate_json"):
+        name, schema = shape.__name__, _schema_of(operation, shape)
     elif isinstance(shape, Mapping):
         schema = arguments.mapping(operation, "output", shape, blobs=False)
         name = str(schema.get("title") or "answer")
     else:
         arguments.refuse(operation, f"output is a pydantic class or a JSON Schema, not {type(shape).__name__}")
-    written = orjson.dumps(_closed(schema), default=dict).decode()
+    try:
+        written = orjson.dumps(_closed(schema), default=dict).decode()
+    except TypeError:  # a key of a type derived from str, say
+        arguments.refuse(operation, "output holds what cannot be written as JSON")
     found = {"schema": written, "name": _NAME.sub("_", name)[:64]}
     return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": found}}}
+
+
+def _schema_of(operation: str, shape: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = shape.model_json_schema()
+    except Exception as error:  # noqa: BLE001 - pydantic's, of a field that JSON has no word for, or the class's own
+        arguments.refuse(operation, f"output: {shape.__name__} has no JSON Schema ({type(error).__name__})")
+    return found
 
 
 def _closed(schema: Any) -> Any:

@@ -856,7 +856,7 @@ class AsyncGateway(Facade):
             "on_progress": on_progress,
         }
         result: DocumentsResult = await arun(
-            self._documents("IngestKnowledgeBaseDocuments", name, documents, where, **(waiting if wait else {})),
+            self._documents("IngestKnowledgeBaseDocuments", name, documents, where, wait=wait, **waiting),
             self._perform,
         )
         return result
@@ -974,7 +974,7 @@ class AsyncGateway(Facade):
             "on_progress": on_progress,
         }
         result: DocumentsResult = await arun(
-            self._documents("DeleteKnowledgeBaseDocuments", name, documents, where, **(waiting if wait else {})),
+            self._documents("DeleteKnowledgeBaseDocuments", name, documents, where, wait=wait, **waiting),
             self._perform,
         )
         return result

@@ -848,7 +848,7 @@ class Gateway(Facade):
             "on_progress": on_progress,
         }
         result: DocumentsResult = run(
-            self._documents("IngestKnowledgeBaseDocuments", name, documents, where, **(waiting if wait else {})),
+            self._documents("IngestKnowledgeBaseDocuments", name, documents, where, wait=wait, **waiting),
             self._perform,
         )
         return result
@@ -964,7 +964,7 @@ class Gateway(Facade):
             "on_progress": on_progress,
         }
         result: DocumentsResult = run(
-            self._documents("DeleteKnowledgeBaseDocuments", name, documents, where, **(waiting if wait else {})),
+            self._documents("DeleteKnowledgeBaseDocuments", name, documents, where, wait=wait, **waiting),
             self._perform,
         )
         return result

@@ -205,12 +205,14 @@ class GatewayConfig(Table):
         Raises:
             ConfigError: the file cannot be read or used.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise ConfigError(f"path is the path of a gateway.toml, not {type(path).__name__}")
         where = Path(path)
         try:
             with where.open("rb") as file:
                 raw = file.read(FILE_LIMIT + 1)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
+        except (OSError, ValueError) as error:  # ValueError: a NUL in it
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise ConfigError(f"cannot read {where}: {reason}; `bedrock-gateway init` writes one") from None
         if len(raw) > FILE_LIMIT:
             raise ConfigError(f"{where} is larger than {FILE_LIMIT} bytes")
@@ -253,6 +255,8 @@ class GatewayConfig(Table):
         Raises:
             ConfigError: there is no such principal, or several and none is chosen.
         """
+        if name is not None and not isinstance(name, str):
+            raise ConfigError(f"a principal is named by a str, not {type(name).__name__}")
         wanted = name or os.environ.get("BEDROCKGW_PRINCIPAL")
         if wanted is None and len(self.principals) == 1:
             return next(iter(self.principals))
@@ -272,6 +276,8 @@ class GatewayConfig(Table):
         Raises:
             ConfigError: there is none.
         """
+        if not isinstance(name, str):
+            raise ConfigError(f"a knowledge base is named by a str, not {type(name).__name__}")
         found = self.knowledge_bases.get(name)
         if found is None:
             raise ConfigError(f"no knowledge base {name[:80]!r}{nearest(name, self.knowledge_bases)}")

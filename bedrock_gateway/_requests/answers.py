@@ -187,9 +187,7 @@ def _orchestration(name: str, options: dict[str, Any]) -> dict[str, Any]:
     if template is not None:
         _once(name, made, "promptTemplate", "orchestration_prompt_template")
         made["promptTemplate"] = _template(name, "orchestration_prompt_template", template, _ORCHESTRATION)
-    if decompose not in (None, True, False):
-        arguments.refuse(name, f"decompose is a bool, not {type(decompose).__name__}")
-    if decompose:
+    if decompose is not None and arguments.flag(name, "decompose", decompose):
         _once(name, made, "queryTransformationConfiguration", "decompose")
         made["queryTransformationConfiguration"] = {"type": "QUERY_DECOMPOSITION"}
     return made

@@ -54,7 +54,8 @@ def batches(name: str, documents: Any) -> list[list[Any]]:
     places = [place_of(name, one) for one in documents]
     if len(set(places)) != len(places):
         arguments.refuse(name, "documents holds one document twice: which of the two would stay is not known")
-    return [list(documents[at : at + _MOST]) for at in range(0, len(documents), _MOST)]
+    given = list(documents)  # a deque has no slices
+    return [given[at : at + _MOST] for at in range(0, len(given), _MOST)]
 
 
 def place_of(name: str, document: Any) -> tuple[str, str]:
@@ -236,9 +237,11 @@ def _metadata(name: str, document: Document, store: str, most_keys: int | None) 
         arguments.refuse(name, "a document has metadata or metadata_uri, not both")
     if document.metadata_uri is not None:
         return {"type": "S3_LOCATION", "s3Location": _location(name, "metadata_uri", document.metadata_uri, None)}
-    if not document.metadata:
+    if document.metadata is None:
         return None
     given = arguments.mapping(name, "metadata", document.metadata, blobs=False)
+    if not given:
+        return None
     if len(given) > _MOST_ATTRIBUTES or (most_keys is not None and len(given) > most_keys):
         most = min(_MOST_ATTRIBUTES, most_keys or _MOST_ATTRIBUTES)
         arguments.refuse(name, f"metadata has more than {most} attributes, the most that AWS takes for {store}")

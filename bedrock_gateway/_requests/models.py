@@ -85,9 +85,7 @@ def _trace(config: GatewayConfig, name: str, trace: Any) -> dict[str, str]:
     """How much the guardrail tells; which one it is, a rule adds."""
     if config.guardrail is None:
         raise ConfigError("guardrail_trace: no guardrail is configured; add [guardrail] with id and version")
-    if trace not in _TRACES:
-        arguments.refuse(name, f"guardrail_trace is one of {', '.join(_TRACES)}")
-    return {"trace": str(trace)}
+    return {"trace": arguments.choice(name, "guardrail_trace", trace, _TRACES)}
 
 
 def _inference(name: str, max_tokens: Any, temperature: Any, top_p: Any, stop_sequences: Any) -> dict[str, Any]:
@@ -153,7 +151,7 @@ def _written(name: str, request: TextRequest, model: str, family: Any) -> dict[s
     arguments.text(name, "prompt", request.prompt)
     if request.system is not None:
         arguments.text(name, "system", request.system)
-    stops: Any = request.stop_sequences
+    stops = arguments.texts(name, "stop_sequences", request.stop_sequences)
     _inference(name, request.max_tokens, request.temperature, request.top_p, stops)
     known = parse_model_id(model).model or ""
     row = family_of(known) if family is None else family_named(arguments.identifier(name, "family", family))
@@ -179,8 +177,7 @@ def embed(
         arguments.refuse(name, "texts holds no text")
     if dimensions is not None:
         arguments.integer(name, "dimensions", dimensions, most=1 << 16)
-    if purpose not in PURPOSES:
-        arguments.refuse(name, f"purpose is one of {', '.join(PURPOSES)}")
+    arguments.choice(name, "purpose", purpose, PURPOSES)
     embedder = embedder_of(model)
     if embedder is None:
         arguments.refuse(name, "no known family embeds with this model: use invoke_model with the vendor's own body")
@@ -220,8 +217,7 @@ def apply_guardrail(config: GatewayConfig, content: Any, *, source: Any = "INPUT
     name = "ApplyGuardrail"
     if config.guardrail is None:
         raise ConfigError("no guardrail is configured: add [guardrail] with id and version to gateway.toml")
-    if source not in _SOURCES:
-        arguments.refuse(name, f"source is one of {', '.join(_SOURCES)}")
+    arguments.choice(name, "source", source, _SOURCES)
     texts = arguments.texts(name, "content", [content] if isinstance(content, str) else content)
     if not texts:
         arguments.refuse(name, "content holds no text")

@@ -166,11 +166,9 @@ def _implicit(config: GatewayConfig, name: str, base: KnowledgeBaseConfig, given
 def _attribute(name: str, given: Any) -> dict[str, str]:
     if not isinstance(given, Attribute):
         arguments.refuse(name, f"an attribute of implicit_filter is an Attribute, not {type(given).__name__}")
-    if given.type not in _TYPES:
-        arguments.refuse(name, f"the type of an attribute is one of {', '.join(_TYPES)}")
     return {
         "key": arguments.text(name, "the key of an attribute", given.key),
-        "type": given.type,
+        "type": arguments.choice(name, "the type of an attribute", given.type, _TYPES),
         "description": arguments.text(name, "the description of an attribute", given.description),
     }
 

@@ -115,7 +115,7 @@ CASES = [
     ("start_ingestion", ("handbook",), "data_source_id", [*NO_NAME, None]),
     ("get_ingestion", (), "job", [5, None, "x", {}]),
     ("wait_for_ingestion", (), "job", [5, None, "x", {}]),
-    ("preflight", (), "level", ["deep", 5, "\ud800", ["minimal"]]),
+    ("preflight", (), "level", ["deepest", 5, "\ud800", ["minimal"]]),
 ]
 NEEDED = {
     "retrieve": {"knowledge_base": "handbook"},

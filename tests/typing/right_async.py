@@ -235,6 +235,7 @@ async def answering(gateway: AsyncGateway) -> None:
     assert_type(answer.citations[0].sources[0], Source)
     assert_type(answer.citations[0].sources[0].uri, str | None)
     assert_type(answer.session, AnswerSession | None)
+    await gateway.retrieve_and_generate("q", document=Document(uri="s3://example-handbook/leave.pdf"))
     async with gateway.retrieve_and_generate_stream("q", knowledge_base="handbook", session=answer.session) as stream:
         assert_type(await stream.result(), Answer)
 
@@ -279,7 +280,7 @@ async def setting_up(gateway: AsyncGateway) -> None:
     assert_type(
         await gateway.wait_for_ingestion(job, interval_seconds=1, timeout_seconds=9, on_progress=progress), IngestionJob
     )
-    report = await gateway.preflight("minimal")
+    report = await gateway.preflight("minimal", deadline_seconds=30)
     assert_type(report, Report)
     report.raise_for_status()
 

@@ -232,6 +232,7 @@ def answering(gateway: Gateway) -> None:
     assert_type(answer.citations[0].sources[0], Source)
     assert_type(answer.citations[0].sources[0].uri, str | None)
     assert_type(answer.session, AnswerSession | None)
+    gateway.retrieve_and_generate("q", document=Document(uri="s3://example-handbook/leave.pdf"))
     with gateway.retrieve_and_generate_stream("q", knowledge_base="handbook", session=answer.session) as stream:
         assert_type(stream.result(), Answer)
 
@@ -274,6 +275,6 @@ def setting_up(gateway: Gateway) -> None:
     assert_type(
         gateway.wait_for_ingestion(job, interval_seconds=1, timeout_seconds=9, on_progress=progress), IngestionJob
     )
-    report = gateway.preflight("minimal")
+    report = gateway.preflight("minimal", deadline_seconds=30)
     assert_type(report, Report)
     report.raise_for_status()
