@@ -138,7 +138,7 @@ class Together:
     """On the driver's monotonic clock: what is under way then is left to itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Inspect:
     """Look at how this gateway would call; answered with (session, the clients there are)."""
 

@@ -231,7 +231,7 @@ class PreflightEnded:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class PreflightDrifted:
     """A preflight that a gateway ran by itself failed, after one had passed in this process."""
 
