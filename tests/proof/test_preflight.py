@@ -21,7 +21,9 @@ MODEL = "us.amazon.nova-lite-v1:0"
 
 
 def role_of(account: Account, s: Setting) -> str:
-    """The knowledge base is root's, under a role of its own."""
+    """The knowledge base is root's, under a role of its own; where there is none yet, the setting's."""
+    if s.knowledge_base is None:
+        return s.kb_role
     agent = account.client("bedrock-agent", s.region, who="root")
     arn = agent.get_knowledge_base(knowledgeBaseId=s.knowledge_base)["knowledgeBase"]["roleArn"]
     return str(arn.partition(":role/")[2])
