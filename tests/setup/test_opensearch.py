@@ -17,7 +17,7 @@ from bedrock_gateway.setup.knowledge import Patience
 from bedrock_gateway.setup.knowledge.blueprint import MARK
 
 from .conftest import QUICK, Killed
-from .test_saga import dies, dies_at, loses, some
+from .test_saga import dies, loses, some
 
 if TYPE_CHECKING:
     from .conftest import Account
@@ -128,54 +128,70 @@ def test_removing_leaves_the_account_as_it_was_and_the_documents_in_place(accoun
 # -- killed, and lost answers ------------------------------------------------------------------------------------------
 
 
-def each(*chosen):
-    """*chosen* (operation, what then) by default, the rest with --full."""
-    cases = [(operation, then) for operation in MAKING for then in ("resume", "delete")]
-    return [one if one in chosen else pytest.param(*one, marks=pytest.mark.full) for one in cases]
+def dies_at(operation, time, *, answered):
+    """The process is killed at the *time*-th call of *operation*, counted from 1."""
+    seen = []
+
+    def around(watched, send):
+        if send.operation != operation:
+            return watched.perform(send)
+        seen.append(send)
+        if len(seen) < time:
+            return watched.perform(send)
+        if answered:
+            watched.perform(send)
+        raise Killed
+
+    return around
 
 
-@pytest.mark.parametrize(("operation", "then"), each(("CreateCollection", "resume"), ("CreateIndex", "delete")))
-def test_killed_with_the_answer_on_its_way(account, operation, then):
-    view, watched = account.view(dies(operation, answered=True))
+def steps(operations, *chosen):
+    """(operation, which call of it, answered, what then): *chosen* by default, the rest with --full."""
+    for operation in operations:
+        for time in (1, 2) if "SecurityPolicy" in operation else (1,):
+            for answered in (False, True):
+                for then in ("resume", "delete"):
+                    case = (operation, time, answered, then)
+                    yield case if case in chosen else pytest.param(*case, marks=pytest.mark.full)
+
+
+def goes_on(account, then, *, ingest=False):
+    if then == "resume":
+        account.resume(ingest=ingest)
+    else:
+        account.delete()
+    assert account.inventory() == (account.planned() if then == "resume" else Counter())
+
+
+@pytest.mark.parametrize(
+    ("operation", "time", "answered", "then"),
+    list(
+        steps(
+            MAKING,
+            ("CreateSecurityPolicy", 2, True, "resume"),
+            ("CreateCollection", 1, True, "resume"),
+            ("CreateIndex", 1, True, "delete"),
+        )
+    ),
+)
+def test_a_creation_that_was_killed_is_gone_on_with_or_removed(account, operation, time, answered, then):
+    """Between two of these calls nothing is changed, so that being killed there is being killed after the first."""
+    view, watched = account.view(dies_at(operation, time, answered=answered))
     with pytest.raises(Killed):
         account.create(view)
     assert watched.sent[-1] == operation
-    if then == "resume":
-        assert account.resume().jobs[0].status == "COMPLETE"
-    else:
-        account.delete()
-    assert account.inventory() == (account.planned() if then == "resume" else Counter())
+    goes_on(account, then, ingest=operation == "StartIngestionJob")
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("answered", [False, True])
-@pytest.mark.parametrize("then", ["resume", "delete"])
-@pytest.mark.parametrize("number", range(2, 45))
-def test_killed_at_any_call(account, number, then, answered):
-    view, watched = account.view(dies_at(number, answered=answered))
-    try:
-        account.create(view)
-    except Killed:
-        assert len(watched.sent) == number
-    if then == "delete" and not account.manifests:
-        assert account.inventory() == Counter()
-        return
-    if then == "resume":
-        account.resume()
-    else:
-        account.delete()
-    assert account.inventory() == (account.planned() if then == "resume" else Counter())
-
-
-@pytest.mark.parametrize("operation", some(REMOVING, "DeleteCollection"))
-@pytest.mark.parametrize("answered", [True, pytest.param(False, marks=pytest.mark.full)])
-def test_a_removal_that_was_killed_is_gone_on_with(account, operation, answered):
+@pytest.mark.parametrize(
+    ("operation", "time", "answered", "then"), list(steps(REMOVING, ("DeleteCollection", 1, True, "delete")))
+)
+def test_a_removal_that_was_killed_is_gone_on_with_or_taken_back(account, operation, time, answered, then):
     account.create(ingest=False)
-    view, _ = account.view(dies(operation, answered=answered))
+    view, _ = account.view(dies_at(operation, time, answered=answered))
     with pytest.raises(Killed):
         account.delete(view)
-    account.delete()
-    assert account.inventory() == Counter()
+    goes_on(account, then)
 
 
 @pytest.mark.parametrize("operation", some(MAKING, "CreateCollection"))
