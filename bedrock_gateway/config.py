@@ -17,17 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bedrock_gateway._config.file import located, nearest, not_toml, refuse_widening, resolve
-from bedrock_gateway._config.knowledge import (
-    ChunkingConfig,
-    FilterConfig,
-    KnowledgeBaseConfig,
-    ParsingConfig,
-    SourceConfig,
-    collection_name,
-)
+from bedrock_gateway._config.knowledge import KnowledgeBaseConfig, collection_name
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.residency import check_residency
 from bedrock_gateway._config.scope import scope_of
+from bedrock_gateway._config.sources import ChunkingConfig, FilterConfig, ParsingConfig, SourceConfig
 from bedrock_gateway._config.startup import PreflightConfig
 from bedrock_gateway._config.tables import (
     BatchConfig,

@@ -15,7 +15,8 @@ from bedrock_gateway.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
-    from bedrock_gateway._config.knowledge import KnowledgeBaseConfig, SourceConfig
+    from bedrock_gateway._config.knowledge import KnowledgeBaseConfig
+    from bedrock_gateway._config.sources import SourceConfig
     from bedrock_gateway._config.tables import PrincipalConfig
     from bedrock_gateway.capabilities.scope import RolePart
     from bedrock_gateway.config import GatewayConfig
@@ -178,4 +179,5 @@ def _store(base: KnowledgeBaseConfig) -> tuple[str, tuple[tuple[str, str], ...]]
         return base.store, (("bucket", str(base.vector_bucket)), ("index", str(base.vector_index)))
     if STORES[base.store].is_made(base.storage):
         return f"{base.store}-by-name", (("collection", str(base.collection)),)
-    return base.store, tuple(STORES[base.store].role_values(base.storage).items())
+    values = STORES[base.store].role_values(base.storage)
+    return base.store, (*values.items(), *((("key", base.storage_key),) if base.storage_key else ()))

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from bedrock_gateway._config.file import nearest
-from bedrock_gateway._config.knowledge import (
-    ChunkingConfig,
-    FilterConfig,
-    KnowledgeBaseConfig,
-    ParsingConfig,
-    SourceConfig,
-)
+from bedrock_gateway._config.knowledge import KnowledgeBaseConfig
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
+from bedrock_gateway._config.sources import ChunkingConfig, FilterConfig, ParsingConfig, SourceConfig
 from bedrock_gateway._config.startup import PreflightConfig
 from bedrock_gateway._config.values import (
     Bucket,

@@ -10,7 +10,7 @@ import pytest
 from botocore.session import Session
 
 from bedrock_gateway import ConfigError, GatewayConfig
-from bedrock_gateway._config.knowledge import ParserName, SourceType
+from bedrock_gateway._config.sources import ParserName, SourceType
 from bedrock_gateway._requests.sources import ingestion_configuration, source_configuration
 from bedrock_gateway.capabilities.sources import PARSERS, SOURCES
 from bedrock_gateway.config import ChunkingConfig, ParsingConfig, SourceConfig

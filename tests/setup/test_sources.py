@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bedrock_gateway import ConfigError, Gateway, GatewayConfig
+from bedrock_gateway.cli.init import TEMPLATE
 from bedrock_gateway.cli.kb.planning import as_text
 from bedrock_gateway.errors import SetupIncompleteError
 from bedrock_gateway.iam.boundary import boundary
@@ -181,6 +182,23 @@ def test_what_aws_offers_not_together_is_refused(old, new, message):
         text = text[:start] + text[text.index("[[knowledge_base.everything.source]]") :]
     with pytest.raises(ConfigError, match=message):
         knowledge.plan(GatewayConfig.from_toml(text), "everything", principal="operator")
+
+
+def test_the_key_of_a_stores_secret_is_the_roles_to_use():
+    key = "arn:aws:kms:us-east-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    stored = (
+        'store = "pinecone"\nstorage_key = "KEY"\nstorage = {connectionString = "https://example.pinecone.io", '
+        'credentialsSecretArn = "arn:aws:secretsmanager:us-east-2:111122223333:secret:pinecone-AbCdEf", '
+        'fieldMapping = {textField = "text", metadataField = "metadata"}}'
+    ).replace("KEY", key)
+    text = TEMPLATE.replace('store = "s3-vectors"', stored)
+    role = knowledge.plan(GatewayConfig.from_toml(text), "handbook", principal="operator").role.permissions
+    assert may(role, "kms:Decrypt", key, kms__ViaService="secretsmanager.us-east-2.amazonaws.com")
+    assert not may(role, "kms:Decrypt", key, kms__ViaService="s3.us-east-2.amazonaws.com")
+    with pytest.raises(ConfigError, match="`storage` has no credentialsSecretArn"):
+        GatewayConfig.from_toml(
+            TEMPLATE.replace('store = "s3-vectors"', f'store = "s3-vectors"\nstorage_key = "{key}"')
+        )
 
 
 # -- the saga ----------------------------------------------------------------------------------------------------------
