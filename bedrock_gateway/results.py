@@ -6,10 +6,11 @@ it holds what the model said. A number AWS did not send is None, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Generic
 
 from bedrock_gateway._deferred import deferrable
+from bedrock_gateway._records import record
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar  # a default is Python 3.13's; checkers bring this one along
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Usage:
     """Tokens, as AWS or the vendor reported them; None is "not reported"."""
 
@@ -68,7 +69,7 @@ class Usage:
     cache_write_input_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class _Result:
     """What every result has."""
 
@@ -88,7 +89,7 @@ class _Result:
 deferrable(_Result, "raw")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ToolCall:
     """A tool the model wants to be called."""
 
@@ -97,7 +98,7 @@ class ToolCall:
     input: Any = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class InvokeResult(_Result):
     """An answer of InvokeModel, or a whole InvokeModelWithResponseStream."""
 
@@ -110,7 +111,7 @@ class InvokeResult(_Result):
 deferrable(InvokeResult, "chunks")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ConverseResult(_Result, Generic[P_co]):
     """An answer of Converse, or a whole ConverseStream; of the type of ``parsed``."""
 
@@ -131,14 +132,14 @@ class ConverseResult(_Result, Generic[P_co]):
     """``INTERVENED`` where the guardrail stopped the call."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class EmbedResult(_Result):
     """Vectors of texts, in the order of the texts; ``raw`` is the list of the answers they came in."""
 
     vectors: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Ranked:
     """A document, and how well it answers the query."""
 
@@ -148,7 +149,7 @@ class Ranked:
     text: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RerankResult(_Result):
     """Documents in the order in which they answer a query, best first."""
 
@@ -156,14 +157,14 @@ class RerankResult(_Result):
     next_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class TokenCount(_Result):
     """How many tokens a prompt has."""
 
     input_tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class GuardrailResult(_Result):
     """What a guardrail makes of a text; ``text`` is what it would say instead, where it intervenes."""
 
@@ -179,7 +180,7 @@ class GuardrailResult(_Result):
         return self.action == "GUARDRAIL_INTERVENED"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Source:
     """A passage an answer stands on."""
 
@@ -190,7 +191,7 @@ class Source:
     raw: Any = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Citation:
     """A part of an answer, and what it stands on."""
 
@@ -201,7 +202,7 @@ class Citation:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class AnswerSession:
     """A conversation that AWS keeps; give it to the next question. It can be stored, and made again from its members."""
 
@@ -213,7 +214,7 @@ class AnswerSession:
     """Whose documents it is about; None: the knowledge base tells no tenants apart."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Answer(_Result):
     """An answer out of a knowledge base, or out of a document given with the question."""
 
@@ -259,14 +260,14 @@ class Answer(_Result):
         return self.grounded_share == 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Passage(Source):
     """A passage found in a knowledge base."""
 
     score: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RetrieveResult(_Result):
     """Passages found in a knowledge base, best first; ``text`` is all of them, apart by blank lines."""
 
@@ -281,7 +282,7 @@ class RetrieveResult(_Result):
         return not self.passages and self.next_token is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class KnowledgeBase(_Result):
     """A knowledge base as AWS describes it; ``text`` is its name."""
 
@@ -290,7 +291,7 @@ class KnowledgeBase(_Result):
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class DataSource(_Result):
     """A data source as AWS describes it; ``text`` is its name."""
 
@@ -299,7 +300,7 @@ class DataSource(_Result):
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class IngestionJob(_Result):
     """An ingestion job as AWS describes it."""
 
@@ -321,7 +322,7 @@ class IngestionJob(_Result):
 _UNSETTLED = frozenset({"PENDING", "STARTING", "IN_PROGRESS", "DELETING", "DELETE_IN_PROGRESS"})
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class DocumentStatus:
     """How it is with one document of a data source."""
 
@@ -344,7 +345,7 @@ class DocumentStatus:
         return self.status == "INDEXED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class DocumentsResult(_Result):
     """How it is with documents of a data source, in the order in which they were named; ``raw`` is the list of the replies."""
 
@@ -368,21 +369,21 @@ class DocumentsResult(_Result):
         return tuple(one for one in self.documents if not one.indexed and not one.pending and one.status != "NOT_FOUND")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class StreamEvent:
     """Base of the events of a stream; ``raw`` is what AWS sent."""
 
     raw: Any = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MessageStarted(StreamEvent):
     """The answer begins."""
 
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class TextDelta(StreamEvent):
     """More text; it can be empty, and a combining character can come one delta after its base."""
 
@@ -390,7 +391,7 @@ class TextDelta(StreamEvent):
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ReasoningDelta(StreamEvent):
     """More of what the model thinks before it answers; empty for a signature or redacted content."""
 
@@ -398,7 +399,7 @@ class ReasoningDelta(StreamEvent):
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ToolCallStarted(StreamEvent):
     """A tool call begins; its input follows."""
 
@@ -407,7 +408,7 @@ class ToolCallStarted(StreamEvent):
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ToolCallDelta(StreamEvent):
     """More of a tool call's input, as a piece of JSON text."""
 
@@ -415,49 +416,49 @@ class ToolCallDelta(StreamEvent):
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class BlockStopped(StreamEvent):
     """A content block is complete."""
 
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MessageStopped(StreamEvent):
     """The answer is complete; metadata may follow."""
 
     stop_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MetadataReceived(StreamEvent):
     """Usage and metrics of the whole answer."""
 
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ChunkReceived(StreamEvent):
     """One chunk of InvokeModelWithResponseStream: ``raw`` is the vendor's own JSON, ``text`` what text it adds."""
 
     text: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class CitationReceived(StreamEvent):
     """What a part of a streamed answer stands on; its span is of the text so far, and holds for the whole too."""
 
     citation: Citation | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class GuardrailReported(StreamEvent):
     """What the guardrail did to a streamed answer."""
 
     action: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class UnknownEvent(StreamEvent):
     """An event this version has no type for."""
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bedrock_gateway"
 
 # Each layer may import the layers above it (and itself).
 LAYERS = (
-    {"errors", "_deferred"},
+    {"errors", "_deferred", "_records"},
     {"_commands", "capabilities", "documents", "events", "filters", "results", "_config", "config"},
     {
         "governance",

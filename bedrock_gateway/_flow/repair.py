@@ -7,7 +7,7 @@ ceiling of requests, and a repair is paid from the retry budget of the model tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from bedrock_gateway._commands import Flow, Send
@@ -90,7 +90,7 @@ def _sum(usages: list[Usage | None]) -> Usage | None:
         counts = [getattr(one, name) for one in known]
         return None if None in counts else sum(counts)
 
-    return Usage(*(total(name) for name in Usage.__slots__))
+    return Usage(*(total(one.name) for one in fields(Usage)))
 
 
 def _scheduled(unfit: tuple[OutputValidationError, ...], ctx: Context, asked: Send) -> RepairScheduled:
