@@ -57,7 +57,13 @@ def newest_python() -> str:
     """An interpreter all peers run on: aws-sdk-bedrock-runtime needs 3.12."""
     if sys.version_info >= (3, 12):
         return sys.executable
-    return next((path for name in ("python3.13", "python3.12") if (path := shutil.which(name))), sys.executable)
+    found = (shutil.which(name) for name in ("python3.13", "python3.12"))
+    return next((path for path in found if path and _runs(path)), sys.executable)
+
+
+def _runs(python: str) -> bool:
+    """Whether it is an interpreter: pyenv's shims stand for versions that are not chosen, too."""
+    return subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode == 0
 
 
 def python_of(adapter: Adapter, cache: Path, interpreter: str) -> str:

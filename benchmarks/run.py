@@ -37,8 +37,11 @@ CREDENTIALS = {
 
 
 def environment() -> dict[str, str]:
-    """What every process sees: nothing of whoever runs this."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BEDROCKGW_"))}
+    """What every process sees: nothing of whoever runs this.
+
+    With PYTHONDONTWRITEBYTECODE, say, this tree would be compiled at each import, and what pip installed would not.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BEDROCKGW_", "PYTHON"))}
     nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
     return kept | CREDENTIALS | nowhere
 
@@ -153,6 +156,8 @@ class Run:
     def starts(self, count: int) -> None:
         """What importing costs, and the first client, in fresh interpreters."""
         python = self.pythons[next(name for name in self.adapters if not self.adapters[name].requirements)]
+        for code in {**IMPORTS, **STARTS}.values():
+            cpu_of(python, code)  # what is compiled is compiled once
         for _ in range(count):
             nothing = cpu_of(python, "pass")
             for name, code in random.sample(sorted({**IMPORTS, **STARTS}.items()), len(IMPORTS) + len(STARTS)):
@@ -160,6 +165,9 @@ class Run:
 
     def memory(self, count: int) -> None:
         """Resident memory: after the first call, and of each open stream, in fresh processes."""
+        for worker in map(self.worker, self.adapters):
+            worker.ask(do="memory")  # what is compiled is compiled once
+            worker.close()
         for _ in range(count):
             for name in self.adapters:
                 worker = self.worker(name)
