@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncStream", "Stream"]
 
 R = TypeVar("R")
-_NOT_ENTERED = "a stream is a context manager: `with gateway.converse_stream(...) as stream`"
+_NOT_ENTERED = "a stream is a context manager: `with`, or `async with` of an AsyncGateway, `gateway.converse_stream(...) as stream`"
 _SPOKEN = (TextDelta, ChunkReceived)
 
 
