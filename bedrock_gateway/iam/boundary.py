@@ -38,7 +38,11 @@ def boundary(scope: Scope, parts: KnowledgeBaseParts | None = None) -> Policy:
         ConfigError: a part is missing or malformed, or the policy is over the size that a managed policy may have.
     """
     made = [roles.logging_role(scope).permissions]
-    if parts or scope.role_parts or (scope.documents and scope.vector_indexes and scope.embedding_models):
+    if (
+        parts
+        or scope.role_parts
+        or (scope.documents and (scope.vector_indexes or scope.collections) and scope.embedding_models)
+    ):
         made.append(roles.kb_role(scope, parts).permissions)
     policy = Policy(tuple(_numbered(one for each in made for one in each.statements)))
     if policy.size > MANAGED_QUOTA:

@@ -70,13 +70,16 @@ class KnowledgeBaseParts:
 
     @classmethod
     def of(cls, scope: Scope) -> KnowledgeBaseParts:
-        """Return what *scope* names: its parts, or else S3 sources and S3 Vectors stores; and embedding models."""
+        """Return what *scope* names: its parts, or else S3 sources and the stores that set-up makes; and embedding models."""
         if scope.role_parts:
             sources, stores, options = (_chosen(scope, part) for part in ("source", "store", "option"))
             return cls(sources, stores, options, scope.embedding_models)
         return cls(
             tuple(("s3", {"bucket": bucket, "prefix": prefix}) for bucket, prefix in scope.documents),
-            tuple(("s3-vectors", {"bucket": bucket, "index": index}) for bucket, index in scope.vector_indexes),
+            (
+                *(("s3-vectors", {"bucket": bucket, "index": index}) for bucket, index in scope.vector_indexes),
+                *(("opensearch-serverless-by-name", {"collection": name}) for name, _ in scope.collections),
+            ),
             embedding_models=scope.embedding_models,
         )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bedrock_gateway.capabilities import Scope
@@ -173,3 +175,11 @@ def test_keys_of_a_batch_role_are_assumed():
     assert {one.confidence for one in made.assumptions} == {"L"}
     assert allows(made.permissions, "kms:Decrypt", key, **{"kms:ViaService": "s3.us-east-1.amazonaws.com"})
     assert not roles.batch_role(BARE, {**BATCH, "input-key": key}, strict=True).assumptions
+
+
+def test_a_collection_that_is_still_to_be_made_is_named_in_the_role():
+    scope = replace(SCOPE, vector_indexes=(), collections=(("helpdesk-handbook", "helpdesk/handbook"),))
+    statements = roles.kb_role(scope).permissions.dump()["Statement"]
+    (use,) = [one for one in statements if one["Action"] == "aoss:APIAccessAll"]
+    assert use["Condition"] == {"StringEquals": {"aoss:collection": "helpdesk-handbook"}}
+    assert not any("s3vectors" in str(one) for one in statements)
