@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway._commands import Send
@@ -31,6 +32,7 @@ __all__ = [
     "Outcome",
     "Probe",
     "Reading",
+    "aware",
     "checks",
     "held_back",
     "level_of",
@@ -81,6 +83,11 @@ class Probe:
     facts: Facts
     calls: list[str] = field(default_factory=list)
     last: dict[str, Any] | GatewayError | None = None
+
+    @property
+    def now(self) -> datetime:
+        """When this preflight looks."""
+        return self.facts.now or datetime.now(UTC)
 
     @property
     def scope(self) -> Scope:
@@ -145,6 +152,11 @@ def _as_aws_would(name: str, outcome: Outcome) -> Outcome:
 
 
 Check = Callable[[Probe], Generator[Asking, Any, Finding]]
+
+
+def aware(moment: datetime) -> datetime:
+    """Return *moment* with a time zone; what AWS sends without one is UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _ORDER: Mapping[Status, int] = {"fail": 5, "unknown": 4, "warn": 3, "pass": 2, "not_applicable": 1, "skip": 0}

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from bedrock_gateway.preflight.checks import (
     delivery,
     guardrails,
+    identity,
     knowledge_bases,
     logging,
     models,
     network,
     permissions,
     process,
+    region,
     roles,
 )
 
@@ -25,7 +27,19 @@ __all__ = ["CHECKS"]
 
 CHECKS: Mapping[str, Check] = {
     id_: check
-    for module in (process, network, permissions, logging, roles, delivery, models, guardrails, knowledge_bases)
+    for module in (
+        process,
+        identity,
+        region,
+        network,
+        permissions,
+        logging,
+        roles,
+        delivery,
+        models,
+        guardrails,
+        knowledge_bases,
+    )
     for id_, check in module.CHECKS.items()
 }
 """Id → check."""

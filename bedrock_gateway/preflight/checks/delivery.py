@@ -16,7 +16,7 @@ from bedrock_gateway.iam.documents.keys import KEYS
 from bedrock_gateway.iam.documents.template import assemble, fill
 from bedrock_gateway.preflight.checks.logging import destination, find_group
 from bedrock_gateway.preflight.deliveries import judge_use
-from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware, worst
 from bedrock_gateway.preflight.trust import Verdict
 
 __all__ = ["CHECKS"]
@@ -229,9 +229,9 @@ def _needed(probe: Probe) -> Generator[Asking, Any, None]:
 
 
 def _recent(series: dict[str, Any], probe: Probe) -> float:
-    since = _now(probe) - _HOUR
+    since = probe.now - _HOUR
     pairs = zip(series.get("Timestamps") or [], series.get("Values") or [], strict=False)
-    return float(sum(value for moment, value in pairs if _aware(moment) + timedelta(minutes=5) > since))
+    return float(sum(value for moment, value in pairs if aware(moment) + timedelta(minutes=5) > since))
 
 
 def _metrics(probe: Probe) -> dict[str, Any]:
@@ -245,16 +245,8 @@ def _metrics(probe: Probe) -> dict[str, Any]:
             yield query(f"success{at}", f"{metric}Success")
             yield query(f"failure{at}", f"{metric}Failure")
 
-    end = _now(probe).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    end = probe.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     return {"MetricDataQueries": list(queries()), "StartTime": end - timedelta(hours=24), "EndTime": end}
-
-
-def _now(probe: Probe) -> datetime:
-    return probe.facts.now or datetime.now(UTC)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _STREAM = "aws/bedrock/modelinvocations"
@@ -277,7 +269,7 @@ def _log_15(probe: Probe) -> Checking:
         if calls:
             return Finding("warn", f"{calls:.0f} calls in 24 h, and {_STREAM} of {name} has no record")
         return Finding("unknown", f"{_STREAM} of {name} has no record yet")
-    age = _now(probe) - datetime.fromtimestamp(last / 1000, UTC)
+    age = probe.now - datetime.fromtimestamp(last / 1000, UTC)
     evidence = {"last_record": f"{datetime.fromtimestamp(last / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"}
     if calls and age > _OLD:
         return Finding("warn", f"{calls:.0f} calls in 24 h, and the last record is {age.days} days old", evidence)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Send
 from bedrock_gateway.errors import NotFoundError
 from bedrock_gateway.preflight.checks.roles import read_role
-from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware, worst
 from bedrock_gateway.preflight.trust import judge_trust
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _kb_03(probe: Probe, name: str, base: str) -> Judging:
 def _judged_jobs(
     probe: Probe, name: str, jobs: list[tuple[str, dict[str, Any] | None]], command: str
 ) -> Iterator[Finding]:
-    now = probe.facts.now or datetime.now(UTC)
+    now = probe.now
     for source, job in jobs:
         if job is None:
             yield Finding("warn", f"{name}: {source} was never ingested", command=command)
@@ -140,15 +140,11 @@ def _judged_jobs(
             yield Finding("fail", f"{name}: the last ingestion of {source} failed", command=command)
         elif job.get("status") != "COMPLETE":
             yield Finding("warn", f"{name}: the ingestion of {source} is {job.get('status')}")
-        elif (started := job.get("startedAt")) and now - _aware(started) > _OLD:
-            days = (now - _aware(started)).days
+        elif (started := job.get("startedAt")) and now - aware(started) > _OLD:
+            days = (now - aware(started)).days
             yield Finding("warn", f"{name}: {source} was last ingested {days} days ago", command=command)
         else:
             yield Finding("pass", f"{name}: {source} is ingested")
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @_missing

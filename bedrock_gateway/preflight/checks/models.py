@@ -9,7 +9,7 @@ from typing import Any
 
 from bedrock_gateway.capabilities.models import ModelId, parse_model_id, profiles_for
 from bedrock_gateway.errors import ConfigError, InvalidRequestError, NotFoundError
-from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware
 from bedrock_gateway.preflight.report import Status
 
 __all__ = ["CHECKS"]
@@ -86,16 +86,12 @@ def _mod_02(probe: Probe, model: ModelId) -> Judging:
 def _lifecycle(life: Mapping[str, Any], botocore: str) -> tuple[Status, str]:
     end: Any = life.get("endOfLifeTime")
     status = life.get("status")
-    days = (_aware(end) - datetime.now(UTC)).days if end is not None else END_WARNS_DAYS
+    days = (aware(end) - datetime.now(UTC)).days if end is not None else END_WARNS_DAYS
     if days < END_WARNS_DAYS:
-        return "fail" if days < END_FAILS_DAYS else "warn", f"end of life on {_aware(end):%Y-%m-%d}"
+        return "fail" if days < END_FAILS_DAYS else "warn", f"end of life on {aware(end):%Y-%m-%d}"
     if status == "LEGACY":
         return "warn", "legacy" + ("" if end else "; AWS gave no date")
     return ("pass", "active") if status == "ACTIVE" else ("unknown", f"botocore {botocore} shows no lifecycle")
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _mod_03(probe: Probe, model: ModelId) -> Judging:

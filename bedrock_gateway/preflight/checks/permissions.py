@@ -1,4 +1,4 @@
-"""IAM, LOG-19 and the rest of ID: what this principal may do, judged from its own policies, and how it is kept.
+"""IAM and LOG-19: what this principal may do, judged from its own policies.
 
 Judged are identity policies and the boundary. What an organisation's policies take away besides is not seen here.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bedrock_gateway._commands import Send
@@ -18,7 +17,7 @@ from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
 from bedrock_gateway.preflight.holdings import Held, managed_policy, policies_of
 from bedrock_gateway.preflight.trust import stream_arn
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "kind_of"]
 
 Checking = Generator[Asking, Any, Finding]
 
@@ -52,7 +51,8 @@ class Self:
     """Why its policies cannot be judged."""
 
 
-def _kind(arn: str) -> tuple[str, str]:
+def kind_of(arn: str) -> tuple[str, str]:
+    """Return (kind, name) of a principal's ARN; a session counts as its role."""
     kind, _, rest = arn.split(":", 5)[5].partition("/")
     return ("role", rest.partition("/")[0]) if kind == "assumed-role" else (kind, rest.rpartition("/")[2])
 
@@ -60,7 +60,7 @@ def _kind(arn: str) -> tuple[str, str]:
 def _self(probe: Probe) -> Generator[Asking, Any, Self | None]:
     """Who this is in IAM, with all its policies; None for whom IAM has none (root, a federated user)."""
     who = yield from probe.read("sts", "GetCallerIdentity")
-    kind, name = _kind(str(who["Arn"]))
+    kind, name = kind_of(str(who["Arn"]))
     if kind not in {"role", "user"}:
         return None
     [reply] = yield from probe.read_each([Send("iam", f"Get{kind.capitalize()}", {f"{kind.capitalize()}Name": name})])
@@ -191,87 +191,10 @@ def _blinding(probe: Probe) -> Iterator[tuple[str, str]]:
         yield "s3:PutBucketPolicy", f"arn:{scope.partition}:s3:::{wanted.bucket}"
 
 
-_KEY_WARNS, _KEY_FAILS = timedelta(days=60), timedelta(days=90)
-
-
-def _user(probe: Probe) -> Generator[Asking, Any, str | None]:
-    who = yield from probe.read("sts", "GetCallerIdentity")
-    kind, name = _kind(str(who["Arn"]))
-    return name if kind == "user" else None
-
-
-_NO_USER = Finding("not_applicable", "this is no IAM user")
-
-
-def _id_06(probe: Probe) -> Checking:
-    user = yield from _user(probe)
-    if user is None:
-        return _NO_USER
-    reply = yield from probe.read("iam", "ListAccessKeys", UserName=user)
-    active = [one for one in reply.get("AccessKeyMetadata", []) if one.get("Status") == "Active"]
-    now = probe.facts.now or datetime.now(UTC)
-    ages = [now - _aware(one["CreateDate"]) for one in active]
-    command = f"aws iam create-access-key --user-name {user}"
-    if ages and max(ages) > _KEY_FAILS:
-        return Finding("fail", f"a key of {user} is {max(ages).days} days old", {"user": user}, command)
-    if len(active) > 1:
-        return Finding("warn", f"{user} has {len(active)} active keys", {"user": user})
-    if ages and max(ages) > _KEY_WARNS:
-        return Finding("warn", f"a key of {user} is {max(ages).days} days old", {"user": user}, command)
-    return Finding("pass", f"{user} has {len(active)} key(s), not older than {_KEY_WARNS.days} days")
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _id_09(probe: Probe) -> Checking:
-    user = yield from _user(probe)
-    if user is None:
-        return _NO_USER
-    reply = yield from probe.read("iam", "ListMFADevices", UserName=user)
-    if reply.get("MFADevices"):
-        return Finding("pass", f"{user} has an MFA device")
-    command = f"aws iam create-virtual-mfa-device --virtual-mfa-device-name {user} --outfile mfa.png --bootstrap-method QRCodePNG"
-    return Finding("warn", f"{user} has no MFA device", {"user": user}, command)
-
-
-def _id_10(probe: Probe) -> Checking:
-    reply = yield from probe.read("iam", "GetAccountSummary")
-    summary = reply.get("SummaryMap") or {}
-    if summary.get("AccountAccessKeysPresent"):
-        return Finding("fail", "the root user has access keys", advice="Sign in as root and delete them.")
-    if not summary.get("AccountMFAEnabled"):
-        return Finding("warn", "the root user has no MFA device", advice="Sign in as root and add one.")
-    return Finding("pass", "the root user has MFA and no access key")
-
-
-def _id_11(probe: Probe) -> Checking:
-    user = yield from _user(probe)
-    if user is None:
-        return _NO_USER
-    inline, attached, groups = yield from probe.read_each(
-        [
-            Send("iam", one, {"UserName": user})
-            for one in ("ListUserPolicies", "ListAttachedUserPolicies", "ListGroupsForUser")
-        ]
-    )
-    direct = [*inline.get("PolicyNames", []), *(one["PolicyName"] for one in attached.get("AttachedPolicies", []))]
-    if direct:
-        return Finding("warn", f"{user} has policies of its own: {', '.join(direct)}", advice="Put them on a group.")
-    if not groups.get("Groups"):
-        return Finding("warn", f"{user} is in no group", advice="Put the user into a group that has the policies.")
-    return Finding("pass", f"{user} has its policies from groups")
-
-
 CHECKS: dict[str, Check] = {
     "IAM-01": _judged(_iam_01),
     "IAM-02": _judged(_iam_02),
     "IAM-06": _judged(_iam_06),
     "IAM-07": _judged(_iam_07),
     "LOG-19": _judged(_log_19),
-    "ID-06": _id_06,
-    "ID-09": _id_09,
-    "ID-10": _id_10,
-    "ID-11": _id_11,
 }

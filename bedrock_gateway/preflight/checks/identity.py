@@ -1,0 +1,219 @@
+"""ID: whose credentials these are, how long they last, and how a user of IAM is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any
+
+from bedrock_gateway._commands import Send
+from bedrock_gateway.errors import GatewayError, ServiceError
+from bedrock_gateway.preflight.checks.permissions import kind_of
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware
+
+__all__ = ["CHECKS"]
+
+Checking = Generator[Asking, Any, Finding]
+
+
+def _id_01(probe: Probe) -> Checking:
+    yield from ()
+    found = probe.facts.credentials
+    if found is None:
+        return Finding("fail", "no credentials were found", command="aws configure list")
+    if found.error:
+        command = "aws sso login" if "sso" in found.method else "aws configure list"
+        return Finding("fail", f"credentials of {found.method!r} cannot be used: {found.error}", command=command)
+    try:
+        yield from probe.read("sts", "GetCallerIdentity")
+    except ServiceError as error:
+        if error.code in _UNUSABLE:
+            return Finding(
+                "fail", f"AWS refuses the credentials of {found.method!r}: {error.code}", command="aws sso login"
+            )
+    except GatewayError:
+        return Finding("pass", f"credentials come from {found.method!r}; AWS could not be asked about them")
+    return Finding("pass", f"credentials come from {found.method!r}")
+
+
+_UNUSABLE = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+}
+
+
+def _id_02(probe: Probe) -> Checking:
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    config, arn, account = probe.config, str(who["Arn"]), str(who["Account"])
+    wanted = {"account": (config.account, account), "partition": (config.partition, arn.split(":")[1])}
+    for part, (declared, real) in wanted.items():
+        if declared != real:
+            return Finding("fail", f"credentials are of {part} {real}, the configuration says {declared}", {"arn": arn})
+    return Finding("pass", f"account {account}", {"arn": arn})
+
+
+def _id_03(probe: Probe) -> Checking:
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    arn = str(who["Arn"])
+    if arn.endswith(":root"):
+        return Finding("fail", "this is the root user, whom no policy limits", {"arn": arn})
+    return Finding("pass", "not the root user", {"arn": arn})
+
+
+def _id_04(probe: Probe) -> Checking:
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    arn = str(who["Arn"])
+    kind = arn.split(":", 5)[5].partition("/")[0]
+    if kind in {"assumed-role", "federated-user"}:
+        return Finding("pass", "a session of Identity Center" if "AWSReservedSSO_" in arn else f"a session: {kind}")
+    return Finding("warn", f"this is {'an IAM user' if kind == 'user' else kind}, not a role", {"arn": arn})
+
+
+def _id_05(probe: Probe) -> Checking:
+    yield from ()
+    found = probe.facts.credentials
+    if found is None or found.key_prefix != "AKIA":
+        return Finding("pass", "the key is temporary")
+    if probe.config.local:
+        return Finding("not_applicable", "a key of the local Bedrock")
+    command = "aws iam list-access-keys"
+    return Finding("fail", f"a long-term key (AKIA) comes from {found.method!r}", {"method": found.method}, command)
+
+
+_SOON_SECONDS = 15 * 60.0
+
+
+def _id_07(probe: Probe) -> Checking:
+    yield from ()
+    found = probe.facts.credentials
+    left = found.expires_in_seconds if found else None
+    if found is None or left is None:
+        kept = "are renewed by whoever gave them" if found and found.renewable else "do not say when they expire"
+        return Finding("pass", f"the credentials {kept}")
+    if left < _SOON_SECONDS and not found.renewable:
+        return Finding("warn", f"the credentials expire in {max(left, 0) / 60:.0f} min and nothing renews them")
+    return Finding("pass", f"the credentials are renewed; these expire in {left / 60:.0f} min")
+
+
+def _id_13(probe: Probe) -> Checking:
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    arn, config = str(who["Arn"]), probe.config
+    kind, _, rest = arn.split(":", 5)[5].partition("/")
+    if kind != "assumed-role":
+        return Finding("not_applicable", "the principal is no role")
+    name = rest.partition("/")[0]
+    logging_roles = {config.logging.role: "the logging role"} if config.logging and config.logging.log_group else {}
+    services = logging_roles | {
+        role: f"the service role of knowledge base {base}"
+        for base, declared in config.knowledge_bases.items()
+        for role in [declared.role or f"AmazonBedrockGateway-kb-{base}"]
+    }
+    for role, what in services.items():
+        if role.rpartition("/")[2] == name:
+            return Finding("fail", f"this principal is {name}, which is {what} too", {"arn": arn})
+    return Finding("pass", f"{name} is no service role of Bedrock")
+
+
+def _id_08(probe: Probe) -> Checking:
+    yield from ()
+    token, bearer = probe.facts.bearer_token, probe.config.auth == "bearer"
+    unset = "unset AWS_BEARER_TOKEN_BEDROCK"
+    if token == "none":
+        if bearer:
+            return Finding("fail", 'auth = "bearer" is declared, but AWS_BEARER_TOKEN_BEDROCK is not set')
+        return Finding("pass", "no bearer token")
+    if not bearer:
+        return Finding("fail", f'a {token} bearer token is set, but auth = "bearer" is not declared', command=unset)
+    if token == "long-term":
+        return Finding("fail", "the bearer token is long-term (ABSK)", command=unset)
+    if probe.principal.knowledge_bases:
+        return Finding("fail", "a bearer token cannot be used for knowledge bases", command=unset)
+    return Finding("warn", f"a {token} bearer token signs the calls instead of the principal's role")
+
+
+_KEY_WARNS, _KEY_FAILS = timedelta(days=60), timedelta(days=90)
+
+
+def _user(probe: Probe) -> Generator[Asking, Any, str | None]:
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    kind, name = kind_of(str(who["Arn"]))
+    return name if kind == "user" else None
+
+
+_NO_USER = Finding("not_applicable", "this is no IAM user")
+
+
+def _id_06(probe: Probe) -> Checking:
+    user = yield from _user(probe)
+    if user is None:
+        return _NO_USER
+    reply = yield from probe.read("iam", "ListAccessKeys", UserName=user)
+    active = [one for one in reply.get("AccessKeyMetadata", []) if one.get("Status") == "Active"]
+    now = probe.now
+    ages = [now - aware(one["CreateDate"]) for one in active]
+    command = f"aws iam create-access-key --user-name {user}"
+    if ages and max(ages) > _KEY_FAILS:
+        return Finding("fail", f"a key of {user} is {max(ages).days} days old", {"user": user}, command)
+    if len(active) > 1:
+        return Finding("warn", f"{user} has {len(active)} active keys", {"user": user})
+    if ages and max(ages) > _KEY_WARNS:
+        return Finding("warn", f"a key of {user} is {max(ages).days} days old", {"user": user}, command)
+    return Finding("pass", f"{user} has {len(active)} key(s), not older than {_KEY_WARNS.days} days")
+
+
+def _id_09(probe: Probe) -> Checking:
+    user = yield from _user(probe)
+    if user is None:
+        return _NO_USER
+    reply = yield from probe.read("iam", "ListMFADevices", UserName=user)
+    if reply.get("MFADevices"):
+        return Finding("pass", f"{user} has an MFA device")
+    command = f"aws iam create-virtual-mfa-device --virtual-mfa-device-name {user} --outfile mfa.png --bootstrap-method QRCodePNG"
+    return Finding("warn", f"{user} has no MFA device", {"user": user}, command)
+
+
+def _id_10(probe: Probe) -> Checking:
+    reply = yield from probe.read("iam", "GetAccountSummary")
+    summary = reply.get("SummaryMap") or {}
+    if summary.get("AccountAccessKeysPresent"):
+        return Finding("fail", "the root user has access keys", advice="Sign in as root and delete them.")
+    if not summary.get("AccountMFAEnabled"):
+        return Finding("warn", "the root user has no MFA device", advice="Sign in as root and add one.")
+    return Finding("pass", "the root user has MFA and no access key")
+
+
+def _id_11(probe: Probe) -> Checking:
+    user = yield from _user(probe)
+    if user is None:
+        return _NO_USER
+    inline, attached, groups = yield from probe.read_each(
+        [
+            Send("iam", one, {"UserName": user})
+            for one in ("ListUserPolicies", "ListAttachedUserPolicies", "ListGroupsForUser")
+        ]
+    )
+    direct = [*inline.get("PolicyNames", []), *(one["PolicyName"] for one in attached.get("AttachedPolicies", []))]
+    if direct:
+        return Finding("warn", f"{user} has policies of its own: {', '.join(direct)}", advice="Put them on a group.")
+    if not groups.get("Groups"):
+        return Finding("warn", f"{user} is in no group", advice="Put the user into a group that has the policies.")
+    return Finding("pass", f"{user} has its policies from groups")
+
+
+CHECKS: dict[str, Check] = {
+    "ID-01": _id_01,
+    "ID-02": _id_02,
+    "ID-03": _id_03,
+    "ID-04": _id_04,
+    "ID-05": _id_05,
+    "ID-06": _id_06,
+    "ID-07": _id_07,
+    "ID-08": _id_08,
+    "ID-09": _id_09,
+    "ID-10": _id_10,
+    "ID-11": _id_11,
+    "ID-13": _id_13,
+}

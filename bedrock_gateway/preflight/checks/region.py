@@ -1,0 +1,117 @@
+"""REG: one Region, one account, everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from bedrock_gateway.capabilities.models import parse_model_id
+from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError, ServiceError
+from bedrock_gateway.preflight.checks.process import UPGRADE
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
+
+__all__ = ["CHECKS"]
+
+Checking = Generator[Asking, Any, Finding]
+
+
+def _reg_01(probe: Probe) -> Checking:
+    yield from ()
+    target = probe.config.region
+    wrong = {service: region for service, region in probe.facts.client_regions.items() if region != target}
+    if wrong:
+        named = ", ".join(f"{service} is in {region}" for service, region in wrong.items())
+        return Finding("fail", f"{named}; the configuration says {target}", wrong)
+    return Finding("pass", f"every client is of {target}")
+
+
+def _reg_02(probe: Probe) -> Checking:
+    yield from ()
+    target = probe.config.region
+    wrong = {source: region for source, region in probe.facts.regions.items() if region != target}
+    if wrong:
+        named = ", ".join(f"{source} says {region}" for source, region in wrong.items())
+        return Finding("warn", f"{named}; {target} of the configuration wins", wrong)
+    return Finding("pass", f"nothing contradicts {target}")
+
+
+def _reg_03(probe: Probe) -> Checking:
+    facts, region = probe.facts, probe.config.region
+    if probe.config.local:
+        return Finding("not_applicable", "a local Bedrock")
+    host = f"bedrock-runtime.{region}.amazonaws.com"
+    found = yield from probe.look("addresses", host)
+    evidence = {"host": host, "botocore": facts.botocore}
+    if found.get("error") == "NXDOMAIN":
+        return Finding("fail", f"{host} does not resolve: no Bedrock in {region}, or no DNS", evidence)
+    if "error" in found:
+        return Finding("unknown", f"the resolver did not answer for {host}", evidence)
+    if not facts.region_known:
+        return Finding("warn", f"botocore {facts.botocore} does not list Bedrock in {region}", evidence, UPGRADE)
+    return Finding("pass", f"{host} resolves", evidence)
+
+
+def _reg_04(probe: Probe) -> Checking:
+    yield from ()
+    config = probe.config
+    for text in probe.principal.models:
+        try:
+            model = parse_model_id(text)
+        except ConfigError:
+            continue  # MOD-10 says so
+        target = {"partition": config.partition, "region": config.region, "account": config.account}
+        for part, wanted in target.items():
+            real = getattr(model, part)
+            if real and real != wanted:
+                return Finding("fail", f"{text} names {part} {real}, the configuration says {wanted}", {"arn": text})
+    return Finding("pass", "every configured ARN is of this partition, Region and account")
+
+
+def _buckets(probe: Probe) -> list[str]:
+    """The logging buckets, and those the principal's knowledge bases read."""
+    logging, config = probe.config.logging, probe.config
+    found = [logging.bucket, logging.large_data_bucket] if logging else []
+    names = probe.principal.knowledge_bases or (tuple(config.knowledge_bases) if probe.level != "minimal" else ())
+    found += [source.bucket for name in names for source in config.knowledge_bases[name].sources]
+    return list(dict.fromkeys(bucket for bucket in found if bucket))
+
+
+def _reg_05(probe: Probe) -> Checking:
+    buckets, config = _buckets(probe), probe.config
+    if not buckets:
+        return Finding("not_applicable", "no bucket is configured")
+    denied = []
+    for bucket in buckets:
+        try:
+            reply = yield from probe.read("s3", "HeadBucket", Bucket=bucket, ExpectedBucketOwner=config.account)
+        except NotFoundError:
+            command = f"aws s3 mb s3://{bucket} --region {config.region}"
+            return Finding("fail", f"bucket {bucket} does not exist", {"bucket": bucket}, command)
+        except ServiceError as error:
+            region = _headers(error).get("x-amz-bucket-region")
+            if region is None:
+                raise
+            denied += [bucket] if isinstance(error, AccessDeniedError) else []
+        else:
+            metadata = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+            region = reply.get("BucketRegion") or metadata.get("x-amz-bucket-region") or config.region
+        if region != config.region:
+            return Finding("fail", f"bucket {bucket} is in {region}, not in {config.region}", {bucket: region})
+    note = f"; whose {', '.join(denied)} is could not be read" if denied else ""
+    return Finding("pass", f"in {config.region}: {', '.join(buckets)}{note}")
+
+
+def _headers(error: ServiceError) -> Mapping[str, str]:
+    """S3 names the bucket's Region in a header even where it refuses; botocore keeps it on its own error."""
+    response = getattr(error.__cause__, "response", None) or {}
+    headers: Mapping[str, str] = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers
+
+
+CHECKS: dict[str, Check] = {
+    "REG-01": _reg_01,
+    "REG-02": _reg_02,
+    "REG-03": _reg_03,
+    "REG-04": _reg_04,
+    "REG-05": _reg_05,
+}
