@@ -108,16 +108,39 @@ _GOVERNED = frozenset(
 )
 
 
+# AWS's name, or another API's → the argument that it is here.
+_OURS = {
+    "knowledgeBaseId": "knowledge_base",
+    "maxTokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "messages": "prompt",
+    "numberOfResults": "results",
+    "response_format": "output",
+    "sessionId": "session_id",
+    "stop": "stop_sequences",
+    "stopSequences": "stop_sequences",
+    "toolChoice": "tool_choice",
+    "topP": "top_p",
+}
+
+
+def _hint(member: str, known: tuple[str, ...]) -> str:
+    if member in _OURS:
+        return f"give it as {_OURS[member]}="
+    near = difflib.get_close_matches(member, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"AWS's members are {', '.join(known)}"
+
+
 def members_of(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return further members by AWS's names, checked."""
     known = _MEMBERS[name]
     for member, value in given.items():
+        if member == "modelId":
+            arguments.refuse(name, "the model is given as model=")
         if member in _GOVERNED:
             raise GovernanceError(f"{member} comes from the configuration alone", rule="declared-members")
         if member not in known:
-            near = difflib.get_close_matches(member, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"AWS's members are {', '.join(known)}"
-            arguments.refuse(name, f"there is no option {member[:80]!r}; {hint}")
+            arguments.refuse(name, f"there is no option {member[:80]!r}; {_hint(member, known)}")
         arguments.document(name, member, value)
     return {member: value for member, value in given.items() if value is not None}
 

@@ -33,6 +33,7 @@ from bedrock_gateway.errors import (
 )
 from bedrock_gateway.governance.denials import denial_of
 from bedrock_gateway.governance.grants import denied
+from bedrock_gateway.governance.invalid import faults
 from bedrock_gateway.governance.versions import unknown_member
 
 if TYPE_CHECKING:
@@ -382,17 +383,14 @@ def _unknown(cause: BaseException, send: Send, attempts: int, names: list[str]) 
     )
 
 
-_MEMBER = re.compile(r"(?:parameter|in input): (?:\"(\w+)\"|([\w.\[\]]+))|parameter ([\w.\[\]]+)")
-
-
 def _invalid(send: Send, text: str) -> GatewayError:
-    """Botocore's message quotes the value; only the names of the members are kept."""
+    """Botocore's message quotes the value; only what is no content is kept."""
     unknown = unknown_member(send, text)
     if unknown is not None:
         return unknown
-    members = sorted({one for found in _MEMBER.finditer(text) for one in found.groups() if one})
+    what = "; ".join(faults(text, send.params)) or "check its members and their types"
     return InvalidRequestError(
-        f"{send.operation}: the request is not valid: check {', '.join(members[:5]) or 'its members'}; nothing was sent",
+        f"{send.operation}: the request is not valid: {what}; nothing was sent",
         operation=send.operation,
         code=_PARAM_VALIDATION,
         attempts=0,
