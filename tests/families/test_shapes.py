@@ -297,13 +297,13 @@ def read(body) -> None:
 
 
 @given(ANYTHING)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_a_body_of_any_shape_is_kept_whole_and_breaks_nothing(body):
     read(body)
 
 
 @pytest.mark.full
 @given(ANYTHING)
-@settings(max_examples=20_000)
+@settings(max_examples=20_000, deadline=None)
 def test_twenty_thousand_bodies_of_any_shape_break_nothing(body):
     read(body)

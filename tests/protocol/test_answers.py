@@ -60,13 +60,13 @@ def is_read_whole(events: list[dict[str, Any]], pieces: list[bytes]) -> None:
 
 
 @given(answers())
-@settings(max_examples=25, suppress_health_check=SLOW)
+@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
 def test_a_streamed_answer_is_read_whole(answer):
     is_read_whole(*answer)
 
 
 @pytest.mark.full
 @given(answers())
-@settings(max_examples=1500, suppress_health_check=SLOW)
+@settings(max_examples=1500, deadline=None, suppress_health_check=SLOW)
 def test_fifteen_hundred_streamed_answers_are_read_whole(answer):
     is_read_whole(*answer)

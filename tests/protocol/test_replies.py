@@ -51,7 +51,7 @@ def is_read_whole(name: str, body: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", READ)
 def test_a_conforming_answer_is_read_whole(name):
     @given(reply(service_of(name), name))
-    @settings(max_examples=12, suppress_health_check=SLOW)
+    @settings(max_examples=12, deadline=None, suppress_health_check=SLOW)
     def each(body):
         is_read_whole(name, body)
 
@@ -62,7 +62,7 @@ def test_a_conforming_answer_is_read_whole(name):
 @pytest.mark.parametrize("name", READ)
 def test_hundreds_of_conforming_answers_are_read_whole(name):
     @given(reply(service_of(name), name))
-    @settings(max_examples=600, suppress_health_check=SLOW)
+    @settings(max_examples=600, deadline=None, suppress_health_check=SLOW)
     def each(body):
         is_read_whole(name, body)
 
@@ -115,7 +115,7 @@ def goes_back_unchanged(content: list[dict[str, Any]]) -> None:
 
 
 @given(blocks())
-@settings(max_examples=40, suppress_health_check=SLOW)
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
 def test_a_message_of_an_answer_goes_back_as_it_came(content):
     goes_back_unchanged(content)
 
@@ -132,6 +132,6 @@ def test_text_that_says_nothing_beside_a_tool_call_is_not_sent_back_as_aws_refus
 
 @pytest.mark.full
 @given(blocks())
-@settings(max_examples=2000, suppress_health_check=SLOW)
+@settings(max_examples=2000, deadline=None, suppress_health_check=SLOW)
 def test_two_thousand_messages_go_back_as_they_came(content):
     goes_back_unchanged(content)

@@ -119,14 +119,14 @@ def carries_what_is_known(failure) -> None:
 
 
 @given(failures())
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_an_error_in_a_stream_carries_what_is_known(failure):
     carries_what_is_known(failure)
 
 
 @pytest.mark.full
 @given(failures())
-@settings(max_examples=10_000)
+@settings(max_examples=10_000, deadline=None)
 def test_ten_thousand_errors_in_streams_carry_what_is_known(failure):
     carries_what_is_known(failure)
 

@@ -212,14 +212,14 @@ def same_as_at_once(answer, events, pieces) -> None:
 
 
 @given(streams())
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_a_stream_in_any_legal_order_says_what_converse_says_at_once(stream) -> None:
     same_as_at_once(*stream)
 
 
 @pytest.mark.full
 @given(streams())
-@settings(max_examples=3000)
+@settings(max_examples=3000, deadline=None)
 def test_three_thousand_streams_say_what_converse_says_at_once(stream) -> None:
     same_as_at_once(*stream)
 
