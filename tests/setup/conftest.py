@@ -72,13 +72,17 @@ class Account:
     folder: Path
     gateway: Gateway
     events: list[Any]
+    clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def config(self) -> Any:
         return self.gateway.config
 
     def root(self, service: str) -> Any:
-        return self.world.client(self.world.admin, service)
+        """The root user's client, made once: making one costs more than what most tests do with it."""
+        if service not in self.clients:
+            self.clients[service] = self.world.client(self.world.admin, service)
+        return self.clients[service]
 
     def view(self, around: Any = None, *, sleeps_for_real: bool = True) -> tuple[Any, Watched]:
         """The operator's gateway with a perform that a test looks into."""

@@ -30,7 +30,7 @@ def every(chosen):
 
 @pytest.mark.parametrize(
     ("operation", "when", "then"),
-    list(every({("CreateCollection", "after", "resume"), ("CreateIndex", "after", "delete")})),
+    list(every({("CreateCollection", "after", "resume")})),
 )
 def test_a_creation_that_was_killed(account, shell, operation, when, then):  # noqa: F811
     killed(shell, "create", kill=(operation, when))

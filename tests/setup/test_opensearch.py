@@ -168,7 +168,6 @@ def goes_on(account, then, *, ingest=False):
     list(
         steps(
             MAKING,
-            ("CreateSecurityPolicy", 2, True, "resume"),
             ("CreateCollection", 1, True, "resume"),
             ("CreateIndex", 1, True, "delete"),
         )

@@ -158,6 +158,7 @@ def served_base(served):
     return base, base.filled()
 
 
+@pytest.mark.full
 def test_documents_that_are_gone_are_found_no_more(base):
     base.index()
     identifier = base.filled()
@@ -239,6 +240,7 @@ def test_the_role_is_let_in_by_the_network_policy(base):
     base.create()
 
 
+@pytest.mark.full
 def test_a_right_taken_away_later_is_missed_when_it_is_used(base):
     base.index()
     identifier = base.filled()
