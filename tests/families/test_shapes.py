@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bedrock_gateway._commands import Send
@@ -297,13 +297,13 @@ def read(body) -> None:
 
 
 @given(ANYTHING)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_body_of_any_shape_is_kept_whole_and_breaks_nothing(body):
     read(body)
 
 
 @pytest.mark.full
 @given(ANYTHING)
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_twenty_thousand_bodies_of_any_shape_break_nothing(body):
     read(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.validate import ParamValidator
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bedrock_gateway.governance.invalid import faults
@@ -75,7 +75,7 @@ def test_nothing_of_the_request_is_said_even_where_it_looks_like_a_report(params
         max_leaves=8,
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_of_any_request_is_said(value):
     params = {"modelId": "m", "messages": value}
     report = ParamValidator().validate(params, operation("bedrock-runtime", "Converse").input_shape)

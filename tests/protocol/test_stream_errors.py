@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tenacity.stop import stop_after_attempt
 
@@ -119,14 +119,14 @@ def carries_what_is_known(failure) -> None:
 
 
 @given(failures())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_an_error_in_a_stream_carries_what_is_known(failure):
     carries_what_is_known(failure)
 
 
 @pytest.mark.full
 @given(failures())
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_ten_thousand_errors_in_streams_carry_what_is_known(failure):
     carries_what_is_known(failure)
 

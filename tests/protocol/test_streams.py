@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bedrock_gateway import _responses
@@ -212,14 +212,14 @@ def same_as_at_once(answer, events, pieces) -> None:
 
 
 @given(streams())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_stream_in_any_legal_order_says_what_converse_says_at_once(stream) -> None:
     same_as_at_once(*stream)
 
 
 @pytest.mark.full
 @given(streams())
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_three_thousand_streams_say_what_converse_says_at_once(stream) -> None:
     same_as_at_once(*stream)
 
