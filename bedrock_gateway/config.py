@@ -207,7 +207,8 @@ class GatewayConfig(Table):
                 raw = file.read(FILE_LIMIT + 1)
         except (OSError, ValueError) as error:  # ValueError: a NUL in it
             reason = getattr(error, "strerror", None) or type(error).__name__
-            raise ConfigError(f"cannot read {where}: {reason}; `bedrock-gateway init` writes one") from None
+            shown = str(where)[:1000]  # no file has a longer name, and an error is a line
+            raise ConfigError(f"cannot read {shown}: {reason}; `bedrock-gateway init` writes one") from None
         if len(raw) > FILE_LIMIT:
             raise ConfigError(f"{where} is larger than {FILE_LIMIT} bytes")
         try:
