@@ -161,6 +161,10 @@ ESCAPES = {
     "nothing": {},
     "another filter": {"metadata_filter": TEAM},
     "either": {"metadata_filter": {"orAll": [{"equals": {"key": "owner", "value": "a"}}, TEAM]}},
+    "two other filters": {"metadata_filter": {"andAll": [TEAM, TEAM]}},
+    "either within both": {
+        "metadata_filter": {"andAll": [TEAM, {"orAll": [{"equals": {"key": "owner", "value": "a"}}, TEAM]}]}
+    },
     "not": {"metadata_filter": {"notEquals": {"key": "owner", "value": "a"}}},
     "one of": {"metadata_filter": {"in": {"key": "owner", "value": ["a", "b"]}}},
     "managed search": {"retrievalConfiguration": {"managedSearchConfiguration": {"numberOfResults": 3}}},
@@ -487,6 +491,28 @@ def test_nothing_found_is_said(both, opened):
             full = await gateway.retrieve_and_generate("How many days of leave?", knowledge_base="handbook")
             assert (full.empty, full.grounded, full.grounded_share) == (False, True, 1.0)
             assert full.session == AnswerSession(full.session_id, "handbook")
+
+    both.run(body)
+
+
+def test_a_page_without_passages_is_not_the_end_of_them(both, against, faults):
+    async def body():
+        faults.answer(page("t1"))
+        async with against() as (gateway, _):
+            found = await gateway.retrieve("Leave?", knowledge_base="handbook")
+            assert (found.passages, found.empty) == ((), False)
+
+    both.run(body)
+
+
+def test_words_about_a_session_are_no_expired_one_where_none_was_given(both, against, faults):
+    async def body():
+        faults.answer(server.error("ValidationException", 400, "Session with Id x is not valid."))
+        async with against() as (gateway, _):
+            for session, kind in ((None, InvalidRequestError), ("s-12345", SessionExpiredError)):
+                with pytest.raises(InvalidRequestError) as raised:
+                    await gateway.retrieve_and_generate("Leave?", knowledge_base="handbook", session=session)
+                assert type(raised.value) is kind
 
     both.run(body)
 
