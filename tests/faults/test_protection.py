@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 import pytest
 
-from bedrock_gateway import GatewayError, InvalidRequestError
+from bedrock_gateway import CircuitOpenError, GatewayError, InvalidRequestError
 
 from . import wire
 from .driving import Driver
+from .server import PATIENCE_SECONDS, Step
 
 DOWN = [wire.error(503, "ServiceUnavailableException")]
 ENOUGH = 40
@@ -62,6 +65,34 @@ def test_f46_after_an_outage_one_caller_of_a_hundred_tries():
 
     with FaultServer() as server:
         asyncio.run(body(server))
+
+
+def test_f46_of_a_hundred_threads_one_tries_and_the_others_are_told_at_once(server):
+    held = threading.Event()
+
+    class Hold(Step):
+        def do(self, connection):
+            held.wait(PATIENCE_SECONDS)
+
+    async def body():
+        server.answer(DOWN)
+        clock = [time.monotonic()]
+        async with Driver("sync").open(server.port) as opened:
+            gateway = opened.gateway.inner
+            gateway._context = replace(gateway._context, now=lambda: clock[0])
+            await fail(opened, ENOUGH)
+            clock[0] += 3600.0
+            server.answer([Hold(), wire.CONVERSE])
+            with ThreadPoolExecutor(100) as pool:
+                calls = as_completed([pool.submit(gateway.converse, "Hello") for _ in range(100)])
+                told = [next(calls).exception() for _ in range(99)]
+                count = len(server.requests)
+                held.set()
+                assert next(calls).result().text
+        assert {type(one) for one in told} == {CircuitOpenError}
+        assert count == 1
+
+    Driver("sync").run(body)
 
 
 def test_f47_requests_that_are_wrong_do_not_stop_those_that_are_right(server, drive):
