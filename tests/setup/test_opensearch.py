@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bedrock_gateway import AsyncGateway, NotOursError, SetupIncompleteError
+from bedrock_gateway.cli.kb.planning import as_text
 from bedrock_gateway.errors import AccessDeniedError, ConfigError
 from bedrock_gateway.local.opensearch.state import Timing
 from bedrock_gateway.setup import knowledge
@@ -114,6 +115,14 @@ def test_the_plan_says_what_is_made_what_it_costs_and_what_it_takes(account):
     assert {"aoss:CreateCollection", "aoss:CreateIndex"} <= actions
     assert not any(one.startswith("s3vectors:") for one in actions)
     assert any("AWSServiceRoleForAmazonOpenSearchServerless" in one for one in plan.warnings)
+    assert any("one that AWS owns" in one for one in plan.immutable)
+    text = as_text(plan)
+    for line in (
+        "The collection's network policy:",
+        "350.40 USD a month",
+        "make  data access policy helpdesk-handbook",
+    ):
+        assert line in text
 
 
 def test_removing_leaves_the_account_as_it_was_and_the_documents_in_place(account):

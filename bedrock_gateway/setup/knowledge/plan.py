@@ -238,6 +238,8 @@ def _searched(blueprint: Blueprint, tag: str) -> Iterator[Planned]:
 def _immutable(blueprint: Blueprint) -> Iterator[str]:
     yield f"the embedding model ({blueprint.embedding_model}) and its {blueprint.dimensions} dimensions"
     yield f"the store ({blueprint.store.name})"
+    if blueprint.makes_store and blueprint.store.name == "opensearch-serverless":
+        yield "the collection's type (vector search) and its key (one that AWS owns)"
     yield f"the bucket for what parsers cut out ({blueprint.multimodal_bucket or 'none'})"
     for one in blueprint.sources:
         cut = (one.chunking or {}).get("chunkingStrategy", "DEFAULT")
