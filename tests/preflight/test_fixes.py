@@ -78,6 +78,7 @@ class World:
 
     def run(self, command: str) -> None:
         """Run *command* as printed, as the administrator."""
+        assert not command.startswith("pip"), command
         environment = {
             "PATH": f"{self.folder}{os.pathsep}{os.defpath}",
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -102,7 +103,9 @@ class World:
         raise AssertionError([(one.id, one.status, one.summary) for one in found])
 
     def found(self) -> list[Any]:
-        return [one for one in self.preflight().results if one.status in {"fail", "warn", "unknown"}]
+        """What is found of the account; what is wrong with this process, no command for AWS mends."""
+        found = [one for one in self.preflight().results if one.status in {"fail", "warn", "unknown"}]
+        return [one for one in found if one.category != "ENV"]
 
 
 @pytest.fixture(scope="module")
