@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
+import traceback
 from dataclasses import replace
 
 import pytest
@@ -318,6 +319,13 @@ def test_nothing_of_it_is_in_logs_or_errors(both, against, faults, capsys, caplo
                 await gateway.converse("a-canary-asks", output=Leave, output_retries=1)
             shown = f"{raised.value}{raised.value!r}{raised.value.args}{getattr(raised.value, '__notes__', '')}"
             assert "canar" not in shown + caplog.text + capsys.readouterr().err
+            faults.answer(answered(UNFIT), server.error("AccessDeniedException", 403))
+            with pytest.raises(OutputValidationError) as other:
+                await gateway.converse("a-canary-asks", output=Leave, output_retries=1)
+            for error in (raised.value, other.value, other.value.__cause__):
+                for frame, _ in traceback.walk_tb(error.__traceback__):
+                    if "bedrock_gateway" in frame.f_code.co_filename:
+                        assert "canar" not in repr(frame.f_locals)
 
     both.run(body)
 
