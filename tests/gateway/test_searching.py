@@ -394,6 +394,19 @@ def test_a_document_is_answered_from_as_far_as_it_is_declared():
         GatewayConfig(**(BASE | {"principals": {"app": principal}}))
 
 
+def test_a_rule_of_the_application_cannot_exchange_the_knowledge_base_for_a_document():
+    given = of_a_document(Document("a", text="x")).params["retrieveAndGenerateConfiguration"]
+
+    def exchanged(send):
+        return replace(send, params={**send.params, "retrieveAndGenerateConfiguration": given})
+
+    found = config()
+    send = retrieve_and_generate(found, "Leave?", knowledge_base="handbook", model=MODEL)
+    with pytest.raises(GovernanceError, match=r"declared-documents: .*is the capability 'rag-document'"):
+        for rule in rules_of(found, "app", [exchanged]):
+            send = rule(send)
+
+
 def test_a_client_of_other_code_answers_from_what_is_declared():
     boto3 = pytest.importorskip("boto3")
     from bedrock_gateway import Gateway
