@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from bedrock_gateway import AccessDeniedError, GovernanceError
+import pytest
+from pydantic import BaseModel, field_validator
+
+from bedrock_gateway import AccessDeniedError, GovernanceError, OutputValidationError
 
 NOVA = {
     "schemaVersion": "messages-v1",
@@ -18,6 +21,13 @@ TOOL = {
         "inputSchema": {"json": {"type": "object", "properties": {"name": {"type": "string"}}}},
     }
 }
+
+
+def outputs_are_known() -> bool:
+    import botocore.session
+
+    model = botocore.session.get_session().get_service_model("bedrock-runtime")
+    return "outputConfig" in model.operation_model("Converse").input_shape.members
 
 
 def ended(events):
@@ -234,5 +244,34 @@ def test_a_view_shares_the_clients(both, opened):
             view = gateway.with_options(timeouts=Timeouts(total=30), resend_ambiguous=True)
             assert (await view.converse("Hello", max_tokens=5)).text
             assert len(ended(events)) == 1
+
+    both.run(body)
+
+
+class Leave(BaseModel):
+    """Days of leave; the local Bedrock's first answer is the smallest number there is."""
+
+    days: int
+
+    @field_validator("days")
+    @classmethod
+    def _enough(cls, days: int) -> int:
+        if days < 20:
+            raise ValueError("there are 20 or more")
+        return days
+
+
+@pytest.mark.skipif(not outputs_are_known(), reason="this botocore does not know Converse.outputConfig")
+def test_an_answer_that_does_not_fit_is_mended_with_iam_enforced(opened, both):
+    async def body():
+        async with opened("app") as (gateway, events):
+            with pytest.raises(OutputValidationError):
+                await gateway.converse("How much leave is there?", output=Leave)
+            events.clear()
+            reply = await gateway.converse("How much leave is there?", output=Leave, output_retries=1)
+            assert reply.parsed == Leave(days=20)
+            assert json.loads(reply.rejected[0].text)["days"] < 20
+            assert [one.outcome for one in events if one.name == "gateway.call_ended"] == ["failed", "ok"]
+            assert [one.local for one in events if one.name == "gateway.repair_scheduled"] == [True]
 
     both.run(body)

@@ -53,7 +53,7 @@ def test_text_and_what_is_unknown_say_nothing(data):
     assert pixels(data) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(IMAGES), st.data())
 def test_damaged_headers_are_sizes_or_nothing(image, chance):
     data = bytearray(base64.b64decode(image["data"])[:400])
@@ -63,7 +63,7 @@ def test_damaged_headers_are_sizes_or_nothing(image, chance):
     assert size is None or (len(size) == 2 and all(0 <= one < 1 << 32 for one in size))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     width=st.integers(0, 65535), height=st.integers(0, 65535), padding=st.integers(0, 5), exif=st.binary(max_size=200)
 )
