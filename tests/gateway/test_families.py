@@ -191,7 +191,7 @@ def test_aws_is_asked_once_what_an_opaque_model_wraps(both, against, faults):
 def test_an_unknown_family_takes_the_vendors_own_body_only(both, against, faults):
     async def body():
         faults.answer(server.reply({"something": {"new": 1}}))
-        principals = {"app": {"capabilities": ["invoke"], "models": ["us.writer.palmyra-x5-v1:0"]}}
+        principals = {"app": {"capabilities": ["invoke"], "models": ["us.twelvelabs.pegasus-1-2-v1:0"]}}
         async with against(changed={"principals": principals}) as (gateway, _):
             reply = await gateway.invoke_model({"anything": 1})
             assert reply.raw == {"something": {"new": 1}}
