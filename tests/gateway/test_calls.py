@@ -7,7 +7,15 @@ import json
 import pytest
 from pydantic import BaseModel, field_validator
 
-from bedrock_gateway import AccessDeniedError, GovernanceError, OutputValidationError
+from bedrock_gateway import (
+    AccessDeniedError,
+    AnswerSession,
+    GovernanceError,
+    OutputValidationError,
+    SessionExpiredError,
+    filters,
+)
+from bedrock_gateway.documents import Document
 
 NOVA = {
     "schemaVersion": "messages-v1",
@@ -131,6 +139,51 @@ def test_passages_and_cited_answers_come_from_the_knowledge_base(both, opened):
             )
             assert again.session_id == answer.session_id
             assert [one.outcome for one in ended(events)] == ["ok"] * 3
+
+    both.run(body)
+
+
+def test_a_session_that_aws_does_not_know_is_a_typed_error(both, opened):
+    async def body():
+        async with opened("app") as (gateway, _):
+            ask = {"knowledge_base": "handbook", "session": "0d9bb2a5-6a2e-4f63-b2cb-93f2c5f0a1f4"}
+            with pytest.raises(SessionExpiredError, match="ask without the session"):
+                await gateway.retrieve_and_generate("How many days of leave?", **ask)
+
+    both.run(body)
+
+
+def test_nothing_found_is_said(both, opened):
+    async def body():
+        async with opened("app") as (gateway, _):
+            nothing = filters.equals("team", "nobody")
+            found = await gateway.retrieve("days of leave", knowledge_base="handbook", metadata_filter=nothing)
+            assert found.empty
+            answer = await gateway.retrieve_and_generate(
+                "How many days of leave?", knowledge_base="handbook", metadata_filter=nothing
+            )
+            assert (answer.empty, answer.grounded, answer.grounded_share) == (True, False, 0.0)
+            full = await gateway.retrieve_and_generate("How many days of leave?", knowledge_base="handbook")
+            assert (full.empty, full.grounded, full.grounded_share) == (False, True, 1.0)
+            assert full.session == AnswerSession(full.session_id, "handbook")
+
+    both.run(body)
+
+
+def test_an_answer_out_of_a_document_is_cited_and_its_stream_says_the_same(both, opened, account):
+    document = Document("rules.txt", text="Dogs are welcome on Fridays.\n\nBicycles are kept in the cellar.")
+
+    async def body():
+        principal = {"capabilities": ["rag-document"], "models": account.config().principals["app"].models}
+        async with opened("app", config=account.config(principals={"app": principal})) as (gateway, events):
+            answer = await gateway.retrieve_and_generate("Are dogs welcome?", document=document)
+            async with gateway.retrieve_and_generate_stream("Are dogs welcome?", document=document) as stream:
+                streamed = await stream.result()
+            assert answer.text == streamed.text == "Dogs are welcome on Fridays."
+            assert answer.citations == streamed.citations
+            assert (answer.grounded, answer.citations[0].sources[0].uri) == (True, "rules.txt")
+            assert answer.session == AnswerSession(answer.session_id)
+            assert [one.capability for one in events] == ["rag-document"] * 2
 
     both.run(body)
 
