@@ -381,6 +381,23 @@ def test_whoever_goes_on_is_let_in_and_what_others_put_in_stays(account):
     assert not any("user/gone" in str(part) for part in now)
 
 
+@pytest.mark.parametrize("how", ["killed", "by hand"])
+def test_a_job_of_a_data_source_that_is_gone_is_not_waited_for(account, how):
+    """The first job is done, its data source is removed, and going on makes another one of each."""
+    created = account.create()
+    if how == "killed":
+        view, _ = account.view(dies("DeleteDataSource", answered=True))
+        with pytest.raises(Killed):
+            account.delete(view)
+    else:
+        ids = {"knowledgeBaseId": created.id, "dataSourceId": created.data_sources["handbook-0"]}
+        account.root("bedrock-agent").delete_data_source(**ids)
+    again = account.resume()
+    assert again.data_sources != created.data_sources
+    assert again.jobs[0].documents_indexed == 1
+    assert account.inventory() == account.planned()
+
+
 @pytest.mark.full
 def test_async_makes_and_removes_the_same(account):
     async def both():

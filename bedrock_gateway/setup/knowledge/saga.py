@@ -68,8 +68,11 @@ def create(setup: Setup, planned: Plan, declared: tuple[str, ...], *, ingest: bo
         base = yield from bedrock.ensure_knowledge_base(setup)
         ids: dict[str, str] = {}
         for source in setup.blueprint.sources:
-            step = sources.source_step(source.name)
+            step, job = sources.source_step(source.name), f"ingestion {source.name}"
+            known = setup.manifest.records.get(step)
             ids[source.name] = yield from sources.ensure_source(setup, base, source)
+            if known is not None and known.id != ids[source.name] and job in setup.manifest.records:
+                yield from setup.write(setup.manifest.gone, job)  # it read one that somebody removed since
         sources.tell_left(setup)
         jobs = []
         for source in setup.blueprint.synced if ingest else ():
@@ -116,6 +119,8 @@ def remove(setup: Setup) -> Flow[Removed]:
     kept: list[str] = []
     step = "data source"
     try:
+        for one in [one for one in setup.manifest.records if one.startswith("ingestion ")]:
+            yield from setup.write(setup.manifest.gone, one)  # a job is nothing that stays
         for step, unmake in _removals(setup):  # noqa: B007 - named where it fails
             left = yield from unmake()
             kept += [left] if left else []
@@ -128,8 +133,6 @@ def remove(setup: Setup) -> Flow[Removed]:
 def _removals(setup: Setup) -> Iterator[tuple[str, Callable[[], Flow[str | None]]]]:
     """Everything that the manifest knows, last made first: also a source that the configuration has no more."""
     records = setup.manifest.records
-    for step in [step for step, one in records.items() if one.kind == "ingestion"]:
-        records.pop(step)  # a job is nothing that stays
     for step in [step for step, one in records.items() if one.kind == "data source"][::-1]:
         yield step, partial(removing.remove_source, setup, records[step].name)
     yield bedrock.KNOWLEDGE_BASE, partial(removing.remove_knowledge_base, setup)
