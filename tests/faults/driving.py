@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MODEL = "us.amazon.nova-lite-v1:0"
 CAPABILITIES = ["invoke", "invoke-stream", "converse", "converse-stream", "retrieve", "rag"]
-SHORT = Timeouts(connect=0.5, first_byte=0.2, idle=0.2, total=0.8)
+SHORT = Timeouts(connect=1.0, first_byte=0.4, idle=0.4, total=2.0)
 """Deadlines of tests in which something stands still."""
 
 

@@ -41,13 +41,13 @@ def test_f43_a_refused_connection_is_tried_again_as_nothing_was_sent(drive):
 def test_f43_a_connection_that_gets_no_answer_ends_at_its_own_deadline(drive):
     async def body():
         with deaf() as port:
-            async with drive.open(port, timeouts=Timeouts(connect=0.1, total=5.0)) as opened:
+            async with drive.open(port, timeouts=Timeouts(connect=0.1, total=30.0)) as opened:
                 started = time.monotonic()
                 with pytest.raises(TransportError) as caught:
                     await opened.gateway.converse("Hello")
                 assert caught.value.sent is False
                 assert caught.value.attempts == MOST_REQUESTS
-                assert time.monotonic() - started < MOST_REQUESTS * 0.1 + 3.0  # and not the five of the whole call
+                assert time.monotonic() - started < MOST_REQUESTS * 0.1 + 15.0  # and not the thirty of the whole call
 
     drive.run(body)
 

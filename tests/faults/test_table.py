@@ -49,7 +49,7 @@ def test_a_fault_is_told_as_what_it_is(server, drive, fault: Fault):
             released = await drive.off_the_loop(server.closed) if fault.closes else True
             assert requests == fault.requests
             assert released, "a connection is left open"
-            assert took < SHORT.total + 3.0  # the server stands still for five
+            assert took < SHORT.total + 2.9  # the server stands still for five
             # No connection with the rest of this answer on it serves the next call.
             server.answer([wire.CONVERSE])
             assert (await opened.gateway.converse("Hello")).text == "".join(wire.TEXTS)
