@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bedrock_gateway.capabilities.legs import ENDPOINT, GUARDED, PROFILES, RERANKED, STREAMED_ENDPOINT, tagged
+from bedrock_gateway.capabilities.search import SEARCH
 from bedrock_gateway.capabilities.table import (
     Capability,
     Condition,
@@ -146,63 +147,6 @@ _VECTOR_MARKS = Operation(
     known_in="1.43.117",
 )
 
-
-_AOSS_GUIDE = "OpenSearch Service Developer Guide: security-iam-serverless"
-_INDEX_API = Leg(
-    "aoss:APIAccessAll",
-    "collection",
-    "M",
-    "OpenSearch Service Developer Guide: serverless-semantic-enrichment",
-    condition="of-collection",
-    why="The service authorization reference lists the index operation alone; the guide asks for this one beside it.",
-)
-_SEARCH: tuple[tuple[str, tuple[Leg, ...]], ...] = (
-    *(
-        (f"{verb}{family}Policy", (Leg(f"aoss:{verb}{family}Policy", "*", "M", _AOSS_GUIDE, condition=bound),))
-        for family, verbs in (("Security", "Create Get Delete"), ("Access", "Create Get Update Delete"))
-        for verb in verbs.split()
-        for bound in (("of-collection-if-known" if verb == "Get" else "of-collection"),)
-    ),
-    (
-        "CreateCollection",
-        (
-            Leg("aoss:CreateCollection", "*", condition="marked-for-us"),
-            Leg(
-                "aoss:TagResource",
-                "*",
-                "M",
-                "AWS managed policy SageMakerStudioProjectProvisioningRolePolicy, for the tag that a new collection has",
-                condition="marking-ours",
-                why="Set-up adopts and deletes only what is tagged; nothing that is there can be marked afterwards.",
-            ),
-            Leg(
-                "iam:CreateServiceLinkedRole",
-                "search-linked-role",
-                source="OpenSearch Service Developer Guide: serverless-service-linked-roles",
-                condition="linked-to-search",
-                why="The first collection of an account makes the role of the service.",
-            ),
-        ),
-    ),
-    ("BatchGetCollection", (Leg("aoss:BatchGetCollection", "*", "M", _AOSS_GUIDE, "of-collection-if-known"),)),
-    ("ListTagsForResource", (Leg("aoss:ListTagsForResource", "*"),)),
-    ("CreateIndex", (Leg("aoss:CreateIndex", "*"), _INDEX_API)),
-    ("GetIndex", (Leg("aoss:GetIndex", "*"), _INDEX_API)),
-    ("DeleteCollection", (Leg("aoss:DeleteCollection", "collection", condition="marked-as-ours"),)),
-)
-"""Operation of OpenSearch Serverless → its legs. What cannot be limited by a resource is by a key that AWS lists for it."""
-
-
-_READING = ("Get", "BatchGet", "List")
-
-
-def _search(name: str, legs: tuple[Leg, ...]) -> Operation:
-    token = None if name == "CreateIndex" or name.startswith(_READING) else "clientToken"
-    return Operation(
-        name, "opensearchserverless", "token" if token else "free", _with("collections", *legs), token=token
-    )
-
-
 _RETRIEVE = Leg(
     "bedrock:Retrieve",
     "knowledge-base",
@@ -278,7 +222,7 @@ ROWS = (
             ),
             *(_vectors(name, "vector-index") for name in ("CreateIndex", "GetIndex", "DeleteIndex")),
             _VECTOR_MARKS,
-            *(_search(name, legs) for name, legs in _SEARCH),
+            *SEARCH,
         ),
         "Whoever may make the role and write its policy can also take it over: within its permissions boundary, no more. The"
         " index operations and reading tags of OpenSearch Serverless know no resource: what limits the former is the data"
