@@ -164,6 +164,16 @@ def test_a_handle_types_the_options_that_the_gateway_has(method):
         "retrieve_and_generate": handle.AskOptions,
         "ingest_documents": handle.DocumentOptions,
     }[method]
-    named = {"self", "document", "query", "question", "name", "documents", "knowledge_base", "knowledge_base_id", "data_source_id"}
+    named = {
+        "self",
+        "document",
+        "query",
+        "question",
+        "name",
+        "documents",
+        "knowledge_base",
+        "knowledge_base_id",
+        "data_source_id",
+    }
     taken = set(inspect.signature(getattr(Gateway, method)).parameters) - named - {"members", "next_token"}
     assert taken == {one for one in options.__annotations__ if one.islower()}
