@@ -222,7 +222,7 @@ class Scope:
             "role": (*self.knowledge_base_roles, self.logging_role, self.batch_role, self.boundary),
             "log_group": (self.log_group,),
             "bucket": (
-                *((self.logging_bucket,) if self.logging_bucket else ()),
+                *(one for one in (self.logging_bucket, self.large_data_bucket) if one is not None),
                 *(one for one, _ in (*self.documents, *self.answer_documents)),
             ),
             "prefix": (self.logging_prefix, *(prefix for _, prefix in (*self.documents, *self.answer_documents))),

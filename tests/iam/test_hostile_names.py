@@ -35,6 +35,7 @@ VALID = {
     "knowledge_bases": ("KB12345678",),
     "knowledge_base_roles": ("bedrock-gateway/AmazonBedrockGateway-kb",),
     "logging_bucket": "example-logs",
+    "large_data_bucket": "example-large",
     "documents": (("example-handbook", "handbook/"),),
     "answer_documents": (("example-handbook", "handbook/"),),
     "vector_indexes": (("example-vectors", "handbook"),),
@@ -71,6 +72,7 @@ PLACES = {
     "log_group": ("/bedrock/invocations", str),
     "logging_bucket": ("example-logs", str),
     "logging_prefix": ("logs/", str),
+    "large_data_bucket": ("example-large", str),
     "documents": ("example-handbook", lambda text: ((text, "handbook/"),)),
     "answer_documents": ("example-handbook", lambda text: ((text, "handbook/"),)),
     "answer_documents, prefix": ("handbook/", lambda text: (("example-handbook", text),)),
@@ -199,6 +201,13 @@ def test_of_what_belongs_to_others_only_what_has_no_id_yet_and_what_is_read_are_
         "bedrock:TagResource",
         "iam:GetPolicy",
         "iam:GetPolicyVersion",
+        # An auditor looks at whoever runs the preflight, and at the key of what logs are written to.
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+        "kms:DescribeKey",
+        "kms:GetKeyPolicy",
     }
     assert len(requests(policy)) > 150
 

@@ -59,7 +59,9 @@ def demanded(capability: str, s: Setting, paper: Paper) -> list[tuple[str | None
 def test_every_capability_has_a_story_and_every_operation_a_call() -> None:
     assert set(STORIES) == set(CAPABILITIES)
     for capability, story in STORIES.items():
-        everything = setting(SHORT, "guardrail", enforced_guardrail="enforced1234", collection="helpdesk-handbook")
+        everything = setting(
+            SHORT, "guardrail", capability, enforced_guardrail="enforced1234", collection="helpdesk-handbook"
+        )
         told = {(call.service, call.operation) for call in calls_of(story(everything))}
         assert told == {(one.service, one.name) for one in CAPABILITIES[capability].operations}, capability
 
