@@ -186,7 +186,8 @@ def test_a_boundary_of_a_user_can_be_put_and_taken_away(served):
 
 
 def test_an_object_survives_the_way_there_and_back_with_its_checksum(served):
-    s3 = served.client("s3", config=Config(request_checksum_calculation="when_supported"))
+    once = {"total_max_attempts": 1}  # the SDK sends a bad digest again, and waits in between
+    s3 = served.client("s3", config=Config(request_checksum_calculation="when_supported", retries=once))
     s3.create_bucket(Bucket="round-trip")
     for algorithm in ("CRC32", "SHA256"):
         key = f"a b+c/ü~{algorithm}.bin"
