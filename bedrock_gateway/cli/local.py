@@ -15,7 +15,7 @@ from bedrock_gateway.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     import argparse
-    from types import FrameType
+    from collections.abc import Mapping
     from typing import Self
 
     from bedrock_gateway.local.instance import LocalBedrock
@@ -87,32 +87,41 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Stop:
-    """Waits for a signal; handlers are put back at the end."""
+    """Waits for a signal; handlers are put back at the end.
+
+    A handler written in Python runs only once the main thread does something again, and a signal that comes just before
+    it blocks, or to another thread, does not wake it. Python itself writes the signal's number to a socket at once.
+    """
+
+    _CODES: Mapping[int, int] = {signal.SIGTERM: 0, signal.SIGINT: 130}
 
     def __init__(self) -> None:
-        import threading
+        import socket
 
-        self._event = threading.Event()
-        self._code = 0
+        self._read, self._written = socket.socketpair()
+        self._written.setblocking(False)
         self._before: dict[int, Any] = {}
+        self._woken = -1
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._stop)
+        self._woken = signal.set_wakeup_fd(self._written.fileno(), warn_on_full_buffer=False)
+        for number in self._CODES:
+            self._before[number] = signal.signal(number, lambda *_: None)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-
-    def _stop(self, number: int, _: FrameType | None) -> None:
-        self._code = 130 if number == signal.SIGINT else 0
-        self._event.set()
+        signal.set_wakeup_fd(self._woken)
+        self._read.close()
+        self._written.close()
 
     def wait(self) -> int:
         """Return the exit code that the signal asks for, once it has come."""
-        self._event.wait()
-        return self._code
+        while True:
+            code = self._CODES.get(self._read.recv(1)[0])
+            if code is not None:
+                return code
 
 
 def _make(args: argparse.Namespace) -> tuple[LocalBedrock, bool]:
