@@ -1009,7 +1009,7 @@ class AsyncGateway(Facade):
 
         Raises:
             ConfigError: *level* is none of these.
-            InvalidRequestError: *deadline_seconds* is no number above 0.
+            InvalidRequestError: *deadline_seconds* is no number, or below 0.
         """
         report: Report = await arun(self._preflight(level, deadline_seconds), self._perform)
         return report

@@ -999,7 +999,7 @@ class Gateway(Facade):
 
         Raises:
             ConfigError: *level* is none of these.
-            InvalidRequestError: *deadline_seconds* is no number above 0.
+            InvalidRequestError: *deadline_seconds* is no number, or below 0.
         """
         report: Report = run(self._preflight(level, deadline_seconds), self._perform)
         return report
