@@ -40,7 +40,8 @@ def parts(policy: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for element in ("Action", "Resource"):
             if isinstance(statement.get(element), str):
                 other = copy.deepcopy(policy)
-                wrong = "sts:TagSession" if statement[element] == "sts:AssumeRole" else f"{statement[element]}x"
+                # Behind a wildcard, a letter would match the one identifier in 36 that ends in it.
+                wrong = "sts:TagSession" if statement[element] == "sts:AssumeRole" else f"{statement[element]}-other"
                 other["Statement"][number][element] = wrong
                 yield f"{element} of {statement.get('Sid', 'the trust')} is another", other
         if "Principal" in statement:
