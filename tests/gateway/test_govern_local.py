@@ -1,7 +1,7 @@
 """Bare boto3, LangChain and Strands, governed, against the local Bedrock with IAM enforced: unchanged but for the client.
 
-LangChain and Strands are no dependencies of ours: their tests run where they are installed
-(``pip install langchain-aws strands-agents``).
+LangChain and Strands are no dependencies of ours: their tests run in an environment that has them, which `scripts/test --all`
+makes (dependency group `frameworks`).
 """
 
 from __future__ import annotations
