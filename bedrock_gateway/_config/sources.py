@@ -220,6 +220,8 @@ class SourceConfig(Table):
     """None: AWS's default, about 300 tokens. A change is a new data source."""
     parsing: ParsingConfig | None = None
     """None: AWS's default, which reads text alone."""
+    deletion_policy: Literal["delete", "retain"] | None = None
+    """What becomes of its vectors when the data source is deleted; None: what it is, at first AWS's ``delete``."""
 
     @model_validator(mode="after")
     def _fits(self) -> SourceConfig:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway import _arguments as arguments
 from bedrock_gateway._requests.base import members_of, model_arn, model_of, send_of, token
 from bedrock_gateway._requests.search import OPTIONS, Search, base_of, retrieval_configuration
-from bedrock_gateway._requests.sources import embedding_configuration, ingestion_configuration, source_configuration
+from bedrock_gateway._requests.sources import (
+    deletion_member,
+    embedding_configuration,
+    ingestion_configuration,
+    source_configuration,
+)
 from bedrock_gateway.capabilities.scope import checked
 from bedrock_gateway.capabilities.stores import STORES
 from bedrock_gateway.errors import ConfigError, GovernanceError
@@ -101,6 +106,7 @@ def create_data_source(config: GatewayConfig, base: Any, *, knowledge_base_id: A
         "knowledgeBaseId": id_of(config, name, base, knowledge_base_id),
         "name": sources[at].name or f"{base}-{at}",
         "dataSourceConfiguration": source_configuration(config, sources[at]),
+        **deletion_member(sources[at]),
     }
     if (cut := ingestion_configuration(config, sources[at])) is not None:
         params["vectorIngestionConfiguration"] = cut

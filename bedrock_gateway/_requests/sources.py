@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         SourceConfig,
     )
 
-__all__ = ["embedding_configuration", "ingestion_configuration", "source_configuration"]
+__all__ = ["deletion_member", "embedding_configuration", "ingestion_configuration", "source_configuration"]
 
 
 def embedding_configuration(base: KnowledgeBaseConfig, embedding_model_arn: str) -> dict[str, Any]:
@@ -83,6 +83,11 @@ def _put(member: dict[str, Any], path: str, value: Any) -> None:
         listed = value if isinstance(value, list) else [value]
         value = [{each.lstrip("."): one} for one in listed] if each else listed
     member[last] = value
+
+
+def deletion_member(source: SourceConfig) -> dict[str, str]:
+    """Return the member of a request that says what becomes of the vectors; empty: nothing is said."""
+    return {} if source.deletion_policy is None else {"dataDeletionPolicy": source.deletion_policy.upper()}
 
 
 def ingestion_configuration(config: GatewayConfig, source: SourceConfig) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ METADATA_FILE_BYTES = 10 * 1024
 """Most of such a file. Source: the same page."""
 
 _GUIDE = "https://docs.aws.amazon.com/bedrock/latest/userguide/"
-_COMMON = ("type", "name", "chunking", "parsing")
+_COMMON = ("type", "name", "chunking", "parsing", "deletion_policy")
 """Keys that every source takes."""
 
 

@@ -20,7 +20,7 @@ TARGET = Path(__file__).resolve().parents[2] / "bedrock_gateway" / "gateway.sche
 # Where a Python check stands behind a string, the pattern that an editor can show.
 PATTERNS = {"account": r"^[0-9]{12}$", "region": r"^[a-z]{2}(-[a-z]+)+-[0-9]$"}
 # Elements of an array are replaced as a whole, never merged: what they need is there.
-COMMON = {"type", "name", "chunking", "parsing"}
+COMMON = {"type", "name", "chunking", "parsing", "deletion_policy"}
 WHOLE = {"SourceConfig", "FilterConfig"}
 KNOWLEDGE_BASE_ID = r"^[0-9A-Z]{10}$"
 

@@ -393,6 +393,27 @@ def test_what_can_change_is_brought_to_the_configuration_once(account, existing)
     assert set(existing.sources()) == {"handbook-0", "site", "pages", "handbook-2", "handbook-3"}
 
 
+def test_vectors_are_retained_where_the_configuration_says_so_and_the_removal_tells_it(account, existing):
+    def policies():
+        return {name: one["dataDeletionPolicy"] for name, one in existing.sources().items()}
+
+    retained = SOURCES.replace('name = "site"\n', 'name = "site"\ndeletion_policy = "retain"\n')
+    with existing.gateway(retained) as gateway:
+        knowledge.create(gateway, "handbook", create_role=True, ingest=False, **given(account))
+    assert policies() == {"handbook-0": "DELETE", "site": "RETAIN", "handbook-2": "DELETE", "handbook-3": "DELETE"}
+    account.manifests[0].unlink()  # then what AWS shows decides
+    both = retained.replace('type = "custom"', 'type = "custom"\ndeletion_policy = "retain"')
+    with existing.gateway(both) as gateway:
+        knowledge.resume(gateway, "handbook", create_role=True, ingest=False, **given(account))
+        assert policies()["handbook-3"] == policies()["site"] == "RETAIN"
+        assert [one.resource.split()[0] for one in updates(account)] == ["handbook-3"]
+        removed = knowledge.delete(gateway, "handbook", **given(account))
+    said = "its deletion_policy is to retain them in opensearch-serverless"
+    assert [one for one in removed.kept if said in one] == [
+        f"vectors of data source {name}: {said}" for name in ("handbook-3", "site")
+    ]
+
+
 CHANGED = [
     (
         'strategy = "none"',

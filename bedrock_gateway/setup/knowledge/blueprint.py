@@ -11,7 +11,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._requests.sources import embedding_configuration, ingestion_configuration, source_configuration
+from bedrock_gateway._requests.sources import (
+    deletion_member,
+    embedding_configuration,
+    ingestion_configuration,
+    source_configuration,
+)
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.capabilities.sources import SOURCES
 from bedrock_gateway.capabilities.stores import FIELDS, NON_FILTERABLE, STORES, dimensions_for, storage_configuration
@@ -53,6 +58,8 @@ class SourceBlueprint:
     """KMS key of the bucket or the secret; empty: none of the customer's."""
     reads_images: bool = False
     """Whether something looks at images: another parser than AWS's own, or the embedding model."""
+    deletion: Mapping[str, str] = field(default_factory=dict)
+    """AWS's dataDeletionPolicy as a member of requests; empty: as it is."""
 
     @property
     def uri(self) -> str:
@@ -77,7 +84,7 @@ class SourceBlueprint:
     @property
     def digest(self) -> str:
         """Of everything that UpdateDataSource can change; it tells whether the configuration has changed since."""
-        told = json.dumps([self.configuration, self.ingestion], sort_keys=True)
+        told = json.dumps([self.configuration, self.ingestion, *self.deletion.values()], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
@@ -304,6 +311,7 @@ def _source(config: GatewayConfig, base: str, number: int, source: SourceConfig)
         (source.bucket_owner or config.account) if source.bucket else "",
         source.key or "",
         source.parsing is not None or config.knowledge_base(base).embedding_model.rpartition("/")[2].startswith(_SEE),
+        deletion_member(source),
     )
 
 

@@ -61,9 +61,19 @@ def remove_source(setup: Setup, name: str) -> Flow[str | None]:
         progress = yield from _delete_source(setup, base, identifier)
     yield from setup.write(manifest.gone, step)
     setup.tell(SOURCE, progress, f"{name} {identifier or ''}".strip(), since=started)
-    if progress != _RETAINED or setup.blueprint.makes_store:  # else the vectors go with their index
+    if setup.blueprint.makes_store:  # the vectors go with their index
+        return None
+    if progress == "deleted" and _keeps_vectors(setup, name):
+        return f"vectors of data source {name}: its deletion_policy is to retain them in {setup.blueprint.store.name}"
+    if progress != _RETAINED:
         return None
     return f"vectors of data source {name}: the service role may not delete them from {setup.blueprint.store.name}"
+
+
+def _keeps_vectors(setup: Setup, name: str) -> bool:
+    return any(
+        one.name == name and one.deletion.get("dataDeletionPolicy") == "RETAIN" for one in setup.blueprint.sources
+    )
 
 
 def _delete_source(setup: Setup, base: str, identifier: str) -> Flow[str]:

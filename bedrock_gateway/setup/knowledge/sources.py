@@ -65,6 +65,8 @@ def _as_configured(source: SourceBlueprint, found: Mapping[str, Any], digest: st
     if digest is not None:
         return digest == source.digest
     shown = [found.get("dataSourceConfiguration"), found.get("vectorIngestionConfiguration") or None]
+    if any(found.get(name) != value for name, value in source.deletion.items()):
+        return False
     return shown == [dict(source.configuration), dict(source.ingestion) if source.ingestion else None]
 
 
@@ -98,7 +100,7 @@ def _update_source(
         name=source.name,
         dataSourceConfiguration=dict(source.configuration),
         **cut,
-        **kept,
+        **{**kept, **source.deletion},
     )
 
 
@@ -132,6 +134,7 @@ def _make_source(setup: Setup, base: str, source: SourceBlueprint) -> Flow[tuple
             description=own_description(setup),
             dataSourceConfiguration=dict(source.configuration),
             **cut,
+            **source.deletion,
         )
     except ConflictError:
         found = yield from find_source(setup, base, source.name)
