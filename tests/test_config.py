@@ -290,6 +290,30 @@ def test_a_principal_that_only_reads_sees_every_knowledge_base() -> None:
     assert GatewayConfig.from_toml(text).scope("operator").knowledge_bases == ("KB12345678",)
 
 
+READER = """
+format = 1
+application = "reports"
+
+[env.dev]
+account = "111122223333"
+region = "us-east-1"
+
+[principals.reader]
+capabilities = ["rag-document"]
+models = ["amazon.nova-lite-v1:0"]
+documents = ["s3://example-reports/2026/"]
+document_keys = ["arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"]
+"""
+
+
+def test_the_keys_of_what_is_answered_from_are_the_principals() -> None:
+    scope = GatewayConfig.from_toml(READER).scope("reader")
+    assert scope.answer_documents == (("example-reports", "2026/"),)
+    assert [key.rpartition("/")[2] for key in scope.answer_keys] == ["1234abcd-12ab-34cd-56ef-1234567890ab"]
+    with pytest.raises(ConfigError, match="`document_keys` are those of `documents`: name these too"):
+        GatewayConfig.from_toml(READER.replace('documents = ["s3://example-reports/2026/"]\n', ""))
+
+
 def test_a_reranker_is_model_enough_for_reranking() -> None:
     text = OPTIONS.replace(
         'capabilities = ["converse", "rerank", "kb-read", "model-catalog"]', 'capabilities = ["rerank"]'

@@ -53,6 +53,7 @@ def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
         subscribe=principal.subscribe,
         products=principal.products,
         answer_documents=tuple(map(object_place, principal.documents)),
+        answer_keys=principal.document_keys,
         **_guardrail(config),
         **_knowledge(config, _bases(config, principal)),
     )

@@ -58,6 +58,8 @@ class PrincipalConfig(Table):
     """Configured names, not ids."""
     documents: Annotated[tuple[DocumentPlace, ...], Field(strict=False)] = ()
     """``s3://bucket/prefix`` of the objects that ``rag-document`` may answer from."""
+    document_keys: Annotated[tuple[Key, ...], Field(strict=False)] = ()
+    """ARNs of the KMS keys that those objects are encrypted with; empty: none of your own."""
     require_guardrail: bool = False
     """Whether its policy permits no model call without exactly the configured guardrail."""
     tagging: bool = False
@@ -81,6 +83,8 @@ class PrincipalConfig(Table):
     def _answers_from(self) -> PrincipalConfig:
         if self.documents and "rag-document" not in self.capabilities:
             raise ValueError("`documents` are what 'rag-document' answers from: add that to `capabilities`")
+        if self.document_keys and not self.documents:
+            raise ValueError("`document_keys` are those of `documents`: name these too")
         return self
 
     @model_validator(mode="after")

@@ -183,6 +183,16 @@ _READ_DOCUMENT = Leg(
     only_with="answer_documents",
     why="The service reads the document with the caller's rights.",
 )
+_DECRYPT_DOCUMENT = Leg(
+    "kms:Decrypt",
+    "answer-key",
+    "M",
+    "Amazon S3 User Guide: UsingKMSEncryption",
+    condition="via-s3",
+    only_with="answer_keys",
+    why="S3 uses the key of an encrypted object in the name of whom the service reads it for: the caller.",
+)
+_GIVEN = (_READ_DOCUMENT, _DECRYPT_DOCUMENT)
 
 
 def _answered(*legs: Leg) -> tuple[Leg, ...]:
@@ -316,8 +326,8 @@ ROWS = (
         "Answer a question from one document: given with it, or an object of S3; at once or as a stream.",
         "runtime",
         (
-            _answer("RetrieveAndGenerate", _READ_DOCUMENT, _GENERATE, ENDPOINT),
-            _answer("RetrieveAndGenerateStream", _READ_DOCUMENT, *_STREAMED),
+            _answer("RetrieveAndGenerate", *_GIVEN, _GENERATE, ENDPOINT),
+            _answer("RetrieveAndGenerateStream", *_GIVEN, *_STREAMED),
         ),
         "The principal can also read those objects and invoke its model directly, and ask about any document that it has.",
     ),

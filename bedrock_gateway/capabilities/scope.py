@@ -167,6 +167,8 @@ class Scope:
     """Service role of batch inference, with its path."""
     document_keys: tuple[str, ...] = ()
     """ARNs of the KMS keys that the documents' buckets are encrypted with."""
+    answer_keys: tuple[str, ...] = ()
+    """ARNs of the KMS keys that the objects `rag-document` answers from are encrypted with."""
     knowledge_base_key: str | None = None
     """ARN of the customer managed key of a knowledge base of type MANAGED."""
     third_party_secrets: tuple[str, ...] = ()
@@ -198,7 +200,13 @@ class Scope:
                 checked(kind, value)
         check_wraps(dict(self.wraps))
         self._check_guardrail()
-        for arn in (self.guardrail_key, self.knowledge_base_key, *self.document_keys, *self.third_party_secrets):
+        for arn in (
+            self.guardrail_key,
+            self.knowledge_base_key,
+            *self.document_keys,
+            *self.answer_keys,
+            *self.third_party_secrets,
+        ):
             if arn is not None and arn.split(":")[1:4:2] != [self.partition, self.region]:
                 raise ConfigError(f"{arn} is not in {self.region} of partition {self.partition}")
 
@@ -234,7 +242,11 @@ class Scope:
             "version": (self.guardrail[1],) if self.guardrail else (),
             "guardrail_arn": tuple(one for one in self.enforced_guardrails if one.startswith("arn:")),
             "enforced_guardrail": tuple(one for one in self.enforced_guardrails if not one.startswith("arn:")),
-            "key": (*self.document_keys, *(key for key in (self.guardrail_key, self.knowledge_base_key) if key)),
+            "key": (
+                *self.document_keys,
+                *self.answer_keys,
+                *(key for key in (self.guardrail_key, self.knowledge_base_key) if key),
+            ),
             "secret": self.third_party_secrets,
             "product": self.products,
         }

@@ -160,6 +160,7 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "document-bucket": lambda scope: [_s3(scope, bucket) for bucket, _ in scope.documents],
     "document-object": lambda scope: [_s3(scope, f"{bucket}/{prefix}*") for bucket, prefix in scope.documents],
     "document-key": lambda scope: list(scope.document_keys),
+    "answer-key": lambda scope: list(scope.answer_keys),
     "answer-object": lambda scope: [_s3(scope, f"{bucket}/{prefix}*") for bucket, prefix in scope.answer_documents],
     "vector-bucket": _vector_buckets,
     "vector-index": _vector_indexes,

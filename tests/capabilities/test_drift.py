@@ -52,6 +52,7 @@ EVERYTHING = replace(
     guardrail_key=KEY,
     enforced_guardrails=("mnopqrstuv34",),
     document_keys=(KEY,),
+    answer_keys=(KEY,),
     knowledge_base_key=KEY,
     third_party_secrets=("arn:aws:secretsmanager:us-east-1:111122223333:secret:pinecone-AbCdEf",),
     tagging=True,

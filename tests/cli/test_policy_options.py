@@ -43,6 +43,7 @@ def scope(*argv):
         (["--enforced-guardrail", "abc"], "enforced_guardrails", ("abc",)),
         (["--batch-role", "x/y"], "batch_role", "x/y"),
         (["--document-key", KEY, "--document-key", KEY], "document_keys", (KEY,)),
+        (["--answer-key", KEY, "--answer-key", KEY], "answer_keys", (KEY,)),
         (["--kb-key", KEY], "knowledge_base_key", KEY),
         (["--tagging"], "tagging", True),
         (["--subscribe"], "subscribe", True),

@@ -125,6 +125,7 @@ class Setting:
             guardrail_key=self.guardrail_key,
             enforced_guardrails=(self.enforced_guardrail,) if self.enforced_guardrail else (),
             document_keys=(self.document_key,) if self.document_key else (),
+            answer_keys=(self.document_key,) if self.document_key else (),
             knowledge_base_key=self.knowledge_base_key,
             third_party_secrets=(self.store_secret,) if self.store_secret else (),
             tagging=self.tagging,

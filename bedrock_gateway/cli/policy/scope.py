@@ -157,6 +157,7 @@ _OPTIONS: Sequence[_Option] = (
     _Option(
         "--batch-role", {"default": DEFAULT_BATCH_ROLE, "metavar": "ROLE", "help": "default: %(default)s"}, "batch_role"
     ),
+    _Option(*_repeated("--answer-key", "ARN", "KMS key of what rag-document answers from"), "answer_keys", _once_each),
     _Option(*_repeated("--document-key", "ARN", "KMS key of a documents' bucket"), "document_keys", _once_each),
     _Option("--kb-key", {"metavar": "ARN", "help": "KMS key of a managed knowledge base"}, "knowledge_base_key"),
     _Option(

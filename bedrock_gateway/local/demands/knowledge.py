@@ -187,6 +187,10 @@ def _from_sources(request: ApiRequest, actions: tuple[str, ...], confidence: str
         if uri:
             arn = request.arn("s3", uri.removeprefix("s3://"), region="", account="")
             yield Demand("s3:GetObject", arn, forwarded({}), _PERMISSIONS, "M")
+            key = request.facts.bucket_keys.get(uri.removeprefix("s3://").partition("/")[0])
+            if key:
+                through = {**forwarded({}), "kms:ViaService": f"s3.{request.region}.amazonaws.com"}
+                yield Demand("kms:Decrypt", key, through, "S3 User Guide, UsingKMSEncryption", "M")
     yield from _guarded(request, _EXTERNAL)
 
 
