@@ -52,6 +52,7 @@ _HANDLER_MODULES = (
     "opensearch.indexes",
     "identity.api_keys",
     "identity.sessions",
+    "simulator.operations",
 )
 _BEARER_SERVICES = frozenset({"bedrock", "bedrock-runtime"})
 _FEDERATED = b"Action=AssumeRoleWith"

@@ -44,10 +44,17 @@ def _list(shape: Any, value: Any) -> str:
     return "".join(_element(shape.member.serialization.get("name", "member"), shape.member, one) for one in value)
 
 
+def _map(shape: Any, value: Mapping[str, Any]) -> str:
+    return "".join(
+        f"<entry>{_element('key', shape.key, name)}{_element('value', shape.value, one)}</entry>"
+        for name, one in value.items()
+    )
+
+
 def _text(_: Any, value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return str(value).lower() if isinstance(value, bool) else escape(str(value))
 
 
-_WRITERS: Mapping[str, Callable[[Any, Any], str]] = {"structure": _structure, "list": _list}
+_WRITERS: Mapping[str, Callable[[Any, Any], str]] = {"structure": _structure, "list": _list, "map": _map}
