@@ -76,7 +76,7 @@ Item = ManagedPolicy | Role | BucketPolicy | CollectionAccess
 # -- Terraform ---------------------------------------------------------------------------------------------------------
 
 
-def _embedded(document: object) -> str:
+def embedded(document: object) -> str:
     """*document* as JSON text in a Terraform string.
 
     ``$${`` stands for ``${``. What a dollar before that means is not documented, so such a dollar is written as JSON's
@@ -92,26 +92,26 @@ def _escaped(found: re.Match[str]) -> str:
     return f"{before}{marks[-1] * 2}{{"
 
 
-def _label(text: str) -> str:
+def terraform_label(text: str) -> str:
     """A name within Terraform: letters, digits, ``_`` and ``-``, not beginning with a digit."""
-    label = re.sub(r"[^A-Za-z0-9_-]", "_", text)
-    return label if re.match(r"[A-Za-z_]", label) else f"_{label}"
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", text)
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
 
 def _tf_policy(item: ManagedPolicy) -> dict[str, Any]:
-    body = {"name": item.name, "path": item.path, "policy": _embedded(item.document.dump())}
-    return {"aws_iam_policy": {_label(item.name): body}}
+    body = {"name": item.name, "path": item.path, "policy": embedded(item.document.dump())}
+    return {"aws_iam_policy": {terraform_label(item.name): body}}
 
 
 def _tf_role(item: Role) -> dict[str, Any]:
-    label = _label(item.name)
-    role = {"name": item.name, "path": item.path, "assume_role_policy": _embedded(item.trust.dump())}
+    label = terraform_label(item.name)
+    role = {"name": item.name, "path": item.path, "assume_role_policy": embedded(item.trust.dump())}
     role |= {"permissions_boundary": item.boundary} if item.boundary else {}
     made: dict[str, Any] = {"aws_iam_role": {label: role}}
     if item.permissions:
         name = f"${{aws_iam_role.{label}.name}}"
         made["aws_iam_role_policy"] = {
-            label: {"name": item.name, "role": name, "policy": _embedded(item.permissions.dump())}
+            label: {"name": item.name, "role": name, "policy": embedded(item.permissions.dump())}
         }
     return made
 
@@ -119,14 +119,14 @@ def _tf_role(item: Role) -> dict[str, Any]:
 def _tf_bucket(item: BucketPolicy) -> dict[str, Any]:
     return {
         "aws_s3_bucket_policy": {
-            _label(item.bucket): {"bucket": item.bucket, "policy": _embedded(item.document.dump())}
+            terraform_label(item.bucket): {"bucket": item.bucket, "policy": embedded(item.document.dump())}
         }
     }
 
 
 def _tf_collection(item: CollectionAccess) -> dict[str, Any]:
-    body = {"name": item.name, "type": "data", "policy": _embedded(item.rules)}
-    return {"aws_opensearchserverless_access_policy": {_label(item.name): body}}
+    body = {"name": item.name, "type": "data", "policy": embedded(item.rules)}
+    return {"aws_opensearchserverless_access_policy": {terraform_label(item.name): body}}
 
 
 def terraform(items: Sequence[Item]) -> dict[str, Any]:
