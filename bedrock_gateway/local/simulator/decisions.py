@@ -6,7 +6,7 @@ The decision is the evaluator's, as everywhere here. What it cannot judge is ``P
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway.iam.document import Policy, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, evaluate, matching
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALLOWED", "EXPLICIT", "IMPLICIT", "Decided", "Simulation"]
 
+Layer = Literal["identity", "boundary", "resource"]
 ALLOWED, EXPLICIT, IMPLICIT = "allowed", "explicitDeny", "implicitDeny"
 _TYPE = "IAM Policy"
 """What AWS answers as ``SourcePolicyType``; its model lists other values, none of which was ever seen."""
@@ -109,7 +110,7 @@ class Simulation:
             name: ALLOWED if one.allowed else EXPLICIT if one.explicit_deny else IMPLICIT for name, one in words.items()
         }
 
-    def _named(self) -> Iterator[tuple[Source, str]]:
+    def _named(self) -> Iterator[tuple[Source, Layer]]:
         """Every policy whose statements AWS names in its answer, with its layer."""
         yield from ((source, "identity") for source in self.identity)
         yield from ((source, "boundary") for source in self.boundary or ())
@@ -149,7 +150,7 @@ def _of_identity(asked: AccessRequest) -> AccessRequest:
     return replace(asked, resource_account=None, principal=None)
 
 
-def _concerns(policy: Policy, statement: Statement, asked: AccessRequest, layer: Any) -> bool:
+def _concerns(policy: Policy, statement: Statement, asked: AccessRequest, layer: Layer) -> bool:
     """Whether *statement* is about this action on this resource, whatever its conditions say."""
     bare = replace(statement, conditions=())
     if variables_of(*statement.resources, *statement.not_resources):
