@@ -1,4 +1,4 @@
-"""bedrock: the model catalogue, inference profiles, their tags, availability; and the logging configuration."""
+"""bedrock: the model catalogue, inference profiles, tags, availability; what has files of its own joins at the end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local import logging_config
 from bedrock_gateway.local.call import Fault, Reply
+from bedrock_gateway.local.guardrails import administration
+from bedrock_gateway.local.guardrails.store import Guardrails
 from bedrock_gateway.local.models import catalogue
 from bedrock_gateway.local.models.targets import ApplicationProfile, ApplicationProfiles
 
@@ -213,18 +215,24 @@ def _delete_profile(call: Call) -> Reply:
     return Reply()
 
 
+def _tags_of(call: Call) -> dict[str, str]:
+    """Return the tags of what the request names: a guardrail or an application inference profile."""
+    arn = call.params["resourceARN"]
+    guardrail = call.state.of(Guardrails).find(arn, call.region) if ":guardrail/" in arn else None
+    return guardrail.tags if guardrail else _own(call, arn).tags
+
+
 def _tags(call: Call) -> Reply:
-    tags = _own(call, call.params["resourceARN"]).tags
-    return Reply({"tags": [{"key": key, "value": value} for key, value in tags.items()]})
+    return Reply({"tags": [{"key": key, "value": value} for key, value in _tags_of(call).items()]})
 
 
 def _tag(call: Call) -> Reply:
-    _own(call, call.params["resourceARN"]).tags.update({tag["key"]: tag["value"] for tag in call.params["tags"]})
+    _tags_of(call).update({tag["key"]: tag["value"] for tag in call.params["tags"]})
     return Reply()
 
 
 def _untag(call: Call) -> Reply:
-    tags = _own(call, call.params["resourceARN"]).tags
+    tags = _tags_of(call)
     for key in call.params["tagKeys"]:
         tags.pop(key, None)
     return Reply()
@@ -232,6 +240,7 @@ def _untag(call: Call) -> Reply:
 
 HANDLERS: Handlers = {
     **logging_config.HANDLERS,
+    **administration.HANDLERS,
     ("bedrock", "ListFoundationModels"): _list_models,
     ("bedrock", "GetFoundationModel"): _get_model,
     ("bedrock", "GetFoundationModelAvailability"): _availability,

@@ -136,7 +136,7 @@ def test_listings_of_other_services_page(served):
         ("bedrock", "get_inference_profile", {"inferenceProfileIdentifier": "us.no"}, "ResourceNotFoundException", 404),
         ("bedrock-agent", "get_knowledge_base", {"knowledgeBaseId": "ABCDEFGHIJ"}, "ResourceNotFoundException", 404),
         ("bedrock-agent", "list_agents", {}, "NotImplementedException", 501),
-        ("bedrock", "list_guardrails", {}, "NotImplementedException", 501),
+        ("bedrock", "list_custom_models", {}, "NotImplementedException", 501),
         ("s3", "get_object", {"Bucket": "no-such-bucket", "Key": "k"}, "NoSuchBucket", 404),
         ("s3", "head_object", {"Bucket": "no-such-bucket", "Key": "k"}, "404", 404),
         ("iam", "get_role", {"RoleName": "nobody"}, "NoSuchEntity", 404),

@@ -20,6 +20,7 @@ from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.boundary import boundary
 from bedrock_gateway.local.app import handlers
 from bedrock_gateway.local.demands.facts import AccountFacts
+from bedrock_gateway.local.guardrails.store import DRAFT, Edition, EnforcedGuardrail, Guardrail, Guardrails
 from bedrock_gateway.local.knowledge.store import KnowledgeStore
 
 from .kinds import KEY, KINDS, OPTIONS
@@ -129,7 +130,27 @@ class Account:
         values = dict(OPTIONS[option].values) if option else {}
         if s.logging_key:
             values["logging_key"] = KEY
-        return self.believes(replace(s, **{name: self._real(value, s.region) for name, value in values.items()}))
+        s = replace(s, **{name: self._real(value, s.region) for name, value in values.items()})
+        self._guardrails(s, enforced=capability != "guardrail-admin")
+        return self.believes(s)
+
+    def _guardrails(self, s: Setting, *, enforced: bool) -> None:
+        """The guardrails that the setting names, under the ids it gives them, and none besides."""
+        store, state = self.local.state.of(Guardrails), self.local.state
+        store.by_arn.clear()
+        for region in list(store.enforced):
+            store.enforce(state, region, None)
+        profile = f"{s.guardrail_profile}.guardrail.v1:0" if s.guardrail_profile else None
+        words = {"wordPolicy": {"words": [{"text": "unsayable"}]}}
+        for identifier in filter(None, (s.guardrail[0] if s.guardrail else "abcdefghij12", s.enforced_guardrail)):
+            said = Edition(f"of-root-{identifier}", None, "No.", "No.", words, profile, s.guardrail_key)
+            arn = s.arn("bedrock", f"guardrail/{identifier}")
+            editions = dict.fromkeys((DRAFT, "1", "2", "3"), said)
+            store.add(state, Guardrail(identifier, arn, s.region, editions, last_version=3))
+            if identifier == s.enforced_guardrail and enforced:
+                everywhere = {"system": "COMPREHENSIVE", "messages": "COMPREHENSIVE"}
+                who = f"arn:aws:iam::{s.account}:root"
+                store.enforce(state, s.region, EnforcedGuardrail("proof", arn, "1", everywhere, None, who, who))
 
     def _real(self, value: Any, region: str) -> Any:
         """A key has to exist for its policy to be asked; everything else that an option names is taken at its word."""
@@ -307,7 +328,25 @@ class Account:
         if capability == "logging-admin":
             role = f"AmazonBedrockGateway-logging-new-{number}"
             return self._boundary(replace(s, boundary=bound, logging_role=role, log_group=f"/new/{number}"))
+        if capability in {"principal-provision", "group-members", "access-keys"}:
+            return self.principals(s, number, exist=capability != "principal-provision")
         return s
+
+    def principals(self, s: Setting, number: int, *, exist: bool) -> Setting:
+        """Names of principals that nobody has; *exist*: their group and user are there, the user with our tag."""
+        names = {
+            f"principal_{kind}": f"bedrock-gateway/proof-{kind}-{number}"
+            for kind in ("role", "group", "user", "boundary")
+        }
+        ready, iam = replace(s, **names), self.client("iam", who="root")
+        path, _, name = ready.principal_boundary.rpartition("/")
+        everything = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
+        iam.create_policy(PolicyName=name, Path=f"/{path}/", PolicyDocument=everything)
+        if exist:
+            mark = [{"Key": "bedrock-gateway", "Value": "helpdesk/app"}]
+            iam.create_group(GroupName=ready.principal_group.rpartition("/")[2], Path="/bedrock-gateway/")
+            iam.create_user(UserName=ready.principal_user.rpartition("/")[2], Path="/bedrock-gateway/", Tags=mark)
+        return ready
 
 
 def _named(region: str) -> Setting:

@@ -179,7 +179,7 @@ def _guardrail_admin(s: Setting) -> Story:
         made["kmsKeyId"] = s.guardrail_key
     one = {"guardrailIdentifier": s.guardrail[0] if s.guardrail else "abcdefghij12"}
     yield Call("bedrock", "CreateGuardrail", {**made, **tags(s)})
-    yield Call("bedrock", "UpdateGuardrail", {**one, **made})
+    yield Call("bedrock", "UpdateGuardrail", {**one, **made, "name": "other-rules"})
     yield Call("bedrock", "CreateGuardrailVersion", one)
     yield Call("bedrock", "GetGuardrail", one)
     yield Call("bedrock", "ListGuardrails")
@@ -187,8 +187,8 @@ def _guardrail_admin(s: Setting) -> Story:
     yield Call("bedrock", "ListEnforcedGuardrailsConfiguration")
     if s.enforced_guardrail:
         enforced = {"guardrailIdentifier": s.enforced_guardrail, "guardrailVersion": "1"}
-        yield Call("bedrock", "PutEnforcedGuardrailConfiguration", {"guardrailInferenceConfig": enforced})
-        yield Call("bedrock", "DeleteEnforcedGuardrailConfiguration", {"configId": "default"})
+        put = yield Call("bedrock", "PutEnforcedGuardrailConfiguration", {"guardrailInferenceConfig": enforced})
+        yield Call("bedrock", "DeleteEnforcedGuardrailConfiguration", {"configId": str(put["configId"])})
     yield Call("bedrock", "DeleteGuardrail", one)
 
 

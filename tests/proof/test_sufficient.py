@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 UNSERVED = {
     "bedrock-runtime:ApplyGuardrail",
     *(f"bedrock:{name}FoundationModelAgreement" for name in ("Create", "Delete")),
-    *(f"bedrock:{name}Guardrail" for name in ("Create", "Delete", "Get", "Update")),
     *(f"bedrock:{name}ModelInvocationJob" for name in ("Create", "Get", "Stop")),
-    "bedrock:CreateGuardrailVersion",
-    "bedrock:ListEnforcedGuardrailsConfiguration",
     "bedrock:ListFoundationModelAgreementOffers",
-    "bedrock:ListGuardrails",
     "bedrock:ListModelInvocationJobs",
     "bedrock:PutUseCaseForModelAccess",
 }

@@ -24,7 +24,7 @@ from bedrock_gateway.local.demands.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["APPLYING", "CONTROL", "applied", "arn_of", "enforced"]
+__all__ = ["APPLYING", "CONTROL", "applied", "arn_of", "enforced", "reaches"]
 
 _APPLY = "Bedrock User Guide, guardrails-permissions"
 _ACROSS = "Bedrock User Guide, guardrail-profiles-permissions, guardrails-cross-region-support"
@@ -57,6 +57,11 @@ _REACH: Mapping[str, Mapping[str, frozenset[str]]] = {
     },
 }
 """Guardrail profile → source Region → Regions in which the guardrail may be applied."""
+
+
+def reaches(geography: str, region: str) -> frozenset[str]:
+    """Return where a guardrail of *region* may be applied through the profile of *geography*; empty: it cannot be."""
+    return _REACH.get(geography, {}).get(region, frozenset())
 
 
 def arn_of(request: ApiRequest, identifier: str) -> str:
