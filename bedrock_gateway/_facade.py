@@ -327,7 +327,8 @@ class Facade:
 
         session, made = yield Inspect()
         read = partial(read_facts, self.config, session, client_regions=made.regions, timeouts=self._context.timeouts)
-        facts = yield Record(partial(read, sdk_attempts=made.attempts))
+        host = {"sdk_attempts": made.attempts, "folder": self.folder, "forked": made.forked}
+        facts = yield Record(partial(read, **host))
         checks = preflight.run(
             self.config, self.principal, level, facts, emit=self._context.emit, looks=LOOKS, deadline_seconds=seconds
         )

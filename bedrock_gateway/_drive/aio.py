@@ -131,7 +131,8 @@ class AsyncPerform:
         """What there is of clients; the one that runs models is built if there is none yet."""
         with contextlib.suppress(Exception):  # what is wrong with it, each probe will say
             await self.client("bedrock-runtime")
-        tasks = {key[0]: task for key, task in self._clients.items() if task.done() and not task.cancelled()}
+        here = {service: task for (service, region), task in self._clients.items() if region == self._config.region}
+        tasks = {service: task for service, task in here.items() if task.done() and not task.cancelled()}
         return Made.of({service: task.result() for service, task in tasks.items() if task.exception() is None})
 
     async def close(self) -> None:

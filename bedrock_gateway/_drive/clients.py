@@ -237,12 +237,14 @@ class Made:
     """Service → Region."""
     attempts: int = 1
     """The most requests that one of them makes of one call."""
+    forked: bool = False
+    """Whether there were others, in the process that this one was forked from."""
 
     @classmethod
-    def of(cls, clients: Mapping[str, Any]) -> Made:
+    def of(cls, clients: Mapping[str, Any], *, forked: bool = False) -> Made:
         """Return what is to be seen of *clients*."""
         attempts = [int(one.meta.config.retries.get("total_max_attempts") or 1) for one in clients.values()]
-        return cls({name: str(one.meta.region_name) for name, one in clients.items()}, max(attempts, default=1))
+        return cls({name: str(one.meta.region_name) for name, one in clients.items()}, max(attempts, default=1), forked)
 
 
 _DEFAULT_AGENTS = frozenset({"Boto3", "Botocore", "aiobotocore", "aioboto3"})

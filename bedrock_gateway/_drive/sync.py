@@ -112,6 +112,8 @@ class Perform:
         self._given = session
         self._timeouts = timeouts or Timeouts()
         self._max_connections = max_connections
+        self._forked = False
+        """Whether a parent of this process had built clients."""
         self._fresh()
 
     def _fresh(self) -> None:
@@ -134,6 +136,7 @@ class Perform:
             ConfigError: the environment or the session would change where requests go or who signs them.
         """
         if self._pid != os.getpid():
+            self._forked = self._forked or bool(self._clients)
             self._fresh()
         key = (service, region or self._config.region)
         found = self._clients.get(key)
@@ -162,7 +165,9 @@ class Perform:
         """What there is of clients; the one that runs models is built if there is none yet."""
         with contextlib.suppress(Exception):  # what is wrong with it, each probe will say
             self.client("bedrock-runtime")
-        return Made.of({service: client for (service, _), client in list(self._clients.items())})
+        here = self._config.region  # the deep preflight looks for a log group in other Regions, on purpose
+        built = {service: client for (service, region), client in list(self._clients.items()) if region == here}
+        return Made.of(built, forked=self._forked)
 
     def close(self) -> None:
         """Close every client; may be called again."""

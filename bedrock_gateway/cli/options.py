@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["add_options", "load_config"]
+__all__ = ["add_options", "config_path", "load_config"]
 
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "config": {"metavar": "FILE", "help": "configuration (default: BEDROCKGW_CONFIG, or ./gateway.toml)"},
@@ -29,6 +30,11 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(f"--{name}", **_OPTIONS[name])
 
 
+def config_path(args: argparse.Namespace) -> Path:
+    """Return the path of gateway.toml."""
+    return Path(args.config or os.environ.get("BEDROCKGW_CONFIG") or "gateway.toml")
+
+
 def load_config(args: argparse.Namespace) -> GatewayConfig:
     """Return the configuration that the common options select.
 
@@ -37,6 +43,5 @@ def load_config(args: argparse.Namespace) -> GatewayConfig:
     """
     from bedrock_gateway.config import GatewayConfig
 
-    path = args.config or os.environ.get("BEDROCKGW_CONFIG") or "gateway.toml"
     chosen = {name: getattr(args, name, None) for name in ("env", "region", "profile")}
-    return GatewayConfig.from_file(path, **chosen)
+    return GatewayConfig.from_file(config_path(args), **chosen)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.cli.options import add_options, load_config
+from bedrock_gateway.cli.options import add_options, config_path, load_config
 from bedrock_gateway.cli.output import emit, emit_json
 from bedrock_gateway.errors import ConfigError
 
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args)
     name = config.principal_name(args.principal)
     with Gateway(config, principal=name, session=_session(args.profile)) as gateway:
+        gateway.folder = config_path(args).parent
         report = gateway.preflight(level=args.level, deadline_seconds=args.deadline)
     _print(report, args.output)
     if args.html is not None:

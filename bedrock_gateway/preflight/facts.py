@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from bedrock_gateway.preflight.state import State
+
 __all__ = ["Credentials", "Facts"]
 
 
@@ -62,6 +64,14 @@ class Facts:
     locals_in_tracebacks: str | None = None
     """The processor of structlog that writes the local variables of tracebacks."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+    state: State | None = None
+    """What set-up keeps on this host; None: the configuration is from no file."""
+    server: str | None = None
+    """The server with forked workers that this process belongs to, as far as it can be seen."""
+    before_fork: bool = False
+    """Whether that server is still to fork."""
+    forked: bool = False
+    """Whether the gateway had built clients before this process was forked."""
     now: datetime | None = None
     """What this machine's clock said; None: nobody looked."""
 

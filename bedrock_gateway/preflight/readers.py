@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway._commands import Timeouts
 from bedrock_gateway.preflight.facts import Credentials, Facts
+from bedrock_gateway.preflight.state import read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +38,12 @@ def read_facts(
     environment: Mapping[str, str] | None = None,
     sdk_attempts: int = 1,
     timeouts: Timeouts | None = None,
+    folder: Path | None = None,
+    forked: bool = False,
 ) -> Facts:
     """Read what the process knows; *session* is the one whose credentials sign (None: boto3's default chain).
+
+    *folder* is that of gateway.toml, below which set-up keeps its manifests; None: there is none.
 
     Blocks, where the chain asks for them, on the instance's credentials: off the event loop.
     """
@@ -48,6 +53,7 @@ def read_facts(
     variables = os.environ if environment is None else environment
     core = getattr(session, "_session", None) or botocore.session.get_session()
     profile = _profile(core)
+    server, before_fork = _server()
     return Facts(
         credentials=_credentials(session or core),
         endpoint_overrides=_overrides(variables, profile),
@@ -66,6 +72,10 @@ def read_facts(
         ),
         locals_in_tracebacks=_locals_in_tracebacks(),
         timeouts=timeouts or Timeouts(),
+        state=read_state(folder),
+        server=server,
+        before_fork=before_fork,
+        forked=forked,
         now=datetime.now(UTC),
     )
 
@@ -137,6 +147,19 @@ def _locals_in_tracebacks() -> str | None:
         if getattr(formatter, "show_locals", False):
             return type(processor).__name__
     return None
+
+
+_SERVERS = ("gunicorn.arbiter", "celery.concurrency.prefork")
+"""Modules that are loaded in the workers of a server that forks them."""
+
+
+def _server() -> tuple[str | None, bool]:
+    """(the server whose worker this is, whether it is still to fork); only uWSGI says the latter."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is not None:
+        masters = getattr(uwsgi, "opt", {}).get("master") or getattr(uwsgi, "opt", {}).get(b"master")
+        return "uwsgi", bool(masters) and uwsgi.worker_id() == 0
+    return next((name.partition(".")[0] for name in _SERVERS if name in sys.modules), None), False
 
 
 def addresses(host: str) -> dict[str, Any]:

@@ -68,7 +68,10 @@ def schema() -> dict[str, Any]:
     tables["KnowledgeBaseConfig"]["properties"]["id"]["anyOf"][0]["pattern"] = KNOWLEDGE_BASE_ID
     for name, pattern in PATTERNS.items():
         fields[name]["pattern"] = pattern
-    merged = {name: fields[name] for name in ("principals", "logging", "guardrail", "batch", "wraps", "reliability")}
+    merged = {
+        name: fields[name]
+        for name in ("principals", "logging", "guardrail", "batch", "wraps", "reliability", "preflight")
+    }
     merged["knowledge_base"] = fields["knowledge_bases"]
     environment = {name: fields[name] for name in ENVIRONMENT_KEYS} | merged
     return {

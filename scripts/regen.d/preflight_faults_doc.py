@@ -28,6 +28,9 @@ GROUPS = (
     ("Of a user", faults.USERS),
     ("Of the process", faults.PROCESSES),
     ("Of the declaration", faults.DECLARED),
+    ("Of a logging configuration that was accepted", faults.DRIFTS),
+    ("Of the host of who sets up", faults.faults.HOSTS),
+    ("Of the host of who only calls", faults.faults.CALLERS),
 )
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from bedrock_gateway._commands import Timeouts
 from bedrock_gateway.preflight import CATALOGUE, Credentials
+from bedrock_gateway.preflight.checks.logging import digest
 
+from . import faults
 from .stepped import (
     ACCOUNT,
     BASE_ROLE,
@@ -168,9 +170,9 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a bucket elsewhere", {"HeadBucket": {"BucketRegion": "us-west-2"}}, {"REG-05": "fail"}),
     ("no bucket", {"HeadBucket": missing("HeadBucket")}, {"REG-05": "fail", "LOG-09": "fail", **NO_BUCKET}),
     ("logging off", {"GetModelInvocationLoggingConfiguration": {}},
-        {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14"), "skip")}),
+        {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14", "LOG-18"), "skip")}),
     ("logging null", {"GetModelInvocationLoggingConfiguration": {"loggingConfig": {}}},
-        {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14"), "skip")}),
+        {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14", "LOG-18"), "skip")}),
     ("no destination", logging(cloudWatchConfig=None), {"LOG-02": "fail", "LOG-04": "warn", **NOWHERE,
         **dict.fromkeys(("LOG-09", "LOG-10", "LOG-11", "LOG-12"), "not_applicable")}),
     ("text off", logging(textDataDeliveryEnabled=False), {"LOG-03": "fail"}),
@@ -399,6 +401,62 @@ DECLARED: list[tuple[str, dict[str, Any], dict[str, str]]] = [
 @pytest.mark.parametrize(("change", "expected"), [row[1:] for row in DECLARED], ids=[row[0] for row in DECLARED])
 def test_another_declaration_changes_exactly_what_it_should(change, expected):
     check(drive(golden(), declared=config(**change))[0], GOLDEN, expected)
+
+
+DRIFTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("text that is delivered no more", logging(textDataDeliveryEnabled=False), {"LOG-03": "fail", "LOG-18": "warn"}),
+    ("images that are delivered too", logging(imageDataDeliveryEnabled=True), {"LOG-03": "warn", "LOG-18": "warn"}),
+    ("a second destination", logging(s3Config={"bucketName": BUCKET}), {"LOG-18": "warn"}),
+    ("an empty prefix", logging(s3Config={}), {}),
+    ("a flag that AWS has not set", logging(videoDataDeliveryEnabled=None), {}),
+    ("no logging any more", {"GetModelInvocationLoggingConfiguration": {}}, {"LOG-01": "fail",
+        **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14", "LOG-18"), "skip")}),
+]  # fmt: skip
+"""Of an account whose logging configuration somebody accepted."""
+ACCEPTED = config(preflight={"accepted_logging": digest(LOGGING)})
+AS_ACCEPTED, _ = drive(golden(), declared=ACCEPTED)
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in DRIFTS], ids=[row[0] for row in DRIFTS])
+def test_what_is_not_as_it_was_accepted_changes_exactly_what_it_should(change, expected):
+    check(drive(golden() | change, declared=ACCEPTED)[0], AS_ACCEPTED, expected)
+
+
+def test_the_digest_to_accept_is_shown_and_then_accepted():
+    usual = {one.id: one for one in GOLDEN.results}["LOG-18"]
+    assert usual.status == "not_applicable"
+    shown = config(preflight={"accepted_logging": usual.evidence["accepted_logging"]})
+    assert statuses(drive(golden(), declared=shown)[0])["LOG-18"] == "pass"
+
+
+def test_a_flag_that_botocore_hides_is_no_drift_and_everything_else_still_is():
+    hides = replace(FACTS, lacking=("GetModelInvocationLoggingConfiguration → loggingConfig.audioDataDeliveryEnabled",))
+    for audio in (True, False):
+        declared = config(preflight={"accepted_logging": digest({**LOGGING, "audioDataDeliveryEnabled": audio})})
+        assert statuses(drive(golden(), hides, declared=declared)[0])["LOG-18"] == "pass"
+        assert statuses(drive(golden(), declared=declared)[0])["LOG-18"] == "warn"
+        other = golden() | logging(textDataDeliveryEnabled=False)
+        assert statuses(drive(other, hides, declared=declared)[0])["LOG-18"] == "warn"
+
+
+HOST = replace(FACTS, state=faults.STATE)
+AS_OPERATOR, _ = drive(golden(), HOST, principal="operator")
+AS_CALLER, _ = drive(golden(), HOST, principal="app")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [row[1:] for row in faults.HOSTS], ids=[row[0] for row in faults.HOSTS]
+)
+def test_one_fault_of_the_host_of_who_sets_up_changes_exactly_what_it_should(change, expected):
+    assert statuses(AS_OPERATOR)["ENV-08"] == statuses(AS_OPERATOR)["KB-10"] == "pass"
+    check(drive(golden(), replace(HOST, **change), principal="operator")[0], AS_OPERATOR, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [row[1:] for row in faults.CALLERS], ids=[row[0] for row in faults.CALLERS]
+)
+def test_one_fault_of_the_host_of_who_calls_changes_exactly_what_it_should(change, expected):
+    check(drive(golden(), replace(HOST, **change), principal="app")[0], AS_CALLER, expected)
 
 
 def test_a_profile_that_leaves_the_residency_fails():

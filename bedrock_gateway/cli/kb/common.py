@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.cli.kb.progress import shown_progress
-from bedrock_gateway.cli.options import add_options, load_config
+from bedrock_gateway.cli.options import add_options, config_path, load_config
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bedrock_gateway import Gateway
     from bedrock_gateway.config import GatewayConfig
@@ -25,11 +24,6 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the name of the knowledge base and the common options."""
     parser.add_argument("name", metavar="NAME", help="configured name of the knowledge base")
     add_options(parser, "config", "env", "principal", "region", "profile", "output")
-
-
-def config_path(args: argparse.Namespace) -> Path:
-    """Return the path of gateway.toml."""
-    return Path(args.config or os.environ.get("BEDROCKGW_CONFIG") or "gateway.toml")
 
 
 def state_folder(args: argparse.Namespace) -> Path:

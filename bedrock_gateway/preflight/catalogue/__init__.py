@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALWAYS_SENT", "CATALOGUE", "IAM_ACTIONS", "LEVELS", "Level", "Row", "rows"]
 
-_CATEGORIES = ("ENV", "ID", "REG", "NET", "LOG", "MOD", "GOV", "KB", "IAM")
+_CATEGORIES = ("ENV", "ID", "REG", "NET", "LOG", "MOD", "GOV", "KB", "QUO", "IAM", "OPS")
 _ORDER: Mapping[str, int] = {name: at for at, name in enumerate(_CATEGORIES)}
 
 CATALOGUE: tuple[Row, ...] = tuple(

@@ -79,4 +79,7 @@ MODELS: tuple[Row, ...] = (
         "Correct the trust policy.", (*_BASE, "iam:GetRole"), ("KB-01",), _ROLE),
     Row("KB-07", "critical", "The store is of this Region and account", "standard", "fail: it is not",
         "Make a knowledge base over a store of this Region.", _BASE, ("KB-01",), f"{GUIDE}knowledge-base-setup.html"),
+    Row("KB-10", "medium", "No creation is half finished", "minimal",
+        "warn: a manifest beside gateway.toml says that a knowledge base of this account and Region is not complete; "
+        "unknown: one cannot be read", "Go on with it, or delete what was made."),
 )  # fmt: skip

@@ -32,7 +32,7 @@ class Row:
 
     @property
     def category(self) -> str:
-        """``ENV``, ``ID``, ``REG``, ``NET``, ``LOG``, ``MOD``, ``GOV``, ``KB`` or ``IAM``."""
+        """The letters before its number, as in ``LOG-01``."""
         return self.id.partition("-")[0]
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bedrock_gateway.preflight.checks import (
     delivery,
     guardrails,
+    host,
     identity,
     knowledge_bases,
     logging,
@@ -29,6 +30,7 @@ CHECKS: Mapping[str, Check] = {
     id_: check
     for module in (
         process,
+        host,
         identity,
         region,
         network,

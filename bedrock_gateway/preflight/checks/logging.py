@@ -1,7 +1,9 @@
-"""LOG-01 to LOG-05: the invocation logging configuration of the Region, and its log group."""
+"""LOG-01 to LOG-05, LOG-17, LOG-18: the invocation logging configuration of the Region, and its log group."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Generator
 from typing import Any
 
@@ -14,7 +16,7 @@ from bedrock_gateway.preflight.fixes import (
 )
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 
-__all__ = ["CHECKS", "destination", "find_group"]
+__all__ = ["CHECKS", "destination", "digest", "find_group"]
 
 Checking = Generator[Asking, Any, Finding]
 
@@ -157,6 +159,38 @@ def _log_17(probe: Probe) -> Checking:
     return Finding("pass", "every declared call is one that invocation logging covers")
 
 
+_NEWEST = "audioDataDeliveryEnabled"
+"""The flag that an older botocore does not show."""
+
+
+def digest(found: dict[str, Any]) -> str:
+    """Return the digest of a logging configuration, whatever the order of its members; what is empty is not there."""
+    kept = _without_nothing(found)
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _without_nothing(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept = {name: _without_nothing(one) for name, one in value.items()}
+    return {name: one for name, one in kept.items() if one not in (None, "", {})}
+
+
+def _log_18(probe: Probe) -> Checking:
+    found = yield from logging_configuration(probe)
+    accepted, now = probe.config.preflight.accepted_logging, digest(found)
+    evidence = {"accepted_logging": now}
+    if accepted is None:
+        said = "no logging configuration is accepted in [preflight]: whether it has changed is not looked at"
+        return Finding("not_applicable", said, evidence)
+    # What an old botocore hides may have been accepted either way: the rest is compared.
+    hidden = any(_NEWEST in one for one in probe.facts.lacking)
+    if accepted in {now, *(digest({**found, _NEWEST: on}) for on in (True, False) if hidden)}:
+        return Finding("pass", "the logging configuration is the accepted one", evidence)
+    advice = f'Compare it with the one you accepted. If it is meant, write `accepted_logging = "{now}"` in [preflight].'
+    return Finding("warn", "the logging configuration is not the one that was accepted", evidence, advice=advice)
+
+
 CHECKS: dict[str, Check] = {
     "LOG-01": _log_01,
     "LOG-02": _log_02,
@@ -164,4 +198,5 @@ CHECKS: dict[str, Check] = {
     "LOG-04": _log_04,
     "LOG-05": _log_05,
     "LOG-17": _log_17,
+    "LOG-18": _log_18,
 }

@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.errors import ConfigError
+from bedrock_gateway.preflight.state import FOLDER
 from bedrock_gateway.setup.files import Lock, locked, read_own, replace_file, told
 
 if TYPE_CHECKING:
     from bedrock_gateway.setup.knowledge.blueprint import Blueprint
 
 __all__ = ["FOLDER", "Manifest", "Record", "manifest_path"]
-
-FOLDER = ".bedrock-gateway"
-"""Where manifests are, beside gateway.toml."""
 
 FORMAT = 1
 
