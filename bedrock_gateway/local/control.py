@@ -6,11 +6,12 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.local import logging_config
+from bedrock_gateway.local import data_retention, logging_config
 from bedrock_gateway.local.call import Fault, Reply
 from bedrock_gateway.local.guardrails import administration
 from bedrock_gateway.local.guardrails.store import Guardrails
 from bedrock_gateway.local.models import catalogue
+from bedrock_gateway.local.models.lifecycle import lifecycle_of
 from bedrock_gateway.local.models.targets import ApplicationProfile, ApplicationProfiles
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _summary(call: Call, model: catalogue.Model) -> dict[str, Any]:
         "responseStreamingSupported": model.streaming,
         "customizationsSupported": list(model.customizations),
         "inferenceTypesSupported": list(model.inference_types(call.region)),
-        "modelLifecycle": {"status": model.status},
+        "modelLifecycle": lifecycle_of(call.state, model),
     }
 
 
@@ -241,6 +242,7 @@ def _untag(call: Call) -> Reply:
 HANDLERS: Handlers = {
     **logging_config.HANDLERS,
     **administration.HANDLERS,
+    **data_retention.HANDLERS,
     ("bedrock", "ListFoundationModels"): _list_models,
     ("bedrock", "GetFoundationModel"): _get_model,
     ("bedrock", "GetFoundationModelAvailability"): _availability,

@@ -39,6 +39,11 @@ def _tags(request: ApiRequest) -> Context:
     return tag_context(request.params.get("tags"))
 
 
+def _retention_mode(request: ApiRequest) -> Context:
+    mode = request.params.get("mode")
+    return {"bedrock:DataRetentionMode": str(mode)} if mode else {}
+
+
 def _foundation_model(request: ApiRequest) -> Iterator[Demand]:
     arn = str(request.params.get("modelIdentifier", "*"))
     if not arn.startswith("arn:"):
@@ -129,7 +134,7 @@ CONTROL: Rows = {
         "bedrock",
         "*",
         "ListFoundationModels GetFoundationModelAvailability ListInferenceProfiles "
-        "GetModelInvocationLoggingConfiguration DeleteModelInvocationLoggingConfiguration "
+        "GetModelInvocationLoggingConfiguration DeleteModelInvocationLoggingConfiguration GetAccountDataRetention "
         "ListProvisionedModelThroughputs ListCustomModels ListImportedModels ListCustomModelDeployments "
         "ListPromptRouters ListMarketplaceModelEndpoints ListModelInvocationJobs",
     ),
@@ -138,6 +143,7 @@ CONTROL: Rows = {
         for name, actions in _AGREEMENTS.items()
     },
     **same_named("bedrock", "*", "PutUseCaseForModelAccess GetUseCaseForModelAccess"),
+    ("bedrock", "PutAccountDataRetention"): (Row("bedrock:PutAccountDataRetention", context=_retention_mode),),
     ("bedrock", "GetFoundationModel"): (_foundation_model,),
     **_read("GetProvisionedModelThroughput", "provisionedModelId", "provisioned-model"),
     **_read("GetCustomModel", "modelIdentifier", "custom-model"),

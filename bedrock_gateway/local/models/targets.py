@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.models import catalogue
+from bedrock_gateway.local.models.lifecycle import check_alive
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,8 +79,15 @@ def resolve(call: Call, asked: str, *, bare: bool = False) -> Target:
     """Return what *asked* stands for from the Region of *call*; with *bare*, also a model that only profiles reach.
 
     Raises:
-        Fault: ``ValidationException`` in AWS's words: unknown, or callable only through an inference profile.
+        Fault: ``ValidationException`` in AWS's words: unknown, or callable only through an inference profile;
+            ``ResourceNotFoundException``: the model's life has ended.
     """
+    found = _resolved(call, asked, bare=bare)
+    check_alive(call.state, found.model)
+    return found
+
+
+def _resolved(call: Call, asked: str, *, bare: bool) -> Target:
     text = unquote(asked)
     arn = _ARN.fullmatch(text)
     if text.startswith("arn:"):
