@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bedrock_gateway._config.file import located, nearest, not_toml, refuse_widening, resolve
+from bedrock_gateway._config.identity import IdentityConfig, TrustConfig
 from bedrock_gateway._config.knowledge import KnowledgeBaseConfig, collection_name
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.residency import check_residency
-from bedrock_gateway._config.scope import scope_of
+from bedrock_gateway._config.scope import check_identities, scope_of
 from bedrock_gateway._config.sources import ChunkingConfig, FilterConfig, ParsingConfig, SourceConfig
 from bedrock_gateway._config.startup import PreflightConfig
 from bedrock_gateway._config.tables import (
@@ -46,6 +47,7 @@ __all__ = [
     "FilterConfig",
     "GatewayConfig",
     "GuardrailConfig",
+    "IdentityConfig",
     "KnowledgeBaseConfig",
     "LoggingConfig",
     "ParsingConfig",
@@ -54,6 +56,7 @@ __all__ = [
     "ReliabilityConfig",
     "RetryConfig",
     "SourceConfig",
+    "TrustConfig",
 ]
 
 FILE_LIMIT = 1 << 20
@@ -121,6 +124,7 @@ class GatewayConfig(Table):
         self._check_endpoints()
         check_wraps(self.wraps)
         check_residency(self)
+        check_identities(self)
         if self.guardrail and self.guardrail.profile:
             guardrail_destinations(self.guardrail.profile, self.region)
         for name, principal in self.principals.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bedrock_gateway._config.identity import IDENTITY_PATH, MAKES_PRINCIPALS
 from bedrock_gateway._config.tables import LoggingConfig
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
 from bedrock_gateway.capabilities.scope import object_place
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Hashable")
 
-__all__ = ["rerankers_of", "role_parts", "scope_of", "with_every_knowledge_base"]
+__all__ = ["check_identities", "rerankers_of", "role_parts", "scope_of", "with_every_knowledge_base"]
 
 
 def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
@@ -53,6 +54,7 @@ def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
         subscribe=principal.subscribe,
         products=principal.products,
         answer_documents=tuple(map(object_place, principal.documents)),
+        **_identities(config, principal),
         answer_keys=principal.document_keys,
         **_guardrail(config),
         **_knowledge(config, _bases(config, principal)),
@@ -73,6 +75,57 @@ def _models(config: GatewayConfig, principal: PrincipalConfig) -> tuple[str, ...
     embedding = [base.embedding_model for base in bases]
     parsing = [one.parsing.model for base in bases for one in base.sources if one.parsing and one.parsing.model]
     return tuple(dict.fromkeys((*declared, *embedding, *parsing)))
+
+
+def check_identities(config: GatewayConfig) -> None:
+    """Refuse two principals that would be one in IAM, and a name that something else of the configuration has.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    taken = {f"{IDENTITY_PATH}/{one}": "batch jobs" for one in (config.batch.role.rpartition("/")[2],)}
+    taken |= {str(base.role): f"knowledge base {name}" for name, base in config.knowledge_bases.items() if base.role}
+    for name, principal in config.principals.items():
+        if principal.identity is None:
+            continue
+        place = f"{IDENTITY_PATH}/{principal.identity.named(name)}"
+        if len(place) > _LONGEST_PLACE or place.rpartition("/")[2] != principal.identity.named(name):
+            raise ConfigError(
+                "a name in IAM has 64 characters at most: add `name`", key_path=f"principals.{name}.identity"
+            )
+        # IAM compares names without regard to case.
+        if (other := {one.lower(): what for one, what in taken.items()}.get(place.lower())) is not None:
+            raise ConfigError(
+                f"principals.{name}.identity: {place} is already the name of {other}; add `name`",
+                key_path=f"principals.{name}.identity",
+            )
+        taken[place] = f"principal {name}"
+
+
+def _identities(config: GatewayConfig, principal: PrincipalConfig) -> dict[str, Any]:
+    """What a principal that makes others may make: those with an identity and a boundary."""
+    if not MAKES_PRINCIPALS & set(principal.capabilities):
+        return {}
+    made = {
+        name: one.identity
+        for name, one in config.principals.items()
+        if one.identity is not None and one.identity.boundary is not False
+    }
+    named = {
+        kind: [f"{IDENTITY_PATH}/{one.named(name)}" for name, one in made.items() if one.kind in kind]
+        for kind in _KINDS
+    }
+    users = (f"{IDENTITY_PATH}/{user}" for name, one in made.items() for user in one.members(name))
+    return {
+        "principal_roles": tuple(named["role",]),
+        "principal_groups": tuple(named["group", "user"]),
+        "principal_users": _once_each(users),
+        "principal_boundaries": _once_each(str(one.boundary) for one in made.values()),
+    }
+
+
+_KINDS = (("role",), ("group", "user"))
+_LONGEST_PLACE = len(IDENTITY_PATH) + 1 + 64
 
 
 def _guardrail(config: GatewayConfig) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from bedrock_gateway._config.file import nearest
+from bedrock_gateway._config.identity import MAKES_PRINCIPALS, IdentityConfig, TrustConfig
 from bedrock_gateway._config.knowledge import KnowledgeBaseConfig
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.sources import ChunkingConfig, FilterConfig, ParsingConfig, SourceConfig
@@ -68,6 +69,8 @@ class PrincipalConfig(Table):
     """Whether its first call of a third-party model may subscribe the account to the model."""
     products: Annotated[tuple[Annotated[str, named("product")], ...], Field(strict=False)] = ()
     """AWS Marketplace product ids that it may subscribe to; empty: any, through Bedrock only."""
+    identity: IdentityConfig | None = None
+    """As what it stands in IAM; None: somebody else sees to that."""
 
     @model_validator(mode="after")
     def _separate(self) -> PrincipalConfig:
@@ -76,6 +79,21 @@ class PrincipalConfig(Table):
             raise ValueError(
                 f"{kinds['runtime']!r} and {kinds['administration']!r} in one principal: an application that can "
                 "administer can switch off its own audit; make two principals"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _apart(self) -> PrincipalConfig:
+        if {"principal-provision", "group-members"} <= set(self.capabilities):
+            raise ValueError(
+                "'principal-provision' and 'group-members' in one principal: whoever writes what a group may do and also "
+                "puts users into it can give anybody any right; make two principals"
+            )
+        makes = sorted(MAKES_PRINCIPALS & set(self.capabilities))
+        if makes and self.identity and self.identity.boundary is not False:
+            raise ValueError(
+                f"{makes[0]!r} in a principal that others may make: add `boundary = false` to its `identity`, and let an "
+                "administrator make it"
             )
         return self
 
@@ -177,6 +195,8 @@ def translated(error: ValidationError, top: type[BaseModel]) -> ConfigError:
 
 _MODELS: Mapping[str, type[BaseModel]] = {
     "principals": PrincipalConfig,
+    "identity": IdentityConfig,
+    "trust": TrustConfig,
     "logging": LoggingConfig,
     "guardrail": GuardrailConfig,
     "batch": BatchConfig,

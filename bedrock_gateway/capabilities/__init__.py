@@ -6,7 +6,7 @@ import difflib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.capabilities import administration, inference, knowledge, reading
+from bedrock_gateway.capabilities import administration, inference, knowledge, principals, reading
 from bedrock_gateway.capabilities.scope import Scope
 from bedrock_gateway.capabilities.table import Capability, Leg, Operation
 from bedrock_gateway.errors import ConfigError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CAPABILITIES", "Capability", "Leg", "Operation", "Scope", "capability", "operation"]
 
 CAPABILITIES: Mapping[str, Capability] = MappingProxyType(
-    {row.name: row for row in (*inference.ROWS, *knowledge.ROWS, *administration.ROWS, *reading.ROWS)}
+    {row.name: row for row in (*inference.ROWS, *knowledge.ROWS, *administration.ROWS, *principals.ROWS, *reading.ROWS)}
 )
 """Every capability by its name."""
 

@@ -179,6 +179,14 @@ class Scope:
     """Whether the first call of a third-party model may subscribe the account to it."""
     products: tuple[str, ...] = ()
     """AWS Marketplace product ids that may be subscribed to; empty: any, through Bedrock only."""
+    principal_roles: tuple[str, ...] = ()
+    """Roles of the principals that a principal may make, with their path, under ``bedrock-gateway/``."""
+    principal_groups: tuple[str, ...] = ()
+    """Groups of such principals, with their path."""
+    principal_users: tuple[str, ...] = ()
+    """Users of those groups, with their path."""
+    principal_boundaries: tuple[str, ...] = ("bedrock-gateway/AmazonBedrockGateway-principals",)
+    """Managed policies, with their path, one of which caps every role and user among them."""
     extra_destinations: tuple[str, ...] = ()
     """Destination Regions given by hand for profiles that the data file lacks."""
 
@@ -199,6 +207,7 @@ class Scope:
             for value in values:
                 checked(kind, value)
         check_wraps(dict(self.wraps))
+        self._check_boundaries()
         self._check_guardrail()
         for arn in (
             self.guardrail_key,
@@ -209,6 +218,15 @@ class Scope:
         ):
             if arn is not None and arn.split(":")[1:4:2] != [self.partition, self.region]:
                 raise ConfigError(f"{arn} is not in {self.region} of partition {self.partition}")
+
+    def _check_boundaries(self) -> None:
+        """Whoever may write the policies of principals must not be able to write what caps them."""
+        own = tuple(f"{name}/" for name in (*self.principal_roles, *self.principal_groups))
+        for boundary in (*self.principal_boundaries, self.boundary):
+            if boundary.startswith(own):
+                raise ConfigError(
+                    f"boundary {boundary[:200]!r} is below a principal's own policies: give it another path"
+                )
 
     def _check_guardrail(self) -> None:
         for field in ("require_guardrail", "guardrail_profile"):
@@ -227,7 +245,10 @@ class Scope:
     def _named(self) -> dict[str, tuple[str, ...]]:
         return {
             "knowledge_base": self.knowledge_bases,
-            "role": (*self.knowledge_base_roles, self.logging_role, self.batch_role, self.boundary),
+            "role": (
+                *(*self.knowledge_base_roles, self.logging_role, self.batch_role, self.boundary),
+                *(*self.principal_roles, *self.principal_groups, *self.principal_users, *self.principal_boundaries),
+            ),
             "log_group": (self.log_group,),
             "bucket": (
                 *(one for one in (self.logging_bucket, self.large_data_bucket) if one is not None),

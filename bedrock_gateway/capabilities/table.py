@@ -63,6 +63,10 @@ Resource = Literal[
     "knowledge-base-role",
     "provisioned-role",
     "logging-role",
+    "principal-role",
+    "principal-group",
+    "principal-user",
+    "principal-policy",
     "managed-policies",
     "any-role",
     "any-user",
@@ -104,6 +108,10 @@ Condition = Literal[
     "marked-as-ours",
     "marking-ours",
     "linked-to-search",
+    "bounded-principal",
+    "own-policy",
+    "bounded-own-policy",
+    "marked-user",
 ]
 """When a leg holds; `CONDITIONS` says it in words."""
 
@@ -125,6 +133,10 @@ CONDITIONS: Mapping[Condition, str] = MappingProxyType(
         "marked-as-ours": f"the collection carries its mark as the tag `{MARK}`",
         "marking-ours": f"both: the tag `{MARK}` that is set and the one that is there are the collection's mark",
         "linked-to-search": "`iam:AWSServiceName` is OpenSearch Serverless",
+        "bounded-principal": "`iam:PermissionsBoundary` is one of the principals' boundaries: the role or user has it",
+        "own-policy": "`iam:PolicyARN` is a policy of one of the principals",
+        "bounded-own-policy": "both: the role is under its boundary, and the policy is one of the principals'",
+        "marked-user": f"the user carries the tag `{MARK}`",
         "third-party-secret": "`bedrock:ThirdPartyKnowledgeBaseCredentialsSecretArn` is one of the secrets",
     }
 )

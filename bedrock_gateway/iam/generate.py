@@ -43,6 +43,12 @@ REQUIRED: Mapping[Resource, tuple[str, str]] = {
     "vector-bucket": ("vector_indexes", "--vector-index"),
     "vector-index": ("vector_indexes", "--vector-index"),
 }
+_PRINCIPALS = "; add `identity` to a principal of the configuration, or name {}"
+_NOTHING: Mapping[str, str] = {
+    "principal-provision": _PRINCIPALS.format("--principal-role or --principal-group"),
+    "group-members": _PRINCIPALS.format("--principal-group"),
+    "access-keys": _PRINCIPALS.format("--principal-user"),
+}
 # The preflight reads what there is; a scope without models is one in which it has no model to read.
 OPTIONAL_IN = frozenset({"preflight-standard", "preflight-deep"})
 
@@ -96,7 +102,8 @@ def generate(capabilities: Sequence[str], scope: Scope, *, strict: bool = False)
     grants = [grant for row in rows for grant in _grants(row, scope)]
     kept = tuple(grant for grant in grants if not (strict and _dispensable(grant.leg)))
     if not kept:
-        raise ConfigError(f"{', '.join(capabilities)}: nothing to grant in this scope")
+        hint = next((_NOTHING[one] for one in capabilities if one in _NOTHING), "")
+        raise ConfigError(f"{', '.join(capabilities)}: nothing to grant in this scope{hint}")
     return Generated(Policy(tuple(_statements(kept))), kept, tuple(_assumptions(kept)), tuple(_warnings(kept, scope)))
 
 
@@ -181,6 +188,9 @@ _NOUNS = (
     (":kms:", "Key"),
     ("knowledge-base/", "KnowledgeBase"),
     (":role/", "Role"),
+    (":user/", "User"),
+    (":group/", "Group"),
+    (":policy/bedrock-gateway/", "PrincipalPolicies"),
     (":policy/", "ManagedPolicies"),
     (":log-group:", "LogGroup"),
     (":s3vectors:", "Vectors"),

@@ -21,7 +21,7 @@ from bedrock_gateway.iam.model_legs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.capabilities.table import Condition, Leg, Resource
@@ -91,10 +91,20 @@ def ours(role: str) -> str:
     """
     if not role.startswith(ROLE_PATH):
         raise ConfigError(
-            f"role {role!r} is not under the path /{ROLE_PATH}: kb-provision makes roles there only,"
+            f"role {role!r} is not under the path /{ROLE_PATH}: set-up makes roles there only,"
             f" so that it can touch no other; name it {ROLE_PATH}{role.rpartition('/')[2]}"
         )
     return role
+
+
+def _principals(kind: str, names: Sequence[str], scope: Scope) -> list[str]:
+    return [arn(scope, "iam", f"{kind}/{ours(name)}", region="") for name in names]
+
+
+def _principal_policies(scope: Scope) -> list[str]:
+    """The policies of each principal are below a path of its own: no name of one can be a name of another's."""
+    names = (*scope.principal_roles, *scope.principal_groups)
+    return [f"{one}/*" for one in _principals("policy", names, scope)]
 
 
 def boundary_arn(scope: Scope) -> str:
@@ -143,6 +153,10 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "knowledge-base-key": lambda scope: _given(scope.knowledge_base_key),
     "knowledge-base-role": lambda scope: [_role(scope, name) for name in scope.knowledge_base_roles],
     "provisioned-role": lambda scope: [_role(scope, ours(name)) for name in scope.knowledge_base_roles],
+    "principal-role": lambda scope: _principals("role", scope.principal_roles, scope),
+    "principal-group": lambda scope: _principals("group", scope.principal_groups, scope),
+    "principal-user": lambda scope: _principals("user", scope.principal_users, scope),
+    "principal-policy": _principal_policies,
     "logging-role": lambda scope: [_role(scope, scope.logging_role)],
     # Which policies are attached to the role is known only after reading it; AWS's own carry "aws" as account.
     "managed-policies": lambda scope: [
@@ -252,6 +266,19 @@ def _linked_to_search(_: Scope, __: str) -> Conditions:
     return one_condition("StringEquals", "iam:AWSServiceName", SEARCH_SERVICE)
 
 
+def _bounded_principal(scope: Scope, _: str) -> Conditions:
+    bounds = (arn(scope, "iam", f"policy/{one}", region="") for one in scope.principal_boundaries)
+    return one_condition("StringEquals", "iam:PermissionsBoundary", *bounds)
+
+
+def _own_policy(scope: Scope, _: str) -> Conditions:
+    return one_condition("ArnLike", "iam:PolicyARN", *_principal_policies(scope))
+
+
+def _marked_user(_: Scope, __: str) -> Conditions:
+    return one_condition("Null", f"aws:ResourceTag/{MARK}", "false")
+
+
 CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "passed-to-bedrock": _passed_to_bedrock,
     "document-prefix": _document_prefix,
@@ -270,6 +297,10 @@ CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "marked-as-ours": _marks("ResourceTag"),
     "marking-ours": _marking_ours,
     "linked-to-search": _linked_to_search,
+    "bounded-principal": _bounded_principal,
+    "own-policy": _own_policy,
+    "bounded-own-policy": lambda scope, role: joined(_bounded_principal(scope, role), _own_policy(scope, role)),
+    "marked-user": _marked_user,
 }
 
 

@@ -45,6 +45,9 @@ EXAMPLE = Scope(
     vector_indexes=(("example-vectors-111122223333-us-east-1", "handbook"),),
     embedding_models=("amazon.titan-embed-text-v2:0",),
     guardrail=("abcdefghij12", "3"),
+    principal_roles=("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    principal_groups=("bedrock-gateway/AmazonBedrockGateway-principal-people",),
+    principal_users=("bedrock-gateway/alice",),
 )
 COLLECTION = "helpdesk-handbook"
 SEARCHED = replace(

@@ -30,6 +30,9 @@ SCOPE = Scope(
     vector_indexes=(("example-vectors", "handbook"),),
     collections=(("helpdesk-handbook", "helpdesk/handbook"),),
     guardrail=("abcdefghij12", "3"),
+    principal_roles=("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    principal_groups=("bedrock-gateway/AmazonBedrockGateway-principal-people",),
+    principal_users=("bedrock-gateway/alice",),
 )
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OWN = "arn:aws:bedrock:us-east-1:111122223333"

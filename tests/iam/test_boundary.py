@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bedrock_gateway.iam.boundary import MANAGED_QUOTA, boundary
 from bedrock_gateway.iam.document import Policy
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, evaluate
 from bedrock_gateway.iam.generate import generate
+from bedrock_gateway.iam.globs import overlap
 from bedrock_gateway.iam.resources import boundary_arn
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "documents" / "knowledge_base.json").read_text())
@@ -99,7 +101,10 @@ def test_what_it_bounds_is_what_principals_must_name() -> None:
     assert boundary_arn(SCOPE) == "arn:aws:iam::111122223333:policy/bedrock-gateway/AmazonBedrockGateway-boundary"
 
 
-@pytest.mark.parametrize("name", CAPABILITIES)
+MAKES_PRINCIPALS = ("principal-provision", "group-members", "access-keys")
+
+
+@pytest.mark.parametrize("name", [one for one in CAPABILITIES if one not in MAKES_PRINCIPALS])
 def test_no_capability_changes_a_policy_a_boundary_or_a_user(name: str) -> None:
     """Whoever holds one of these is no longer bounded by what he was given."""
     rising = {
@@ -110,6 +115,34 @@ def test_no_capability_changes_a_policy_a_boundary_or_a_user(name: str) -> None:
     }
     actions = {leg.action for operation in CAPABILITIES[name].operations for leg in operation.legs}
     assert not actions & {f"iam:{one}" for one in rising}
+
+
+def test_what_makes_principals_reaches_no_boundary_and_nothing_outside_its_path() -> None:
+    scope = replace(
+        SCOPE,
+        principal_roles=("bedrock-gateway/app",),
+        principal_groups=("bedrock-gateway/people",),
+        principal_users=("bedrock-gateway/alice",),
+    )
+    policy = generate(MAKES_PRINCIPALS, scope).policy
+    actions = {action for one in policy.statements for action in one.actions}
+    assert not actions & {
+        *("iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary", "iam:PutUserPermissionsBoundary"),
+        *("iam:DeleteUserPermissionsBoundary", "iam:PutRolePolicy", "iam:PutUserPolicy", "iam:AttachUserPolicy"),
+        *("iam:PutGroupPolicy", "iam:PassRole", "iam:CreateLoginProfile", "iam:CreateServiceSpecificCredential"),
+    }
+    everything = {arn for one in policy.statements for arn in one.resources}
+    iam = "arn:aws:iam::111122223333"
+    assert everything == {
+        f"{iam}:policy/bedrock-gateway/app/*",
+        f"{iam}:policy/bedrock-gateway/people/*",
+        f"{iam}:role/bedrock-gateway/app",
+        f"{iam}:group/bedrock-gateway/people",
+        f"{iam}:user/bedrock-gateway/alice",
+    }
+    assert not any(overlap(arn, f"{iam}:policy/{bound}") for arn in everything for bound in scope.principal_boundaries)
+    with pytest.raises(ConfigError, match="below a principal's own policies"):
+        replace(scope, principal_boundaries=("bedrock-gateway/app/bound",))
 
 
 def test_a_role_outside_the_path_is_refused_with_the_name_to_use() -> None:

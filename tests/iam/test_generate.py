@@ -21,6 +21,9 @@ FULL = {
     "documents": (("example-handbook", "handbook/"),),
     "vector_indexes": (("example-vectors", "handbook"),),
     "guardrail": ("abcdefghij12", "3"),
+    "principal_roles": ("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    "principal_groups": ("bedrock-gateway/AmazonBedrockGateway-principal-people",),
+    "principal_users": ("bedrock-gateway/alice",),
 }
 
 

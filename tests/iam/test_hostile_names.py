@@ -52,6 +52,9 @@ VALID = {
     "tagging": True,
     "subscribe": True,
     "products": ("prod-ozonys2hmmpeu",),
+    "principal_roles": ("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    "principal_groups": ("bedrock-gateway/AmazonBedrockGateway-principal-people",),
+    "principal_users": ("bedrock-gateway/alice",),
 }
 # Batch takes no router and no imported model, so it is made apart from the rest.
 TOGETHER = tuple(name for name in CAPABILITIES if name != "batch")
@@ -96,6 +99,10 @@ PLACES = {
     "knowledge_base_key": (KEY, str),
     "third_party_secrets": (SECRET, lambda text: (text,)),
     "products": ("prod-ozonys2hmmpeu", lambda text: (text,)),
+    "principal_roles": ("bedrock-gateway/AmazonBedrockGateway-principal-app", lambda text: (text,)),
+    "principal_groups": ("bedrock-gateway/AmazonBedrockGateway-principal-people", lambda text: (text,)),
+    "principal_users": ("bedrock-gateway/alice", lambda text: (text,)),
+    "principal_boundaries": ("bedrock-gateway/AmazonBedrockGateway-principals", lambda text: (text,)),
     "extra_destinations": ("eu-west-1", lambda text: (text,)),
 }
 SWITCHES = {"require_guardrail", "tagging", "subscribe"}

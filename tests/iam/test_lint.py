@@ -37,6 +37,9 @@ EXAMPLE = Scope(
     vector_indexes=(("example-vectors", "handbook"),),
     embedding_models=("amazon.titan-embed-text-v2:0",),
     guardrail=("abcdefghij12", "3"),
+    principal_roles=("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    principal_groups=("bedrock-gateway/AmazonBedrockGateway-principal-people",),
+    principal_users=("bedrock-gateway/alice",),
 )
 SCOPES = {
     "profile": EXAMPLE,

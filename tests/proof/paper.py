@@ -30,6 +30,8 @@ class Existing:
     role_of_base: str | None = None
     profiles: dict[str, WrappedModel] = field(default_factory=dict)
     roles: dict[str, Entity] = field(default_factory=dict)
+    principals: dict[tuple[str, str], Entity] = field(default_factory=dict)
+    """Groups and users by kind and name."""
     marks: dict[str, str] = field(default_factory=dict)
     """OpenSearch Serverless collection → the value of our tag on it; every other one carries another's."""
     facts: AccountFacts = field(default_factory=AccountFacts)
@@ -41,7 +43,7 @@ class Existing:
         return self.role_of_base
 
     def entity(self, kind: str, name: str) -> Entity | None:
-        return self.roles.get(name) if kind == "role" else None
+        return self.roles.get(name) if kind == "role" else self.principals.get((kind, name))
 
     def key_arn(self, identifier: str, region: str) -> str | None:
         return None
@@ -59,8 +61,19 @@ def existing(s: Setting) -> Existing:
     """What the setting says exists: its roles, bounded, by the names that requests use; its profiles and guardrails."""
     names = {one.rpartition("/")[2]: one for one in (s.kb_role, s.logging_role)}
     roles = {name: Entity(s.role_arn(path), s.boundary_arn) for name, path in names.items()}
+    bound = s.arn("iam", f"policy/{s.principal_boundary}", region="")
+    roles[s.principal_role.rpartition("/")[2]] = Entity(s.role_arn(s.principal_role), bound)
     marks = {s.collection: s.mark} if s.collection else {}
-    return Existing(profiles=_profiles(s), roles=roles, marks=marks, facts=facts(s))
+    return Existing(profiles=_profiles(s), roles=roles, principals=_principals(s, bound), marks=marks, facts=facts(s))
+
+
+def _principals(s: Setting, bound: str) -> dict[tuple[str, str], Entity]:
+    places = {"group": s.principal_group, "user": s.principal_user}
+    arns = {(kind, one.rpartition("/")[2]): s.arn("iam", f"{kind}/{one}", region="") for kind, one in places.items()}
+    return {
+        key: Entity(arn, bound, {"bedrock-gateway": "helpdesk/app"}) if key[0] == "user" else Entity(arn)
+        for key, arn in arns.items()
+    }
 
 
 def _profiles(s: Setting) -> dict[str, WrappedModel]:

@@ -94,6 +94,10 @@ class Setting:
     store_secret: str | None = None
     """Of a vector store outside AWS."""
     tagging: bool = False
+    principal_role: str = "bedrock-gateway/AmazonBedrockGateway-principal-app"
+    principal_group: str = "bedrock-gateway/AmazonBedrockGateway-principal-people"
+    principal_user: str = "bedrock-gateway/alice"
+    principal_boundary: str = "bedrock-gateway/AmazonBedrockGateway-principals"
     product: str | None = None
     """AWS Marketplace product that the model is, and that nobody has subscribed to yet."""
 
@@ -128,6 +132,10 @@ class Setting:
             answer_keys=(self.document_key,) if self.document_key else (),
             knowledge_base_key=self.knowledge_base_key,
             third_party_secrets=(self.store_secret,) if self.store_secret else (),
+            principal_roles=(self.principal_role,),
+            principal_groups=(self.principal_group,),
+            principal_users=(self.principal_user,),
+            principal_boundaries=(self.principal_boundary,),
             tagging=self.tagging,
             subscribe=self.product is not None,
             products=(self.product,) if self.product else (),

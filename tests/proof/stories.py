@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import stories_account, stories_inference, stories_knowledge
+from . import stories_account, stories_inference, stories_knowledge, stories_principals
 from .stories_account import logging_config
 from .stories_inference import MESSAGES, model_arn
 from .stories_knowledge import storage, vector_base
@@ -23,4 +23,5 @@ STORIES: Mapping[str, Callable[[Setting], Story]] = {
     **stories_inference.STORIES,
     **stories_knowledge.STORIES,
     **stories_account.STORIES,
+    **stories_principals.STORIES,
 }

@@ -130,6 +130,14 @@ def _preflight_standard(s: Setting) -> Story:
     yield from _what_is_declared(s)
 
 
+def _simulated(s: Setting) -> Story:
+    for arn in (s.role_arn("somebody"), s.arn("iam", "user/somebody", region="")):
+        asked = {"PolicySourceArn": arn, "ActionNames": ["bedrock:InvokeModel"], "ResourceArns": ["*"]}
+        yield Call("iam", "SimulatePrincipalPolicy", asked, also=GONE)
+        yield Call("iam", "GenerateServiceLastAccessedDetails", {"Arn": arn}, also=GONE)
+    yield Call("iam", "GetServiceLastAccessedDetails", {"JobId": "0" * 36}, also=GONE)
+
+
 def _preflight_deep(s: Setting) -> Story:
     yield from _preflight_minimal(s)
     yield from _delivery_chain(s)
@@ -152,6 +160,7 @@ def _preflight_deep(s: Setting) -> Story:
         yield Call("iam", name, group, also=GONE)
     yield Call("iam", "GetGroupPolicy", {**group, "PolicyName": "call"}, also=GONE)
     yield Call("iam", "GetAccountSummary")
+    yield from _simulated(s)
 
 
 def _model_catalog(s: Setting) -> Story:

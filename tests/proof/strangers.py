@@ -25,6 +25,23 @@ _COLLECTION = frozenset(
 )
 _LOGGING_ROLE = frozenset({"CreateRole", "GetRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "GetRolePolicy"})
 _READ_ROLE = frozenset({"GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies"})
+_PRINCIPAL_ROLE = frozenset(
+    {"CreateRole", "GetRole", "AttachRolePolicy", "ListAttachedRolePolicies", "DeleteRole"}
+    | {"UpdateAssumeRolePolicy", "DetachRolePolicy"}
+)
+_PRINCIPAL_GROUP = frozenset(
+    {f"{verb}GroupPolicy" for verb in ("Attach", "Detach")} | {f"{verb}Group" for verb in ("Create", "Get", "Delete")}
+) | {"AddUserToGroup", "RemoveUserFromGroup", "ListAttachedGroupPolicies"}
+_PRINCIPAL_USER = frozenset(f"{verb}User" for verb in ("Create", "Get", "Delete")) | {
+    "ListAccessKeys",
+    "CreateAccessKey",
+    "DeleteAccessKey",
+}
+_PRINCIPAL_POLICY = frozenset(f"{verb}Policy{end}" for verb in ("Create", "Delete") for end in ("", "Version")) | {
+    "GetPolicy",
+    "GetPolicyVersion",
+    "ListPolicyVersions",
+}
 _BASE = frozenset(
     {"GetKnowledgeBase", "UpdateKnowledgeBase", "DeleteKnowledgeBase", "CreateDataSource", "GetDataSource"}
     | {"UpdateDataSource", "DeleteDataSource", "ListDataSources"}
@@ -172,6 +189,26 @@ OTHERS = (
         lambda s: replace(s, vector_index="other"),
         {"kb-provision": _INDEXES},
         service="s3vectors",
+    ),
+    _changed(
+        "another principal's role",
+        {"principal-provision": _PRINCIPAL_ROLE | _PRINCIPAL_POLICY},
+        principal_role="bedrock-gateway/AmazonBedrockGateway-principal-other",
+    ),
+    _changed(
+        "another principal's group",
+        {"principal-provision": _PRINCIPAL_GROUP | _PRINCIPAL_POLICY, "group-members": _PRINCIPAL_GROUP},
+        principal_group="bedrock-gateway/AmazonBedrockGateway-principal-others",
+    ),
+    _changed(
+        "another principal's user",
+        {"principal-provision": _PRINCIPAL_USER, "access-keys": _PRINCIPAL_USER},
+        principal_user="bedrock-gateway/eve",
+    ),
+    _changed(
+        "another boundary of principals",
+        {"principal-provision": frozenset({"CreateRole", "CreateUser"})},
+        principal_boundary="other/boundary",
     ),
     _changed(
         "another account",

@@ -112,6 +112,8 @@ WIDE = {
     ("kb-create", "knowledge-base"),
     ("kb-provision", "collection"),
     ("guardrail-admin", "guardrail"),
+    # The policies of a principal are numbered, below a path that is its own.
+    ("principal-provision", "policy"),
     # The form that CloudWatch Logs wants covers the streams of the group.
     ("logging-admin", "log-group:"),
     ("preflight-deep", "log-group:"),

@@ -165,6 +165,11 @@ _OPTIONS: Sequence[_Option] = (
         "third_party_secrets",
         _once_each,
     ),
+    _Option(
+        *_repeated("--principal-role", "ROLE", "role of a principal that may be made"), "principal_roles", _once_each
+    ),
+    _Option(*_repeated("--principal-group", "GROUP", "group of such a principal"), "principal_groups", _once_each),
+    _Option(*_repeated("--principal-user", "USER", "user of such a group"), "principal_users", _once_each),
     _flag("--tagging", "what is created is also tagged"),
     _flag("--subscribe", "the first call of a third-party model may subscribe the account to it"),
     _Option(*_repeated("--product", "ID", "only to this AWS Marketplace product"), "products", _once_each),

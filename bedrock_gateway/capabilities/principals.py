@@ -1,0 +1,83 @@
+"""Rows: making the principals of a configuration: roles, groups with their users, managed policies, access keys.
+
+Three capabilities, because IAM cannot cap a group: a role and a user are made under a permissions boundary, a group has
+none, and adding a user to one asks for nothing about the user. Whoever could write what a group may do and choose who is
+in it could give any right to anybody; so these two are never one principal's (the configuration refuses them together).
+
+Source: Service Authorization Reference, AWS Identity and Access Management; IAM User Guide, access_policies_boundaries.
+"""
+
+from __future__ import annotations
+
+from bedrock_gateway.capabilities.table import Capability, Condition, Leg, Operation, Resource
+
+__all__ = ["ROWS"]
+
+_BOUNDED = "iam:PermissionsBoundary is a key of this action: what is not under the boundary is out of reach."
+
+
+def _on(
+    resource: Resource, *names: str, condition: Condition | None = None, why: str = "", tag: str | None = None
+) -> tuple[Operation, ...]:
+    """Return operations whose legs are the action of the same name, and the right to set our tag where they take one."""
+    tags = (
+        (
+            Leg(
+                f"iam:{tag}",
+                resource,
+                source="IAM User Guide: id_tags",
+                condition="own-mark",
+                why="Set-up changes only what carries its tag.",
+            ),
+        )
+        if tag
+        else ()
+    )
+    return tuple(
+        Operation(name, "iam", "free", (Leg(f"iam:{name}", resource, condition=condition, why=why), *tags))
+        for name in names
+    )
+
+
+ROWS = (
+    Capability(
+        "principal-provision",
+        "Make and change the roles, groups, users and managed policies of the configuration's principals.",
+        "administration",
+        (
+            *_on("principal-policy", "GetPolicy", "GetPolicyVersion", "ListPolicyVersions"),
+            *_on("principal-policy", "CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion", "DeletePolicy"),
+            *_on("principal-role", "GetRole", "ListAttachedRolePolicies"),
+            *_on("principal-role", "CreateRole", condition="bounded-principal", why=_BOUNDED, tag="TagRole"),
+            *_on("principal-role", "UpdateAssumeRolePolicy", condition="bounded-principal", why=_BOUNDED),
+            *_on(
+                "principal-role", "AttachRolePolicy", "DetachRolePolicy", condition="bounded-own-policy", why=_BOUNDED
+            ),
+            *_on("principal-role", "DeleteRole"),
+            *_on("principal-group", "GetGroup", "ListAttachedGroupPolicies", "CreateGroup", "DeleteGroup"),
+            *_on("principal-group", "AttachGroupPolicy", "DetachGroupPolicy", condition="own-policy"),
+            *_on("principal-user", "GetUser"),
+            *_on("principal-user", "CreateUser", condition="bounded-principal", why=_BOUNDED, tag="TagUser"),
+            *_on("principal-user", "DeleteUser"),
+        ),
+        "Whoever writes the policy and the trust of a principal can become it: within its permissions boundary, no more. A"
+        " group has no boundary: who is in it is therefore another capability, `group-members`.",
+    ),
+    Capability(
+        "group-members",
+        "Put users into the groups of the configuration's principals, and take them out.",
+        "administration",
+        _on("principal-group", "GetGroup", "AddUserToGroup", "RemoveUserFromGroup"),
+        "IAM asks for the group only: any user of the account can be put into it, and then has what the group has.",
+    ),
+    Capability(
+        "access-keys",
+        "Make, list and delete long-lived access keys of the configuration's users.",
+        "administration",
+        (
+            *_on("principal-user", "ListAccessKeys"),
+            *_on("principal-user", "CreateAccessKey", "DeleteAccessKey", condition="marked-user"),
+        ),
+        "Whoever makes a key of a user is that user.",
+    ),
+)
