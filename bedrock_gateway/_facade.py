@@ -316,12 +316,13 @@ class Facade:
             raise ConfigError(f"the level of a preflight is {', '.join(preflight.LEVELS)}, not {shown}")
         seconds = preflight.DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
         arguments.number("preflight", "deadline_seconds", seconds, most=arguments.MOST_SECONDS)
-        report = yield from self._checked(level, seconds)
+        report = yield from self._checked(level, seconds, takes=False)
         if self._gate is not None:
             self._gate.learn(report)
         return report
 
-    def _checked(self, level: Any, seconds: float) -> Flow[Any]:
+    def _checked(self, level: Any, seconds: float, *, takes: bool) -> Flow[Any]:
+        """Run a preflight; *takes*: passes of other processes of this host may stand for one's own, if so declared."""
         from bedrock_gateway import preflight
         from bedrock_gateway.preflight.readers import LOOKS, read_facts
 
@@ -330,11 +331,31 @@ class Facade:
         host = {"sdk_attempts": made.attempts, "folder": self.folder, "forked": made.forked}
         facts = yield Record(partial(read, **host))
         checks = preflight.run(
-            self.config, self.principal, level, facts, emit=self._context.emit, looks=LOOKS, deadline_seconds=seconds
+            self.config,
+            self.principal,
+            level,
+            facts,
+            emit=self._context.emit,
+            looks=LOOKS,
+            deadline_seconds=seconds,
+            sharing=self._sharing(level, seconds, takes=takes),
         )
         # Small reads: who is to start an application does not wait minutes to hear that AWS is silent.
         patience = replace(self._context, timeouts=_shorter(self._context.timeouts, _PREFLIGHT))
         return (yield from _flow.retried(checks, patience))
+
+    def _sharing(self, level: Any, seconds: float, *, takes: bool) -> Any:
+        """What is shared with the other processes of this host, or None; a Bedrock within this process has none."""
+        config = self.config
+        if not config.preflight.share or (config.local and config.endpoint is None):
+            return None
+        from bedrock_gateway.preflight.flow import level_of
+        from bedrock_gateway.preflight.passes import Passes
+        from bedrock_gateway.preflight.sharing import Sharing
+
+        level = level or level_of(config.principals[self.principal])
+        until = self._context.now() + seconds * _WAITED_FOR  # then there is time to look for oneself
+        return Sharing(Passes(), level, until, takes=takes)
 
     def _guarded(self) -> Any:
         """Let calls to models pass only once a preflight has, where the configuration says so; what decides it, or None."""
@@ -346,7 +367,7 @@ class Facade:
 
         context = self._context
         gate = Gate(self.config, self.principal, Turn(), context.emit, context.now)
-        checks = partial(self._checked, None, settings.deadline_seconds)
+        checks = partial(self._checked, None, settings.deadline_seconds, takes=True)
         self._context = replace(context, gate=lambda send: gate.passed(send, checks))
         return gate
 
@@ -364,6 +385,8 @@ class Facade:
 
 
 _PREFLIGHT = Timeouts(first_byte=10.0, idle=10.0, total=20.0)
+_WAITED_FOR = 0.5
+"""What part of its time a preflight waits, at most, for that of another process."""
 
 
 def _shorter(one: Timeouts, other: Timeouts) -> Timeouts:

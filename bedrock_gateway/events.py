@@ -31,6 +31,8 @@ __all__ = [
     "IngestionPolled",
     "Observer",
     "Outcome",
+    "PassesIgnored",
+    "PreflightDrifted",
     "PreflightEnded",
     "RepairScheduled",
     "RetryScheduled",
@@ -247,6 +249,21 @@ class PreflightDrifted:
     local: bool = False
 
 
+@record()
+class PassesIgnored:
+    """What other processes of this host have found was not believed, or could not be told to them: the checks were made."""
+
+    name: ClassVar[str] = "preflight.passes_ignored"
+
+    reason: str
+    """``no-directory``, ``directory-of-another``, ``directory-open-to-others``, ``no-plain-file``, ``file-of-another``,
+    ``file-open-to-others``, ``too-large``, ``no-json``, ``malformed``, ``another-format``, ``another-key``,
+    ``of-the-future``, ``unreadable``, ``unwritable`` or ``unsupported``."""
+    principal: str | None = None
+    region: str | None = None
+    local: bool = False
+
+
 Event = (
     CallEnded
     | RetryScheduled
@@ -259,6 +276,7 @@ Event = (
     | CheckEnded
     | PreflightEnded
     | PreflightDrifted
+    | PassesIgnored
 )
 
 
@@ -285,6 +303,8 @@ _LEVELS = {
     "gateway.fell_back": "warning",
     "gateway.circuit_changed": "warning",
     "gateway.decoder_fell_back": "warning",
+    "preflight.drifted": "error",
+    "preflight.passes_ignored": "warning",
 }
 
 

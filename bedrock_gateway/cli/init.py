@@ -71,6 +71,7 @@ bucket = "example-handbook-111122223333-us-east-2"
 # recheck_seconds = 900
 # grace_seconds = 900                 # how long a pass holds where AWS throttles or is silent
 # on_drift = "alert"                  # "refuse": no more calls once what was there is gone
+# share = false                       # true: the processes of a host tell each other what passed, for ten minutes
 
 # [reliability]                       # what calls do when something is not as it should be; these are the defaults
 # max_connections = 100               # to each service

@@ -45,13 +45,32 @@ EVIDENCE_LIMIT = 300
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at the network instead of a question to AWS; answered with what `readers.LOOKS` of that name finds."""
+    """A look at network or host instead of a question to AWS; answered with what `readers.LOOKS` of that name finds."""
 
-    what: Literal["addresses", "handshake"]
+    what: Literal["addresses", "handshake", "passes", "pause"]
     host: str
+    """Of ``passes``, the key of what other processes of this host have found: see `sharing`; of ``pause``, which one it is."""
 
 
-Question = Send | Look
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A question whose answer changes with time, asked once more: *number* tells the times apart."""
+
+    send: Send
+    number: int
+
+    @property
+    def service(self) -> str:
+        """Of the question."""
+        return self.send.service
+
+    @property
+    def operation(self) -> str:
+        """Of the question."""
+        return self.send.operation
+
+
+Question = Send | Look | Again
 Asking = tuple[Question, ...]
 """Questions that do not wait for each other; answered with the `Outcome` of each, in their order."""
 Outcome = dict[str, Any] | GatewayError
@@ -107,12 +126,25 @@ class Probe:
         [reply] = yield from self.read_each([Send(service, operation, params)])
         return reply
 
-    def look(self, what: Literal["addresses", "handshake"], host: str) -> Generator[Asking, Any, dict[str, Any]]:
+    def read_again(
+        self, number: int, service: str, operation: str, **params: Any
+    ) -> Generator[Asking, Any, dict[str, Any]]:
+        """Ask AWS what it may by now answer otherwise, for the *number*th time.
+
+        Raises:
+            GatewayError: AWS refused, or no answer came.
+        """
+        [reply] = yield from self.read_each([Again(Send(service, operation, params), number)])
+        return reply
+
+    def look(
+        self, what: Literal["addresses", "handshake", "pause"], host: str
+    ) -> Generator[Asking, Any, dict[str, Any]]:
         """Look at the network; what another check has looked at is not looked at again."""
         [found] = yield (Look(what, host),)
         return dict(found)
 
-    def read_each(self, questions: Sequence[Send]) -> Generator[Asking, Any, list[dict[str, Any]]]:
+    def read_each(self, questions: Sequence[Send | Again]) -> Generator[Asking, Any, list[dict[str, Any]]]:
         """Ask all *questions* at the same time.
 
         Raises:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Flow, Record, Send, Together
 from bedrock_gateway.errors import GatewayError, ServiceError, TransportError
-from bedrock_gateway.events import CheckEnded, PreflightEnded
+from bedrock_gateway.events import CheckEnded, PassesIgnored, PreflightEnded
 from bedrock_gateway.preflight.catalogue import Level, Row, rows
 from bedrock_gateway.preflight.flow import (
+    Again,
     Finding,
     Look,
     Outcome,
@@ -30,13 +31,15 @@ from bedrock_gateway.preflight.flow import (
     unread,
 )
 from bedrock_gateway.preflight.report import CheckResult, Report
+from bedrock_gateway.preflight.within import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
 
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.preflight.facts import Facts
-    from bedrock_gateway.preflight.flow import Asking
+    from bedrock_gateway.preflight.flow import Asking, Check
+    from bedrock_gateway.preflight.sharing import Sharing
 
 __all__ = ["DEADLINE_SECONDS", "Round", "run"]
 
@@ -54,19 +57,31 @@ def run(
     clock: Callable[[], float] = time.monotonic,
     looks: Mapping[str, Callable[[str], Mapping[str, Any]]] = MappingProxyType({}),
     deadline_seconds: float = DEADLINE_SECONDS,
+    sharing: Sharing | None = None,
 ) -> Flow[Report]:
     """Run every check of *level* (None: what *principal* is granted) and return the report.
 
-    *looks* are `readers.LOOKS`, or what a test has in their place.
+    *looks* are `readers.LOOKS`, or what a test has in their place. *sharing*: with the other processes of the host.
     """
     name = config.principal_name(principal)
     level = level or level_of(config.principals[name])
     started = clock()
     probe = partial(Probe, config, name, config.principals[name], level, facts)
-    work = Round(rows(level), probe, looks=looks, emit=emit, clock=clock)
-    yield Together(work, until=started + deadline_seconds)
-    work.close(f"no answer within {deadline_seconds:g} s")
-    report = Report(work.results, level, name, config.account, config.region, config.local, clock() - started)
+    every = checks()
+    if sharing is not None:
+        every, looks = sharing.around(every), {**looks, "passes": sharing.take}
+    try:
+        work = Round(rows(level), probe, every=every, looks=looks, emit=emit, clock=clock)
+        yield Together(work, until=started + deadline_seconds)
+        work.close(f"no answer within {deadline_seconds:g} s")
+        report = Report(work.results, level, name, config.account, config.region, config.local, clock() - started)
+        if sharing is not None:
+            yield from within(Record(partial(sharing.give, report.results)), started + deadline_seconds)
+            for reason in sharing.ignored:
+                emit(PassesIgnored(reason, name, config.region, config.local))
+    finally:
+        if sharing is not None:
+            sharing.close()
     emit(_ended(report))
     return report
 
@@ -91,6 +106,7 @@ class Round:
         catalogue: tuple[Row, ...],
         probe: Callable[[], Probe],
         *,
+        every: Mapping[str, Check] | None = None,
         looks: Mapping[str, Callable[[str], Mapping[str, Any]]] = MappingProxyType({}),
         emit: Callable[[Any], None] = lambda _event: None,
         clock: Callable[[], float] = time.monotonic,
@@ -100,7 +116,7 @@ class Round:
         self._looks = looks
         self._emit = emit
         self._clock = clock
-        self._checks = checks()
+        self._checks = checks() if every is None else every
         self._waiting = list(catalogue)
         self._running: dict[str, _Running] = {}
         self._asked: dict[Hashable, Question] = {}
@@ -185,10 +201,11 @@ class Round:
     def _ask(self, question: Question) -> Hashable:
         if isinstance(question, Look):
             return self._put(question, question, Record(partial(self._looks[question.what], question.host)))
-        key = f"{question.service}:{question.operation}{sorted(question.params.items())}"
+        send, turn = (question.send, f"#{question.number}") if isinstance(question, Again) else (question, "")
+        key = f"{send.service}:{send.operation}{sorted(send.params.items())}{turn}"
         if key not in self._answers and key not in self._asked and question.service in self._silent:
             self._answers[key] = self._silent[question.service]
-        return self._put(key, question, question)
+        return self._put(key, send, send)
 
     def _put(self, key: Hashable, question: Question, command: Send | Record) -> Hashable:
         if key not in self._answers and key not in self._asked:

@@ -31,7 +31,7 @@ def notes(kind: type) -> dict[str, str]:
     (tree,) = ast.parse(inspect.getsource(kind)).body
     body = tree.body
     return {
-        field.target.id: inspect.cleandoc(text.value.value).replace("``", "`")
+        field.target.id: " ".join(text.value.value.split()).replace("``", "`")
         for field, text in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
     }
