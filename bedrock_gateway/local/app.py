@@ -53,6 +53,9 @@ _HANDLER_MODULES = (
     "identity.api_keys",
     "identity.sessions",
     "simulator.operations",
+    "account.quotas",
+    "account.root",
+    "account.last_access",
 )
 _BEARER_SERVICES = frozenset({"bedrock", "bedrock-runtime"})
 _FEDERATED = b"Action=AssumeRoleWith"

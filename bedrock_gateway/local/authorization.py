@@ -151,6 +151,7 @@ def _rows() -> Rows:
         **services.LOGS,
         **services.KMS,
         **services.CLOUDWATCH,
+        **services.QUOTAS,
         **services.TAGGING,
         **iam.IAM,
         **iam.STS,

@@ -1,8 +1,9 @@
 """Deliver a record of every call on bedrock-runtime to CloudWatch Logs and S3, as the configuration says.
 
 The rights are looked at again for each record, as AWS does: where the role, the group or the bucket policy was broken
-since, the record is lost without a word to the caller, and only `Deliveries` counts it. To CloudWatch Logs it goes as
-the configured role; to a bucket as the service itself, which the bucket's own policy must allow.
+since, the record is lost without a word to the caller, and only `Deliveries` and CloudWatch's metrics count it. To
+CloudWatch Logs it goes as the configured role; to a bucket as the service itself, which the bucket's own policy must
+allow.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.iam.document import Policy, PolicyError
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, enforce
 from bedrock_gateway.local.call import Fault
+from bedrock_gateway.local.metrics import count_call, count_delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,21 +147,26 @@ def put_line(call: Call, principal: Principal, group: str, line: str) -> None:
 
 
 def deliver(call: Call, logged: Logged) -> None:
-    """Log one call where logging is on; never raises what a destination refuses."""
+    """Count one call, and log it where logging is on; never raises what a destination refuses."""
+    count_call(call, logged)
     config = call.state.of(Configurations).by_region.get(call.region)
     if not config:
         return
     now = datetime.now(UTC)
-    deliveries = call.state.of(Deliveries)
     if watch := config.get("cloudWatchConfig"):
         large = watch.get("largeDataDeliveryS3Config")
         record = _record(call, logged, config, now, large)
-        deliveries.count(call.region, "CloudWatch", arrived=_to_logs(call, watch, record))
+        _count(call, "CloudWatch", arrived=_to_logs(call, watch, record))
     if bucket := config.get("s3Config"):
         record = _record(call, logged, config, now, bucket)
         key = f"{_hour_folder(call, bucket, now)}/{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z_{uuid.uuid4().hex[:16]}.json.gz"
         arrived = put_object(call, bucket["bucketName"], key, gzip.compress(_dumped(record) + b"\n"))
-        deliveries.count(call.region, "S3", arrived=arrived)
+        _count(call, "S3", arrived=arrived)
+
+
+def _count(call: Call, destination: str, *, arrived: bool) -> None:
+    call.state.of(Deliveries).count(call.region, destination, arrived=arrived)
+    count_delivery(call, destination, arrived=arrived)
 
 
 def _hour_folder(call: Call, bucket: Mapping[str, Any], now: datetime) -> str:
@@ -238,5 +245,5 @@ def _body(call: Call, side: str, body: Any, now: datetime, large: Mapping[str, A
         return {}
     key = f"{_hour_folder(call, large, now)}/data/{call.request_id}_{side}.json.gz"
     arrived = put_object(call, large["bucketName"], key, gzip.compress(data))
-    call.state.of(Deliveries).count(call.region, "LargeDataS3", arrived=arrived)
+    _count(call, "LargeDataS3", arrived=arrived)
     return {f"{side}BodyS3Path": f"s3://{large['bucketName']}/{key}"} if arrived else {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.iam.evaluate import Decision, PrincipalRef
+from bedrock_gateway.local.account.last_access import LastAccess
 from bedrock_gateway.local.authorization import AccountLookup, ApiRequest, Demand, authorize_api, decide
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.moto_bridge import LOCK
@@ -76,8 +77,10 @@ class Gate:
         with LOCK:
             verdict = authorize_api(principal, request, self.directory)
         name = f"{service}:{operation}"
+        used = self.state.of(LastAccess)
         for demand, decision in verdict.decisions:
             self._keep(principal, name, demand, decision)
+            used.note(principal, demand.action.partition(":")[0], region)
         if not verdict.allowed and not verdict.decisions:
             self._keep(principal, name, Demand(name, "*"), Decision(False, verdict.message, "identity"))
         if not verdict.allowed and self.mode == "enforce":

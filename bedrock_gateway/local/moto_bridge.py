@@ -32,6 +32,7 @@ LOCK = threading.RLock()
 _SERVICES: Mapping[str, str] = {
     "aoss": "opensearchserverless",
     "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
     "elasticloadbalancing": "elbv2",
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",

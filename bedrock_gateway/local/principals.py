@@ -237,6 +237,11 @@ class Directory:
         boundary = self._user_boundaries.get(name) if kind == "user" else None
         return Entity(found.arn, getattr(found, "permissions_boundary_arn", None) or boundary, _tags(found))
 
+    def metrics(self, region: str) -> list[Any]:
+        """Return the list in which CloudWatch of *region* keeps what was put; whoever changes it holds the lock."""
+        held: list[Any] = self._backend("cloudwatch")[region].metric_data
+        return held
+
     def bucket_region(self, bucket: str) -> str | None:
         """Return the Region of an S3 bucket, whosever it is, or None where there is none."""
         found = self._backend("s3")[self.partition].buckets.get(bucket)

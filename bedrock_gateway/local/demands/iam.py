@@ -26,7 +26,8 @@ __all__ = ["IAM", "STS"]
 _ANYTHING = (
     "ListRoles ListUsers ListGroups ListPolicies ListInstanceProfiles ListAccountAliases ListOpenIDConnectProviders "
     "ListSAMLProviders ListVirtualMFADevices GetAccountSummary GetAccountAuthorizationDetails GetAccountPasswordPolicy "
-    "GetCredentialReport GenerateCredentialReport CreateAccountAlias SimulateCustomPolicy GetContextKeysForCustomPolicy"
+    "GetCredentialReport GenerateCredentialReport CreateAccountAlias SimulateCustomPolicy GetContextKeysForCustomPolicy "
+    "GetServiceLastAccessedDetails GetServiceLastAccessedDetailsWithEntities"
 )
 _ON_ROLE = (
     "CreateRole GetRole UpdateRole DeleteRole UpdateRoleDescription UpdateAssumeRolePolicy PutRolePolicy GetRolePolicy "
@@ -37,6 +38,7 @@ _ON_USER = (
     "CreateUser GetUser UpdateUser DeleteUser PutUserPolicy GetUserPolicy DeleteUserPolicy ListUserPolicies "
     "AttachUserPolicy DetachUserPolicy ListAttachedUserPolicies ListGroupsForUser TagUser UntagUser ListUserTags "
     "CreateAccessKey DeleteAccessKey UpdateAccessKey ListAccessKeys GetAccessKeyLastUsed ListMFADevices "
+    "EnableMFADevice DeactivateMFADevice ResyncMFADevice "
     "PutUserPermissionsBoundary DeleteUserPermissionsBoundary CreateLoginProfile GetLoginProfile DeleteLoginProfile "
     "CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential "
     "UpdateServiceSpecificCredential ResetServiceSpecificCredential"
@@ -55,7 +57,10 @@ _ON_INSTANCE_PROFILE = (
 _PROVIDERS = {
     "{OpenIDConnectProviderArn}": "GetOpenIDConnectProvider DeleteOpenIDConnectProvider TagOpenIDConnectProvider",
     "{SAMLProviderArn}": "GetSAMLProvider UpdateSAMLProvider DeleteSAMLProvider",
+    "arn:{P}:iam::{A}:mfa/{VirtualMFADeviceName}": "CreateVirtualMFADevice",
+    "{SerialNumber}": "DeleteVirtualMFADevice",
     "arn:{P}:iam::{A}:saml-provider/{Name}": "CreateSAMLProvider",
+    "{Arn}": "GenerateServiceLastAccessedDetails",
     "{PolicySourceArn}": "SimulatePrincipalPolicy GetContextKeysForPrincipalPolicy",
 }
 _BOUNDED = frozenset(

@@ -1,4 +1,4 @@
-"""What AWS demands of the services around Bedrock: S3 Vectors, CloudWatch and its logs, KMS, tagging.
+"""What AWS demands of the services around Bedrock: S3 Vectors, CloudWatch and its logs, KMS, tagging, quotas.
 
 Sources: the Service Authorization Reference of each; CloudWatch Logs User Guide, iam-access-control-overview-cwl; S3 User
 Guide, s3-vectors-access-management. Only what the local Bedrock and its tools use is written down.
@@ -22,7 +22,7 @@ from bedrock_gateway.local.demands.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["CLOUDWATCH", "KMS", "LOGS", "TAGGING", "VECTORS"]
+__all__ = ["CLOUDWATCH", "KMS", "LOGS", "QUOTAS", "TAGGING", "VECTORS"]
 
 _VECTORS = "S3 User Guide, s3-vectors-access-management"
 _LOG_ARNS = "CloudWatch Logs User Guide, iam-access-control-overview-cwl"
@@ -209,5 +209,12 @@ CLOUDWATCH: Rows = {
     ),
     **same_named("cloudwatch", "{ResourceARN}", "TagResource UntagResource ListTagsForResource", context=_upper_tags),
 }
+
+QUOTAS: Rows = same_named(
+    "service-quotas",
+    "*",
+    "ListServices ListServiceQuotas GetServiceQuota ListAWSDefaultServiceQuotas GetAWSDefaultServiceQuota",
+    prefix="servicequotas",
+)
 
 TAGGING: Rows = same_named("resourcegroupstaggingapi", "*", "GetResources GetTagKeys GetTagValues", prefix="tag")

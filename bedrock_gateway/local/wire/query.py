@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
@@ -51,10 +52,14 @@ def _map(shape: Any, value: Mapping[str, Any]) -> str:
     )
 
 
+def _blob(_: Any, value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
 def _text(_: Any, value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return str(value).lower() if isinstance(value, bool) else escape(str(value))
 
 
-_WRITERS: Mapping[str, Callable[[Any, Any], str]] = {"structure": _structure, "list": _list, "map": _map}
+_WRITERS: Mapping[str, Callable[[Any, Any], str]] = {"structure": _structure, "list": _list, "map": _map, "blob": _blob}

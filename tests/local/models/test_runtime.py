@@ -12,7 +12,7 @@ from bedrock_gateway.local.call import Call, Fault, State
 from bedrock_gateway.local.models import runtime
 from bedrock_gateway.local.models.fault_rules import FaultRule, Faults
 from bedrock_gateway.local.models.model import Pacing
-from bedrock_gateway.local.principals import Principal
+from bedrock_gateway.local.principals import Directory, Principal
 
 HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -24,6 +24,7 @@ class Account:
 
     def __init__(self, region: str = "us-east-1") -> None:
         self.state, self.region, self.lines = State(), region, []
+        self.directory = Directory("123456789012", "aws", "AKIAIOSFODNN7EXAMPLE", "")
         self.state.of(Pacing).seconds = 0
         self.handlers = {**runtime.HANDLERS, **control.HANDLERS}
 
