@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from bedrock_gateway.errors import PreflightFailedError
 
 MODEL = "us.amazon.nova-lite-v1:0"
+LOGGING = "bedrock:GetModelInvocationLoggingConfiguration"
 
 
 @pytest.fixture
@@ -126,3 +133,112 @@ def test_a_governed_client_is_refused_until_a_preflight_has_passed(account):
         assert gateway.preflight(deadline_seconds=60).ok
         assert client.converse(**says)["output"]
         client.close()
+
+
+WORKERS = 16
+
+
+def sharing_config(account, **changed):
+    """The application, granted the reads of an operator: as that, its gate has something to share."""
+    app = account.world.config.principals["app"]
+    own = (*app.capabilities, "preflight-standard")
+    granted = tuple(one for one in own if one != "preflight-minimal")
+    principals = {**account.world.config.principals, "app": app.model_copy(update={"capabilities": granted})}
+    settings = {"mode": "enforce", "deadline_seconds": 60, "share": True}
+    return account.config(principals=principals, preflight=settings, **changed)
+
+
+def asked_of(account):
+    """How often each operation was asked for since; the order is that of nobody."""
+    found = Counter(one.operation for one in account.local.decisions if one.operation != "bedrock-runtime:Converse")
+    account.local._gate.decisions.clear()
+    return found
+
+
+def run_workers(account, config, home, workers):
+    account.local._gate.decisions.clear()
+    asked = {
+        "config": config.model_dump(mode="json"),
+        "principal": "app",
+        "credentials": account.credentials("operator"),
+        "workers": workers,
+    }
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("workers.py"))],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env={"XDG_RUNTIME_DIR": str(home), "PATH": os.environ["PATH"]},
+    )
+    return done.stdout.splitlines(), asked_of(account)
+
+
+def test_sixteen_workers_that_start_at_the_same_moment_make_one_run(account, tmp_path):
+    import boto3
+
+    from bedrock_gateway import Gateway
+
+    config = sharing_config(account)
+    alone = config.model_copy(update={"preflight": config.preflight.model_copy(update={"share": False})})
+    account.local._gate.decisions.clear()
+    session = boto3.Session(*account.credentials("operator"))
+    with Gateway(alone, principal="app", session=session, observers=()) as gateway:
+        report = gateway.preflight()
+    assert report.ok, report.failed
+    once = asked_of(account)
+    each = {call for one in report.results if one.status != "pass" for call in one.calls}
+    shared = {call for one in report.results for call in one.calls} - each - {"sts:GetCallerIdentity", LOGGING}
+    assert len(shared) > 8, shared
+
+    outcomes, asked = run_workers(account, config, tmp_path, WORKERS)
+    # The operator may not call a model, and is told so by AWS: the gate let each of them pass.
+    assert [one.partition(":")[0] for one in outcomes] == ["AccessDeniedError"] * WORKERS
+    assert {call: asked[call] for call in shared} == {call: once[call] for call in shared}
+    assert asked[LOGGING] == WORKERS * once[LOGGING]
+
+    # Later ones find what there is; and that logging was switched off, each sees at once.
+    bedrock = account.world.client(account.world.admin, "bedrock")
+    there = bedrock.get_model_invocation_logging_configuration()["loggingConfig"]
+    outcomes, asked = run_workers(account, config, tmp_path, 2)
+    assert not shared & asked.keys()
+    bedrock.delete_model_invocation_logging_configuration()
+    try:
+        outcomes, asked = run_workers(account, config, tmp_path, 2)
+    finally:
+        bedrock.put_model_invocation_logging_configuration(loggingConfig=there)
+    assert [one.partition(":")[0] for one in outcomes] == ["PreflightFailedError"] * 2
+    assert all("LOG-01" in one for one in outcomes)
+
+
+def test_a_file_that_was_tampered_with_is_an_event_and_lets_nothing_pass(
+    both, account, tmp_path, monkeypatch, switched_off
+):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "bedrock-gateway").mkdir(mode=0o755)
+
+    async def body():
+        events = []
+        session = both.session(*account.credentials("operator"))
+        options = {"principal": "app", "session": session, "observers": [events.append]}
+        async with both.gateway(sharing_config(account), **options) as gateway:
+            with pytest.raises(PreflightFailedError, match="LOG-01"):
+                await gateway.converse("Hello")
+        assert [one.reason for one in events if one.name == "preflight.passes_ignored"] == ["directory-open-to-others"]
+
+    both.run(body)
+
+
+def test_a_bedrock_within_the_process_shares_with_nobody(both, account, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    async def body():
+        session = both.session(*account.credentials("operator"))
+        account.local.attach(session)
+        config = sharing_config(account, endpoint=None)
+        async with both.gateway(config, principal="app", session=session, observers=()) as gateway:
+            assert (await gateway.preflight(deadline_seconds=60)).ok
+        assert list(tmp_path.iterdir()) == []
+
+    both.run(body)
