@@ -142,7 +142,7 @@ def test_listings_of_other_services_page(served):
         ("iam", "get_role", {"RoleName": "nobody"}, "NoSuchEntity", 404),
         ("logs", "get_log_events", {"logGroupName": "/no", "logStreamName": "no"}, "ResourceNotFoundException", 400),
         ("s3vectors", "get_vector_bucket", {"vectorBucketName": "nothing"}, "NotFoundException", 404),
-        ("service-quotas", "list_service_quotas", {"ServiceCode": "bedrock"}, "NotImplemented", 501),
+        ("service-quotas", "list_services", {}, "NotImplemented", 501),
         ("accessanalyzer", "list_analyzers", {}, "NotImplemented", 501),
         ("pricing", "describe_services", {}, "NotImplemented", 501),
         ("ec2", "describe_vpc_block_public_access_options", {}, "NotImplemented", 501),
