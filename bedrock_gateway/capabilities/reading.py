@@ -43,7 +43,7 @@ _STANDARD = (
     *_read("bedrock", "bedrock", "profile", "GetInferenceProfile"),
     *_read("bedrock", "bedrock", "*", "GetFoundationModelAvailability"),
     *_read("bedrock", "bedrock", "guardrail", "GetGuardrail"),
-    *_read("bedrock-agent", "bedrock", "declared-knowledge-base", "GetKnowledgeBase ListDataSources ListIngestionJobs"),
+    *_read("bedrock-agent", "bedrock", "declared-knowledge-base", "GetKnowledgeBase ListDataSources GetDataSource ListIngestionJobs"),
 )
 
 _DEEP = (
@@ -65,7 +65,11 @@ _DEEP = (
         "GetUser ListUserPolicies GetUserPolicy ListAttachedUserPolicies ListGroupsForUser ListAccessKeys ListMFADevices",
     ),
     *_read("iam", "iam", "any-group", "ListGroupPolicies GetGroupPolicy ListAttachedGroupPolicies"),
-    *_read("iam", "iam", "*", "GetAccountSummary"),
+    *_read("iam", "iam", "*", "GetAccountSummary GetServiceLastAccessedDetails"),
+    *(
+        Operation(name, "iam", "free", (Leg(f"iam:{name}", "any-role"), Leg(f"iam:{name}", "any-user")))
+        for name in ("SimulatePrincipalPolicy", "GenerateServiceLastAccessedDetails")
+    ),
 )
 _AUDITED = tuple(one for one in _STANDARD if one.name not in {"GetRole", *_OF_ROLES.split()})
 """What the deep level reads of every role holds what the standard one reads of two."""

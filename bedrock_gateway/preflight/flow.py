@@ -150,23 +150,38 @@ class Probe:
         Raises:
             GatewayError: of one of them, AWS refused or no answer came.
         """
+        before = list(self.calls)
+        outcomes = yield from self.outcomes(questions)
+        names = self.calls[len(before) :]
+        replies: list[dict[str, Any]] = []
+        for at, outcome in enumerate(outcomes):
+            self.last = outcome
+            if isinstance(outcome, GatewayError):
+                self.calls = before + names[: at + 1]
+                raise outcome
+            replies.append(outcome)
+        return replies
+
+    def outcomes(self, questions: Sequence[Send | Again]) -> Generator[Asking, Any, list[Outcome]]:
+        """Ask all *questions* at the same time, and return what came of each: AWS's answer, or the error.
+
+        Who makes an error of these its conclusion raises what `blamed` returns: the report names the last call.
+        """
         names = [f"{send.service}:{send.operation}" for send in questions]
         for name in names:
             if name not in IAM_ACTIONS:
                 raise AssertionError(f"{name} is not in the catalogue")
         if not questions:
             return []
-        before = list(self.calls)
-        self.calls = before + names
-        outcomes: list[Outcome] = yield tuple(questions)
-        replies: list[dict[str, Any]] = []
-        for at, (name, outcome) in enumerate(zip(names, outcomes, strict=True)):
-            self.last = _as_aws_would(name, outcome)
-            if isinstance(self.last, GatewayError):
-                self.calls = before + names[: at + 1]
-                raise self.last
-            replies.append(self.last)
-        return replies
+        self.calls = [*self.calls, *names]
+        answers: list[Outcome] = yield tuple(questions)
+        return [_as_aws_would(name, outcome) for name, outcome in zip(names, answers, strict=True)]
+
+    def blamed(self, question: Send | Again, error: GatewayError) -> GatewayError:
+        """Return *error*, having noted that it is what came of *question*."""
+        self.calls = [*self.calls, f"{question.service}:{question.operation}"]
+        self.last = error
+        return error
 
 
 def _as_aws_would(name: str, outcome: Outcome) -> Outcome:

@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -193,7 +194,20 @@ def handshake(host: str) -> dict[str, Any]:
 
 _HANDSHAKE_SECONDS = 3.0
 
-LOOKS: Mapping[str, Callable[[str], Mapping[str, Any]]] = {"addresses": addresses, "handshake": handshake}
+_PAUSE_SECONDS = 0.5
+
+
+def pause(_which: str) -> dict[str, Any]:
+    """Wait for AWS to make what was asked for. Blocks."""
+    time.sleep(_PAUSE_SECONDS)
+    return {}
+
+
+LOOKS: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
+    "addresses": addresses,
+    "handshake": handshake,
+    "pause": pause,
+}
 """What a `flow.Look` may ask for; each blocks, and sends nothing of anybody's."""
 
 

@@ -122,8 +122,8 @@ class Round:
         self._asked: dict[Hashable, Question] = {}
         """Questions without an answer so far."""
         self._answers: dict[Hashable, Outcome] = {}
-        self._silent: dict[str, GatewayError] = {}
-        """Services that cannot be reached: nothing more is asked of them."""
+        self._silent: dict[tuple[str, str | None], GatewayError] = {}
+        """Services, and the Region where it is another one, that cannot be reached: nothing more is asked of them."""
         self._ready: list[tuple[Hashable, Send | Record]] = []
         self._results: dict[str, CheckResult] = {}
         self._begin()
@@ -148,7 +148,7 @@ class Round:
         question = self._asked.pop(key)
         self._answers[key] = outcome
         if isinstance(outcome, TransportError) and isinstance(question, Send):
-            self._silent[question.service] = outcome
+            self._silent[question.service, question.region] = outcome
         for one in list(self._running.values()):
             if key in one.wanted:
                 self._go_on(one)
@@ -202,9 +202,9 @@ class Round:
         if isinstance(question, Look):
             return self._put(question, question, Record(partial(self._looks[question.what], question.host)))
         send, turn = (question.send, f"#{question.number}") if isinstance(question, Again) else (question, "")
-        key = f"{send.service}:{send.operation}{sorted(send.params.items())}{turn}"
-        if key not in self._answers and key not in self._asked and question.service in self._silent:
-            self._answers[key] = self._silent[question.service]
+        key = f"{send.service}:{send.operation}{send.region or ''}{sorted(send.params.items())}{turn}"
+        if key not in self._answers and key not in self._asked and (send.service, send.region) in self._silent:
+            self._answers[key] = self._silent[send.service, send.region]
         return self._put(key, send, send)
 
     def _put(self, key: Hashable, question: Question, command: Send | Record) -> Hashable:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.preflight import test_checks as faults  # noqa: E402 - the faults live beside the tests
+from tests.preflight import test_permissions as permissions  # noqa: E402
 
 TARGET = ROOT / "docs" / "preflight-faults.md"
 HEAD = """\
@@ -26,6 +27,7 @@ A question that is denied is `unknown` and names the action to grant: that is he
 GROUPS = (
     ("Of the account", faults.ROWS),
     ("Of a user", faults.USERS),
+    ("Of who calls models, under its generated policy", permissions.CALLERS),
     ("Of the process", faults.PROCESSES),
     ("Of the declaration", faults.DECLARED),
     ("Of a logging configuration that was accepted", faults.DRIFTS),

@@ -188,6 +188,9 @@ def golden() -> dict[str, Any]:
         "ListIngestionJobs": {"ingestionJobSummaries": [JOB]},
         "ListAccessKeys": {"AccessKeyMetadata": [{"Status": "Active", "CreateDate": NOW - timedelta(days=10)}]},
         "ListMFADevices": {"MFADevices": [{"SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/a"}]},
+        "SimulatePrincipalPolicy": simulator(),
+        "GenerateServiceLastAccessedDetails": {"JobId": "examplee-1e86-41eb-9c5a-fedcba9876ed"},
+        "GetServiceLastAccessedDetails": last_used(bedrock=2),
         "GetAccountSummary": {"SummaryMap": {"AccountAccessKeysPresent": 0, "AccountMFAEnabled": 1}},
         "GetUser": {"User": {"Arn": f"arn:aws:iam::{ACCOUNT}:user/a", **BOUNDED}},
         "ListUserPolicies": {"PolicyNames": []},
@@ -198,10 +201,72 @@ def golden() -> dict[str, Any]:
         "ListAttachedGroupPolicies": {"AttachedPolicies": []},
         "addresses": {"addresses": ["52.94.1.1"]},
         "handshake": {"version": "TLSv1.3", "issuer": "Amazon"},
+        "pause": {},
     }
 
 
-LOOKS = ("addresses", "handshake")
+LOOKS = ("addresses", "handshake", "pause")
+
+
+MUST_NOT = frozenset(
+    f"{service}:{name}"
+    for service, names in {
+        "bedrock": "PutModelInvocationLoggingConfiguration DeleteModelInvocationLoggingConfiguration UpdateGuardrail "
+        "DeleteGuardrail PutAccountDataRetention PutEnforcedGuardrailConfiguration DeleteEnforcedGuardrailConfiguration "
+        "CallWithBearerToken",
+        "bedrock-mantle": "CallWithBearerToken CreateInference",
+        "iam": "CreateUser CreateAccessKey CreateServiceSpecificCredential CreateLoginProfile UpdateLoginProfile "
+        "PutUserPolicy AttachUserPolicy PutRolePolicy AttachRolePolicy UpdateAssumeRolePolicy "
+        "DeleteRolePermissionsBoundary CreatePolicyVersion SetDefaultPolicyVersion",
+    }.items()
+    for name in names.split()
+)
+"""What the golden account's app is denied; its simulator allows all else."""
+
+
+def simulator(judge: Any = lambda _action, _resource, _context: None, pages: int = 1) -> Any:
+    """Answers of IAM's simulator; *judge* returns what is said otherwise of (action, resource, context), or None.
+
+    *pages*: in how many an answer comes.
+    """
+
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        context = {one["ContextKeyName"]: one["ContextKeyValues"] for one in asked["ContextEntries"]}
+        results = [_result(action, asked["ResourceArns"], context, judge) for action in asked["ActionNames"]]
+        page = int(asked.get("Marker", "0"))
+        size = -(-len(results) // pages)
+        more = {"IsTruncated": True, "Marker": str(page + 1)} if page + 1 < pages else {"IsTruncated": False}
+        return {"EvaluationResults": results[page * size : (page + 1) * size], **more}
+
+    return answer
+
+
+def _result(action: str, resources: list[str], context: dict[str, Any], judge: Any) -> dict[str, Any]:
+    usual = {"EvalDecision": "implicitDeny" if action in MUST_NOT else "allowed"}
+    said = {one: usual | (judge(action, one, context) or {}) for one in resources}
+    whole = next((one for one in said.values() if one["EvalDecision"] != "allowed"), said[resources[0]])
+    named = {"EvalActionName": action, "EvalResourceName": "arn:${Partition}:…", **whole}
+    if resources == ["*"]:
+        return named
+    each = [
+        {
+            **{key: value for key, value in one.items() if key != "EvalDecision"},
+            "EvalResourceDecision": one["EvalDecision"],
+        }
+        for one in said.values()
+    ]
+    specific = [{"EvalResourceName": arn} | one for arn, one in zip(said, each, strict=True)]
+    return {**named, "MissingContextValues": [], "ResourceSpecificResults": specific}
+
+
+def last_used(**days: int | None) -> dict[str, Any]:
+    """IAM's report: service → days since it was used; None: never."""
+    services = [
+        {"ServiceNamespace": name}
+        | ({"LastAuthenticated": NOW - timedelta(days=one)} if (one := days[name]) is not None else {})
+        for name in days
+    ]
+    return {"JobStatus": "COMPLETED", "ServicesLastAccessed": services}
 
 
 def encrypted(key: str | None, algorithm: str = "aws:kms") -> dict[str, Any]:

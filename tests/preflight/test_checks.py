@@ -162,7 +162,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("another account", who(f"arn:aws:sts::{FOREIGN}:assumed-role/app/b", FOREIGN), {"ID-02": "fail"}),
     ("another partition", who(f"arn:aws-us-gov:sts::{ACCOUNT}:assumed-role/app/b"), {"ID-02": "fail"}),
     ("the root user", who(f"arn:aws:iam::{ACCOUNT}:root"), {"ID-03": "fail", "ID-04": "warn", "ID-13": "not_applicable",
-        **dict.fromkeys(("IAM-01", "IAM-02", "IAM-06", "LOG-19"), "not_applicable")}),
+        **dict.fromkeys(("IAM-01", "IAM-02", "IAM-03", "IAM-04", "IAM-05", "IAM-06", "IAM-08", "LOG-19"), "not_applicable")}),
     ("a user", who(USER), {"ID-04": "warn", "ID-13": "not_applicable", "ID-06": "pass", "ID-09": "pass", "ID-11": "pass"}),
     ("the logging role itself", who(f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/b"), {"ID-13": "fail", "IAM-06": "warn"}),
     ("the role of the knowledge base", who(f"arn:aws:sts::{ACCOUNT}:assumed-role/{BASE_ROLE.rpartition('/')[2]}/b"),
@@ -280,7 +280,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         f"arn:aws:s3vectors:us-west-2:{ACCOUNT}:bucket/b/index/i"}}), {"KB-07": "fail"}),
     ("a store of another account", base(storageConfiguration={"opensearchServerlessConfiguration": {"collectionArn":
         f"arn:aws:aoss:{REGION}:{FOREIGN}:collection/x"}}), {"KB-07": "fail"}),
-    ("an administrator", attached("AdministratorAccess"), {"IAM-01": "fail", "IAM-02": "fail", "IAM-07": "fail", "LOG-19": "fail"}),
+    ("an administrator", attached("AdministratorAccess"), {"IAM-01": "fail", "IAM-02": "fail", "IAM-03": "fail", "IAM-07": "fail", "LOG-19": "fail"}),
     ("everything of Bedrock", own("bedrock:*", "*"), {"IAM-02": "fail", "LOG-19": "fail"}),
     ("every model", own("bedrock:InvokeModel", "*"), {"IAM-02": "fail"}),
     ("no boundary", roles(app={"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/app"}}), {"IAM-06": "warn"}),

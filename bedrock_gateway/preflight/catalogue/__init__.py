@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from bedrock_gateway.preflight.catalogue.account import ACCOUNT
 from bedrock_gateway.preflight.catalogue.delivery import DELIVERY
 from bedrock_gateway.preflight.catalogue.models import MODELS
+from bedrock_gateway.preflight.catalogue.permissions import PERMISSIONS
+from bedrock_gateway.preflight.catalogue.operations import OPERATIONS
 from bedrock_gateway.preflight.catalogue.process import PROCESS
 from bedrock_gateway.preflight.catalogue.reads import ALWAYS_SENT, IAM_ACTIONS
 from bedrock_gateway.preflight.catalogue.row import LEVELS, Level, Row
@@ -20,7 +22,7 @@ _CATEGORIES = ("ENV", "ID", "REG", "NET", "LOG", "MOD", "GOV", "KB", "QUO", "IAM
 _ORDER: Mapping[str, int] = {name: at for at, name in enumerate(_CATEGORIES)}
 
 CATALOGUE: tuple[Row, ...] = tuple(
-    sorted((*PROCESS, *DELIVERY, *MODELS, *ACCOUNT), key=lambda row: (_ORDER[row.category], row.id))
+    sorted((*PROCESS, *DELIVERY, *MODELS, *ACCOUNT, *PERMISSIONS, *OPERATIONS), key=lambda row: (_ORDER[row.category], row.id))
 )
 """In the order of a report."""
 

@@ -57,6 +57,10 @@ MODELS: tuple[Row, ...] = (
         "warn: the account enforces one that the configuration does not name",
         "Name it.", ("bedrock:ListEnforcedGuardrailsConfiguration",), ("ID-01",),
         f"{GUIDE}guardrails-enforcements.html"),
+    Row("GOV-04", "critical", "What is said stays", "standard",
+        "fail: AWS may review what is said to models, or share it with their makers, and `allowed_data_retention` of "
+        "[preflight] does not say so; unknown: botocore cannot ask",
+        "Set another mode of data retention.", ("bedrock:GetAccountDataRetention",), ("ID-01",), f"{GUIDE}data-retention.html"),
     Row("GOV-06", "medium", "Where the guardrail runs", "standard",
         "warn: across Regions without being declared so, or although a residency is declared",
         "Declare its profile, or use a guardrail of this Region alone.", _GUARDRAIL, ("GOV-01",),
@@ -79,6 +83,15 @@ MODELS: tuple[Row, ...] = (
         "Correct the trust policy.", (*_BASE, "iam:GetRole"), ("KB-01",), _ROLE),
     Row("KB-07", "critical", "The store is of this Region and account", "standard", "fail: it is not",
         "Make a knowledge base over a store of this Region.", _BASE, ("KB-01",), f"{GUIDE}knowledge-base-setup.html"),
+    Row("KB-08", "medium", "Keys of your own", "standard",
+        "warn: what Bedrock keeps of a data source while it reads, or of a knowledge base that AWS manages, is encrypted with "
+        "AWS's own key",
+        "Make the data source again with a key: what encrypts it cannot be added later.",
+        (*_BASE, "bedrock-agent:ListDataSources", "bedrock-agent:GetDataSource"), ("KB-01",),
+        f"{GUIDE}encryption-kb.html"),
+    Row("KB-09", "high", "Models that answer", "standard",
+        "fail: RetrieveAndGenerate refuses one: it does not answer text with text, or has no on-demand throughput",
+        "Declare another model.", _MODEL, ("ID-01",), f"{GUIDE}knowledge-base-supported.html"),
     Row("KB-10", "medium", "No creation is half finished", "minimal",
         "warn: a manifest beside gateway.toml says that a knowledge base of this account and Region is not complete; "
         "unknown: one cannot be read", "Go on with it, or delete what was made."),

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from bedrock_gateway.preflight.checks import (
     delivery,
+    escalation,
     guardrails,
     host,
     identity,
+    keeping,
     knowledge_bases,
+    last_used,
     logging,
     models,
     network,
@@ -17,6 +20,7 @@ from bedrock_gateway.preflight.checks import (
     process,
     region,
     roles,
+    simulation,
 )
 
 if TYPE_CHECKING:
@@ -35,9 +39,13 @@ CHECKS: Mapping[str, Check] = {
         region,
         network,
         permissions,
+        simulation,
+        escalation,
+        last_used,
         logging,
         roles,
         delivery,
+        keeping,
         models,
         guardrails,
         knowledge_bases,

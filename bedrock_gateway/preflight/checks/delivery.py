@@ -19,7 +19,7 @@ from bedrock_gateway.preflight.deliveries import judge_use
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware, worst
 from bedrock_gateway.preflight.trust import Verdict
 
-__all__ = ["CHECKS"]
+__all__ = ["ARRIVING", "CHECKS", "NAMESPACE", "Place", "places_of"]
 
 Checking = Generator[Asking, Any, Finding]
 Judging = Generator[Asking, Any, Finding]
@@ -39,7 +39,8 @@ class Place:
         return f"{under}/us-east-1/2026/01/01/00/x.json.gz", f"{under}/us-east-1/2026/01/01/00/data/x.json.gz"
 
 
-def _places(probe: Probe) -> Generator[Asking, Any, list[Place]]:
+def places_of(probe: Probe) -> Generator[Asking, Any, list[Place]]:
+    """Return every place in S3 that logs go to or, while logging is off, are declared to go to."""
     found = yield from destination(probe)
     large = (found.get("cloudWatchConfig") or {}).get("largeDataDeliveryS3Config") or {}
     given = [one for one in (found.get("s3Config") or {}, large) if one.get("bucketName")]
@@ -48,7 +49,7 @@ def _places(probe: Probe) -> Generator[Asking, Any, list[Place]]:
 
 def _each_place(judge: Callable[[Probe, Place], Judging]) -> Check:
     def check(probe: Probe) -> Checking:
-        places = yield from _places(probe)
+        places = yield from places_of(probe)
         findings = []
         for place in places:
             findings.append((yield from judge(probe, place)))  # noqa: PERF401 - no comprehension may yield
@@ -192,9 +193,9 @@ def _log_13(probe: Probe) -> Checking:
     return wrong or Finding("pass", f"log group {name} is encrypted with {key}", {"key": str(key)})
 
 
-_NAMESPACE = "AWS/Bedrock"
+NAMESPACE = "AWS/Bedrock"
 _SENT = "Invocations"
-_ARRIVING = {
+ARRIVING = {
     "CloudWatch": "ModelInvocationLogsCloudWatchDelivery",
     "S3": "ModelInvocationLogsS3Delivery",
     "large bodies": "ModelInvocationLargeDataS3Delivery",
@@ -208,7 +209,7 @@ def _log_14(probe: Probe) -> Checking:
     series = {one["Id"]: one for one in reply.get("MetricDataResults", [])}
     failing = {}
     arrived = 0.0
-    for at, place in enumerate(_ARRIVING):
+    for at, place in enumerate(ARRIVING):
         arrived += sum(series.get(f"success{at}", {}).get("Values") or [])
         if recent := _recent(series.get(f"failure{at}", {}), probe):
             failing[place] = f"{recent:.0f} failed in the last hour"
@@ -236,12 +237,12 @@ def _recent(series: dict[str, Any], probe: Probe) -> float:
 
 def _metrics(probe: Probe) -> dict[str, Any]:
     def query(name: str, metric: str) -> dict[str, Any]:
-        stat = {"Metric": {"Namespace": _NAMESPACE, "MetricName": metric}, "Period": 300, "Stat": "Sum"}
+        stat = {"Metric": {"Namespace": NAMESPACE, "MetricName": metric}, "Period": 300, "Stat": "Sum"}
         return {"Id": name, "MetricStat": stat, "ReturnData": True}
 
     def queries() -> Iterator[dict[str, Any]]:
         yield query("sent", _SENT)
-        for at, metric in enumerate(_ARRIVING.values()):
+        for at, metric in enumerate(ARRIVING.values()):
             yield query(f"success{at}", f"{metric}Success")
             yield query(f"failure{at}", f"{metric}Failure")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from bedrock_gateway.errors import NotFoundError
+from bedrock_gateway.errors import NotFoundError, UnsupportedByBotocoreError
+from bedrock_gateway.preflight.checks.process import UPGRADE
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
 
 __all__ = ["CHECKS"]
@@ -126,4 +127,39 @@ def _gov_06(probe: Probe) -> Checking:
     return Finding("pass", f"the guardrail runs across Regions, as declared: {profile}")
 
 
-CHECKS: dict[str, Check] = {"GOV-01": _gov_01, "GOV-02": _gov_02, "GOV-03": _gov_03, "GOV-06": _gov_06}
+_SEES_NOTHING = {
+    "default": "the account keeps what each model keeps by default",
+    "none": "nothing of what is said to models is kept",
+    "inherit": "no mode of data retention is set: the models' own holds",
+}
+_SEES = {
+    "aws_review": "AWS may read what is said to models",
+    "provider_data_share": "what is said to models may be given to whoever made them",
+}
+
+
+def _gov_04(probe: Probe) -> Checking:
+    try:
+        reply = yield from probe.read("bedrock", "GetAccountDataRetention")
+    except UnsupportedByBotocoreError:
+        return Finding(
+            "unknown", f"botocore {probe.facts.botocore} cannot ask for the mode of data retention", command=UPGRADE
+        )
+    mode, allowed = str(reply["mode"]), probe.config.preflight.allowed_data_retention
+    if mode in _SEES_NOTHING:
+        return Finding("pass", _SEES_NOTHING[mode], {"mode": mode})
+    if mode in allowed:
+        return Finding("pass", f"{_SEES[mode]}, as it is allowed", {"mode": mode})
+    if mode in _SEES:
+        command = f"aws bedrock put-account-data-retention --mode default --region {probe.config.region}"
+        return Finding("fail", f"{_SEES[mode]} (mode {mode})", {"mode": mode}, command)
+    return Finding("unknown", f"AWS says mode {mode[:40]!r}, which nothing here knows", {"mode": mode})
+
+
+CHECKS: dict[str, Check] = {
+    "GOV-01": _gov_01,
+    "GOV-02": _gov_02,
+    "GOV-03": _gov_03,
+    "GOV-04": _gov_04,
+    "GOV-06": _gov_06,
+}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
 from bedrock_gateway._commands import Send
-from bedrock_gateway.errors import GatewayError, ServiceError
+from bedrock_gateway.errors import GatewayError, NotFoundError, ServiceError
 from bedrock_gateway.preflight.checks.permissions import kind_of
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware
 
@@ -203,6 +204,64 @@ def _id_11(probe: Probe) -> Checking:
     return Finding("pass", f"{user} has its policies from groups")
 
 
+_PHANTOM = "BedrockAPIKey-"
+"""How the console names the users that it makes for long-term API keys."""
+_BEDROCK = "bedrock.amazonaws.com"
+
+
+def _id_12(probe: Probe) -> Checking:
+    names: list[str] = []
+    params: dict[str, Any] = {"MaxItems": 1000}
+    while True:
+        reply = yield from probe.read("iam", "ListUsers", **params)
+        names += [one["UserName"] for one in reply["Users"] if one["UserName"].startswith(_PHANTOM)]
+        if not reply.get("IsTruncated"):
+            break
+        params["Marker"] = reply["Marker"]
+    if not names:
+        return Finding("pass", "the console has made no user for a Bedrock API key")
+    asked = {"ListServiceSpecificCredentials": {"ServiceName": _BEDROCK}, "ListAccessKeys": {}}
+    questions = [Send("iam", one, {"UserName": name, **more}) for name in names for one, more in asked.items()]
+    outcomes = yield from probe.outcomes(questions)
+    used: list[str] = []
+    keyed: list[str] = []
+    commands = []
+    for question, outcome in zip(questions, outcomes, strict=True):
+        if isinstance(outcome, NotFoundError):  # the user is gone since
+            continue
+        if isinstance(outcome, GatewayError):
+            raise probe.blamed(question, outcome)
+        name = str(question.params["UserName"])
+        for kind, (word, identifier) in _KEYS.items():
+            active = [one for one in outcome.get(kind) or [] if one.get("Status") == "Active"]
+            (keyed if word == "access-key" else used).extend([name] if active else [])
+            commands += [_deactivate(name, word, str(one[identifier])) for one in active]
+    command = " && ".join(commands) or None
+    evidence = {"users": ", ".join(names)}
+    if keyed:
+        return Finding(
+            "fail",
+            f"made for a Bedrock API key, and has an access key of its own: {', '.join(keyed)}",
+            evidence,
+            command,
+        )
+    what = f"{len(used)} of them with a key that still works" if used else "none of them with a key that still works"
+    return Finding("warn", f"{len(names)} users were made for long-term Bedrock API keys, {what}", evidence, command)
+
+
+_KEYS = {
+    "ServiceSpecificCredentials": ("service-specific-credential", "ServiceSpecificCredentialId"),
+    "AccessKeyMetadata": ("access-key", "AccessKeyId"),
+}
+"""Member of the answer → (the AWS CLI's word, the member that is the id)."""
+
+
+def _deactivate(user: str, word: str, identifier: str) -> str:
+    return (
+        f"aws iam update-{word} --user-name {shlex.quote(user)} --{word}-id {shlex.quote(identifier)} --status Inactive"
+    )
+
+
 CHECKS: dict[str, Check] = {
     "ID-01": _id_01,
     "ID-02": _id_02,
@@ -215,5 +274,6 @@ CHECKS: dict[str, Check] = {
     "ID-09": _id_09,
     "ID-10": _id_10,
     "ID-11": _id_11,
+    "ID-12": _id_12,
     "ID-13": _id_13,
 }

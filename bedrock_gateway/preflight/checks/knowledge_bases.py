@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Send
-from bedrock_gateway.errors import NotFoundError
+from bedrock_gateway.capabilities.models import parse_model_id
+from bedrock_gateway.errors import GatewayError, NotFoundError
 from bedrock_gateway.preflight.checks.roles import read_role
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware, worst
 from bedrock_gateway.preflight.trust import judge_trust
@@ -213,6 +214,80 @@ def _arns(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, value
 
 
+@_missing
+def _kb_08(probe: Probe, name: str, base: str) -> Judging:
+    found = yield from _base(probe, base)
+    sources = yield from _sources(probe, base)
+    questions = [
+        Send("bedrock-agent", "GetDataSource", {"knowledgeBaseId": base, "dataSourceId": one["dataSourceId"]})
+        for one in sources
+    ]
+    outcomes = yield from probe.outcomes(questions)
+    managed = found.get("knowledgeBaseConfiguration", {}).get("managedKnowledgeBaseConfiguration")
+    without = ["what AWS keeps of it"] if managed is not None and not _key(managed) else []
+    for question, one, outcome in zip(questions, sources, outcomes, strict=True):
+        if isinstance(outcome, NotFoundError):  # gone since
+            continue
+        if isinstance(outcome, GatewayError):
+            raise probe.blamed(question, outcome)
+        without += [] if _key(outcome["dataSource"]) else [f"data source {one.get('name')}"]
+    if without:
+        return Finding(
+            "warn", f"{name}: no key of your own encrypts {', '.join(without)}", {"without": ", ".join(without)}
+        )
+    if managed is None and not sources:
+        return Finding("not_applicable", f"{name} has no data source, see KB-02")
+    return Finding("pass", f"{name}: keys of your own encrypt what Bedrock keeps while it reads")
+
+
+def _key(of: dict[str, Any]) -> Any:
+    return (of.get("serverSideEncryptionConfiguration") or {}).get("kmsKeyArn")
+
+
+_ANSWERS = frozenset({"rag", "rag-stream", "rag-document"})
+_OTHERS = ("embed", "rerank")
+"""Capabilities, and words in the ids of models that answer nothing."""
+
+
+def _kb_09(probe: Probe) -> Checking:
+    findings = []
+    for text in _answering(probe):
+        model = parse_model_id(text)
+        if model.model is None:
+            findings.append(Finding("not_applicable", f"{text}: its id does not tell which model it is"))
+            continue
+        try:
+            reply = yield from probe.read("bedrock", "GetFoundationModel", modelIdentifier=model.model)
+        except NotFoundError:
+            findings.append(Finding("not_applicable", f"{text} is not there, see MOD-01"))
+            continue
+        findings.append(_accepted(text, model.kind, reply["modelDetails"]))
+    return worst(findings, "nobody answers from a knowledge base")
+
+
+def _answering(probe: Probe) -> list[str]:
+    """The models of whoever answers from knowledge bases, but those that it has for something else."""
+    found = []
+    for one in probe.config.principals.values():
+        if _ANSWERS & set(one.capabilities):
+            other = [word for word in _OTHERS if word in one.capabilities]
+            found += [text for text in one.models if not any(word in text for word in other)]
+    return list(dict.fromkeys(found))
+
+
+def _accepted(text: str, kind: str, details: dict[str, Any]) -> Finding:
+    given, taken = details.get("outputModalities"), details.get("inferenceTypesSupported")
+    if given is None:
+        return Finding("unknown", f"{text}: AWS does not say what it answers with")
+    if "TEXT" not in given or "TEXT" not in (details.get("inputModalities") or ["TEXT"]):
+        said = f"{text} does not answer text with text ({', '.join(given)}): RetrieveAndGenerate refuses it"
+        return Finding("fail", said, advice="Declare a model that converses.")
+    if kind == "on-demand" and taken and "ON_DEMAND" not in taken:
+        advice = "Declare an inference profile of it."
+        return Finding("fail", f"{text} cannot be called by its bare id: RetrieveAndGenerate refuses it", advice=advice)
+    return Finding("pass", f"{text} answers text with text")
+
+
 CHECKS: dict[str, Check] = {
     "KB-01": _each(_kb_01),
     "KB-02": _each(_kb_02),
@@ -221,4 +296,6 @@ CHECKS: dict[str, Check] = {
     "KB-05": _each(_kb_05),
     "KB-06": _each(_kb_06),
     "KB-07": _each(_kb_07),
+    "KB-08": _each(_kb_08),
+    "KB-09": _kb_09,
 }

@@ -17,7 +17,7 @@ from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
 from bedrock_gateway.preflight.holdings import Held, managed_policy, policies_of
 from bedrock_gateway.preflight.trust import stream_arn
 
-__all__ = ["CHECKS", "kind_of"]
+__all__ = ["CHECKS", "Self", "judged", "kind_of"]
 
 Checking = Generator[Asking, Any, Finding]
 
@@ -83,7 +83,7 @@ def _self(probe: Probe) -> Generator[Asking, Any, Self | None]:
 _NOBODY = Finding("not_applicable", "IAM holds no policies of this principal")
 
 
-def _judged(judge: Any) -> Check:
+def judged(judge: Any) -> Check:
     """A check of the principal's own policies."""
 
     def check(probe: Probe) -> Checking:
@@ -192,9 +192,9 @@ def _blinding(probe: Probe) -> Iterator[tuple[str, str]]:
 
 
 CHECKS: dict[str, Check] = {
-    "IAM-01": _judged(_iam_01),
-    "IAM-02": _judged(_iam_02),
-    "IAM-06": _judged(_iam_06),
-    "IAM-07": _judged(_iam_07),
-    "LOG-19": _judged(_log_19),
+    "IAM-01": judged(_iam_01),
+    "IAM-02": judged(_iam_02),
+    "IAM-06": judged(_iam_06),
+    "IAM-07": judged(_iam_07),
+    "LOG-19": judged(_log_19),
 }

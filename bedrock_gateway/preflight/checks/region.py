@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from bedrock_gateway.capabilities.models import parse_model_id
-from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError, ServiceError
+from bedrock_gateway._commands import Send
+from bedrock_gateway.capabilities.models import bedrock_regions, parse_model_id
+from bedrock_gateway.errors import AccessDeniedError, ConfigError, GatewayError, NotFoundError, ServiceError
+from bedrock_gateway.preflight.checks.logging import destination, find_group
 from bedrock_gateway.preflight.checks.process import UPGRADE
-from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
+from bedrock_gateway.preflight.fixes import create_log_group
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Outcome, Probe
 
 __all__ = ["CHECKS"]
 
@@ -101,6 +104,30 @@ def _reg_05(probe: Probe) -> Checking:
     return Finding("pass", f"in {config.region}: {', '.join(buckets)}{note}")
 
 
+def _reg_06(probe: Probe) -> Checking:
+    found = yield from destination(probe)
+    name, here = (found.get("cloudWatchConfig") or {}).get("logGroupName"), probe.config.region
+    if not name:
+        return Finding("not_applicable", "logs do not go to CloudWatch Logs")
+    if (yield from find_group(probe, str(name))) is not None:
+        return Finding("pass", f"log group {name} is in {here}")
+    others = [one for one in bedrock_regions(probe.config.partition) if one != here]
+    wanted = {"logGroupNamePrefix": str(name)}  # AWS sorts by name: the group of exactly that name comes first
+    outcomes = yield from probe.outcomes([Send("logs", "DescribeLogGroups", wanted, region=one) for one in others])
+    there = [one for one, outcome in zip(others, outcomes, strict=True) if _has_group(outcome, str(name))]
+    unread = sum(isinstance(outcome, GatewayError) for outcome in outcomes)
+    hint = f"; it is in {', '.join(there)}" if there else f"; nor in {len(others) - unread} other Regions"
+    said = f"log group {name} does not exist in {here}{hint}{f' ({unread} could not be read)' if unread else ''}"
+    advice = "Logging takes a log group of its own Region: make it here." if there else None
+    evidence = {"log_group": str(name), **({"exists_in": ", ".join(there)} if there else {})}
+    return Finding("fail", said, evidence, create_log_group(str(name), here), advice=advice)
+
+
+def _has_group(outcome: Outcome, name: str) -> bool:
+    groups = outcome.get("logGroups", []) if isinstance(outcome, dict) else []
+    return any(one.get("logGroupName") == name for one in groups)
+
+
 def _headers(error: ServiceError) -> Mapping[str, str]:
     """S3 names the bucket's Region in a header even where it refuses; botocore keeps it on its own error."""
     response = getattr(error.__cause__, "response", None) or {}
@@ -114,4 +141,5 @@ CHECKS: dict[str, Check] = {
     "REG-03": _reg_03,
     "REG-04": _reg_04,
     "REG-05": _reg_05,
+    "REG-06": _reg_06,
 }

@@ -1,0 +1,256 @@
+"""REG-08, MOD-05, IAM-04 and IAM-05: what IAM's own simulator says that this principal may do."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bedrock_gateway._commands import Send
+from bedrock_gateway.capabilities.models import parse_model_id
+from bedrock_gateway.errors import ConfigError, NotFoundError
+from bedrock_gateway.iam.model_legs import own_arns
+from bedrock_gateway.preflight.checks.permissions import kind_of
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
+from bedrock_gateway.preflight.simulator import Simulated, Wanted, required, simulated
+
+__all__ = ["CHECKS", "FORBIDDEN"]
+
+Checking = Generator[Asking, Any, Finding]
+
+_ARN_PARTS = 6
+_SHOWN = 4
+_BY: Mapping[str, str] = {
+    "organization": "a service control policy denies it",
+    "boundary": "the permissions boundary does not allow it",
+    "statement": "a statement denies it",
+    "nothing": "no policy of it allows it",
+}
+_ADVICE: Mapping[str, str] = {
+    "organization": "Whoever administers the organisation has to let it through; of a profile, in every Region where it may run.",
+    "boundary": "Let the permissions boundary allow it, or give the principal another.",
+    "statement": "Take the Deny statement away, or except it.",
+    "nothing": "Attach what `bedrock-gateway policy` prints for this principal.",
+}
+_MAY_BE_GRANTED_THERE = ("s3:", "kms:", "bedrock:ApplyGuardrail", "secretsmanager:")
+"""What a policy of the resource can grant alone: the simulator looks at none of those for a role."""
+
+FORBIDDEN: Mapping[str, tuple[str, ...]] = {
+    "*": (
+        "bedrock:PutModelInvocationLoggingConfiguration",
+        "bedrock:DeleteModelInvocationLoggingConfiguration",
+        "bedrock:PutAccountDataRetention",
+        "bedrock:PutEnforcedGuardrailConfiguration",
+        "bedrock:DeleteEnforcedGuardrailConfiguration",
+        "bedrock:CallWithBearerToken",
+        "bedrock-mantle:CallWithBearerToken",
+    ),
+    "arn:{P}:bedrock:{R}:{A}:guardrail/*": ("bedrock:UpdateGuardrail", "bedrock:DeleteGuardrail"),
+    "arn:{P}:bedrock-mantle:{R}:{A}:project/*": ("bedrock-mantle:CreateInference",),
+    "arn:{P}:iam::{A}:user/*": (
+        "iam:CreateUser",
+        "iam:CreateAccessKey",
+        "iam:CreateServiceSpecificCredential",
+        "iam:CreateLoginProfile",
+        "iam:UpdateLoginProfile",
+        "iam:PutUserPolicy",
+        "iam:AttachUserPolicy",
+    ),
+    "arn:{P}:iam::{A}:role/*": (
+        "iam:PutRolePolicy",
+        "iam:AttachRolePolicy",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:DeleteRolePermissionsBoundary",
+    ),
+    "arn:{P}:iam::{A}:policy/*": ("iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"),
+}
+"""Resource → what nobody who calls models, nor who sets things up with our policies, may do on all of that kind."""
+
+
+def _arn(probe: Probe) -> Generator[Asking, Any, str | None]:
+    """The ARN to simulate, path included, which a session's ARN does not have; None for whom IAM has no policies."""
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    kind, name = kind_of(str(who["Arn"]))
+    if kind not in {"role", "user"}:
+        return None
+    of = kind.capitalize()
+    [reply] = yield from probe.read_each([Send("iam", f"Get{of}", {f"{of}Name": name})])
+    return str(reply[of]["Arn"])
+
+
+_NOBODY = Finding("not_applicable", "IAM holds no policies of this principal")
+
+
+def _forbidden(probe: Probe, needed: Sequence[Wanted]) -> list[Wanted]:
+    """What must not be allowed, but for what the principal's own capabilities need."""
+    config, scope = probe.config, probe.scope
+    own = {(one.action, one.resource) for one in needed}
+    names = {"P": config.partition, "R": config.region, "A": config.account}
+    context: dict[str, tuple[str, ...]] = {"aws:SecureTransport": ("true",), "aws:ResourceAccount": (scope.account,)}
+    found = []
+    for template, actions in FORBIDDEN.items():
+        resource = template.format_map(names)
+        region = "us-east-1" if ":iam:" in resource and config.partition == "aws" else config.region
+        given = tuple(sorted((context | {"aws:RequestedRegion": (region,)}).items()))
+        found += [Wanted(action, resource, given) for action in actions if (action, resource) not in own]
+    return found
+
+
+def _simulated(judge: Any) -> Check:
+    """A check of what the simulator says; all of them ask the same, so that the answers are shared."""
+
+    def check(probe: Probe) -> Checking:
+        arn = yield from _arn(probe)
+        if arn is None:
+            return _NOBODY
+        try:
+            needed = required(probe)
+        except ConfigError as error:
+            return Finding("unknown", f"what is to be allowed cannot be told: {error.message}")
+        forbidden = _forbidden(probe, needed)
+        found = yield from simulated(probe, arn, [*needed, *forbidden])
+        finding: Finding = judge(probe, found[: len(needed)], found[len(needed) :])
+        return finding
+
+    return check
+
+
+def _mod_05(probe: Probe, needed: Sequence[Simulated], _forbidden: Sequence[Simulated]) -> Finding:
+    calls = [one for one in needed if one.wanted.of_model]
+    if not calls:
+        return Finding("not_applicable", "this principal calls no model")
+    return _granted(probe, calls, "the simulator lets every declared model be called")
+
+
+def _iam_04(probe: Probe, needed: Sequence[Simulated], _forbidden: Sequence[Simulated]) -> Finding:
+    others = [one for one in needed if not one.wanted.of_model]
+    if not others:
+        return Finding("not_applicable", "this principal needs nothing but to call its models: see MOD-05")
+    return _granted(probe, others, "the simulator allows whatever else is declared")
+
+
+def _iam_05(_probe: Probe, _needed: Sequence[Simulated], forbidden: Sequence[Simulated]) -> Finding:
+    allowed = [one.wanted.action for one in forbidden if one.allowed]
+    if allowed:
+        return Finding(
+            "fail", f"it may {_some(allowed)}, and nothing that is declared needs it", _evidence(forbidden, allowed)
+        )
+    doubtful = [one for one in forbidden if one.hangs_on]
+    if doubtful:
+        keys = sorted({key for one in doubtful for key in one.hangs_on})
+        said = f"whether it may {_some(one.wanted.action for one in doubtful)} hangs on {_some(keys)}"
+        return Finding("unknown", f"{said}, which is not known here")
+    if unanswered := [one.wanted.action for one in forbidden if one.decision == "unanswered"]:
+        return Finding("unknown", f"the simulator did not answer for {_some(unanswered)}")
+    return Finding("pass", f"the simulator denies all {len(forbidden)} actions that it must not have")
+
+
+def _granted(probe: Probe, found: Sequence[Simulated], good: str) -> Finding:
+    """One finding of all: a denial fails, what hangs on what is not known here is unknown."""
+    denied = [one for one in found if not one.allowed]
+    elsewhere = [one for one in denied if one.by == "nothing" and one.wanted.action.startswith(_MAY_BE_GRANTED_THERE)]
+    doubtful = [one for one in denied if one.decision == "unanswered" or one.hangs_on]
+    certain = [one for one in denied if one not in elsewhere and one not in doubtful]
+    if certain:
+        by = certain[0].by
+        command = _policy(probe) if by == "nothing" else None
+        return Finding("fail", "; ".join(_said(certain)), _by_resource(certain), command, advice=_ADVICE.get(by))
+    if doubtful:
+        return Finding("unknown", "; ".join(_doubts(doubtful)))
+    if elsewhere:
+        said = "; ".join(_said(elsewhere))
+        advice = "Attach what `bedrock-gateway policy` prints, unless the resource's own policy allows it."
+        return Finding(
+            "warn", f"{said}; a policy of the resource may, and the simulator does not look there", advice=advice
+        )
+    return Finding("pass", good)
+
+
+def _said(denied: Sequence[Simulated]) -> Iterator[str]:
+    """What is denied, by what denies it."""
+    for by, text in _BY.items():
+        same = [one for one in denied if one.by == by]
+        if same:
+            yield f"{_some(f'{one.wanted.action} on {one.wanted.resource}' for one in same)}: {text}"
+
+
+def _doubts(doubtful: Sequence[Simulated]) -> Iterator[str]:
+    keys = sorted({key for one in doubtful for key in one.hangs_on})
+    named = [f"{one.wanted.action} on {one.wanted.resource}" for one in doubtful]
+    if keys:
+        yield f"whether {_some(named)} is allowed hangs on {_some(keys)}, which is not known here"
+    else:
+        yield f"the simulator did not answer for {_some(named)}"
+
+
+def _some(texts: Iterable[str]) -> str:
+    listed = list(dict.fromkeys(texts))
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return f"{', '.join(listed[:_SHOWN])}{more}"
+
+
+def _by_resource(denied: Sequence[Simulated]) -> dict[str, str]:
+    return {f"{one.wanted.action} on {one.wanted.resource}": _BY.get(one.by, "") for one in denied[:20]}
+
+
+def _evidence(forbidden: Sequence[Simulated], allowed: Sequence[str]) -> dict[str, str]:
+    return {one.wanted.action: one.wanted.resource for one in forbidden if one.wanted.action in allowed}
+
+
+def _policy(probe: Probe) -> str:
+    where = ["--env", probe.config.environment] if probe.config.environment else []
+    return shlex.join(["bedrock-gateway", "policy", "--principal", probe.name, *where])
+
+
+def _reg_08(probe: Probe) -> Checking:
+    """Every Region where AWS says that a declared profile may run: it chooses one for each call, so one call shows nothing."""
+    profiles = [one for one in probe.principal.models if parse_model_id(one).kind in {"profile", "application-profile"}]
+    if not profiles:
+        return Finding("not_applicable", "this principal calls no inference profile")
+    arn = yield from _arn(probe)
+    if arn is None:
+        return _NOBODY
+    try:
+        needed = required(probe)
+    except ConfigError as error:
+        return Finding("unknown", f"what is to be allowed cannot be told: {error.message}")
+    wanted: list[Wanted] = []
+    for profile in profiles:
+        wanted += yield from _destinations(probe, profile, needed)
+    if not wanted:
+        return Finding("not_applicable", "AWS names no destination beside this Region")
+    found = yield from simulated(probe, arn, wanted)
+    regions = sorted({one.resource.split(":")[3] or "any commercial Region" for one in wanted})
+    return _granted(probe, found, f"allowed wherever AWS may run it: {', '.join(regions)}")
+
+
+def _destinations(probe: Probe, profile: str, needed: Sequence[Wanted]) -> Generator[Asking, Any, list[Wanted]]:
+    """The model of *profile* in each other Region, asked in that Region's name: service control policies name Regions."""
+    try:
+        reply = yield from probe.read("bedrock", "GetInferenceProfile", inferenceProfileIdentifier=profile)
+    except NotFoundError:
+        return []  # MOD-04 says so
+    [own] = own_arns(replace(probe.scope, models=(profile,)), "profile", "application-profile")
+    calls = {one.action: one.context for one in needed if one.of_model and one.resource == own}
+    found = []
+    for model in reply.get("models", []):
+        arn = str(model.get("modelArn") or "")
+        region = arn.split(":")[3] if arn.count(":") >= _ARN_PARTS - 1 else probe.config.region
+        if region == probe.config.region:
+            continue
+        for action, context in calls.items():
+            given = dict(context) | {
+                "aws:RequestedRegion": (region or "unspecified",),
+                "bedrock:InferenceProfileArn": (own,),
+            }
+            found.append(Wanted(action, arn, tuple(sorted(given.items())), of_model=True))
+    return found
+
+
+CHECKS: dict[str, Check] = {
+    "MOD-05": _simulated(_mod_05),
+    "IAM-04": _simulated(_iam_04),
+    "IAM-05": _simulated(_iam_05),
+    "REG-08": _reg_08,
+}
