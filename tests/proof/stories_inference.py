@@ -91,7 +91,7 @@ def _guardrail_apply(s: Setting) -> Story:
     content = [{"text": {"text": "Hello"}}]
     identifier, version = s.guardrail or ("abcdefghij12", "3")
     named = {"guardrailIdentifier": identifier, "guardrailVersion": version}
-    yield Call("bedrock-runtime", "ApplyGuardrail", {**named, "source": "INPUT", "content": content}, unserved=True)
+    yield Call("bedrock-runtime", "ApplyGuardrail", {**named, "source": "INPUT", "content": content})
 
 
 def reranking(model: str) -> dict[str, Any]:

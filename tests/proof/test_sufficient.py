@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .setting import Call, Setting
 
 UNSERVED = {
-    "bedrock-runtime:ApplyGuardrail",
     *(f"bedrock:{name}FoundationModelAgreement" for name in ("Create", "Delete")),
     *(f"bedrock:{name}ModelInvocationJob" for name in ("Create", "Get", "Stop")),
     "bedrock:ListFoundationModelAgreementOffers",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from bedrock_gateway.local.call import Fault, Reply
 from bedrock_gateway.local.delivery import Logged, deliver
+from bedrock_gateway.local.guardrails import applying
 from bedrock_gateway.local.knowledge.embedders import Embedding
 from bedrock_gateway.local.models import model as local_model
 from bedrock_gateway.local.models.bodies import body_of
@@ -285,4 +286,5 @@ HANDLERS: Handlers = {
     ("bedrock-runtime", "Converse"): _converse,
     ("bedrock-runtime", "ConverseStream"): _converse_stream,
     ("bedrock-runtime", "CountTokens"): _count_tokens,
+    **applying.HANDLERS,
 }
