@@ -12,6 +12,7 @@ from bedrock_gateway._commands import Acquire, Deliver, Inspect, Receive, Record
 from bedrock_gateway._drive import aio_http, clients
 from bedrock_gateway._drive.aio_http import AsyncBody
 from bedrock_gateway._drive.clients import CallState, DeadlineError, Made
+from bedrock_gateway._drive.together import in_a_thread
 from bedrock_gateway._responses import BODY
 from bedrock_gateway.errors import ConfigError, MissingExtraError
 
@@ -75,7 +76,13 @@ class AsyncPerform:
             task = self._clients[key] = asyncio.ensure_future(self._build(*key))
         elif task.done():
             return task.result()
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if task.cancelled() and not (me and me.cancelling()):
+                raise ConfigError("the gateway was closed while a client was being built") from None
+            raise
 
     async def _build(self, service: str, region: str) -> Any:
         assert self._building is not None
@@ -83,7 +90,7 @@ class AsyncPerform:
             # The first client of a session imports the library and reads 20 MB of AWS's models: in a thread, on a
             # throw-away client. The session keeps what was read, so that the real client, which belongs to this loop, is
             # then made at once.
-            make, config = await asyncio.to_thread(self._prepared, service, region)
+            make, config = await in_a_thread(lambda: self._prepared(service, region))
             client = await self._stack.enter_async_context(make(config))
         self._permits[service, region] = asyncio.Semaphore(self._max_connections)
         clients.hook(client, service, per_call_timeout=False)
@@ -105,11 +112,12 @@ class AsyncPerform:
         name = arguments.pop("service_name")
         create = getattr(session, "create_client", None) or session.client
 
-        def make(config: Any) -> Any:
-            return create(name, **arguments, config=config)
+        def make(config: Any, **credentials: str) -> Any:
+            return create(name, **arguments, config=config, **credentials)
 
         config = AioConfig(**given)
-        asyncio.run(_make_and_close(make, config))
+        # With credentials of its own, it asks no source for them: one that hangs would hold this thread.
+        asyncio.run(_make_and_close(make(config, aws_access_key_id="none", aws_secret_access_key="none")))
         return make, config
 
     def _known_session(self) -> Any:
@@ -142,6 +150,8 @@ class AsyncPerform:
         if self._pid != os.getpid() or not tasks:
             return
         self._belongs()
+        for task in tasks:  # one that is still being built may hang in a source of credentials
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._stack.aclose()
 
@@ -238,7 +248,7 @@ class AsyncPerform:
         return await command.permit.acquire_async(None if until is None else until - time.monotonic())
 
     async def _record(self, command: Record) -> Any:
-        return await asyncio.to_thread(command.entry)
+        return await in_a_thread(command.entry)
 
     async def _inspect(self, _: Inspect) -> tuple[Any, Made]:
         return await self.identity(), await self.made()
@@ -253,8 +263,8 @@ _READING = CallState(0.0, 0.0)
 """Marks that a read is ours; nobody changes it."""
 
 
-async def _make_and_close(make: Callable[[Any], Any], config: Any) -> None:
-    async with make(config):
+async def _make_and_close(made: Any) -> None:
+    async with made:
         pass
 
 

@@ -141,8 +141,13 @@ class Perform:
         key = (service, region or self._config.region)
         found = self._clients.get(key)
         if found is None:
-            with self._lock:
+            # To build one reads credentials, which may hang: who waits for that is not kept for ever.
+            if not self._lock.acquire(timeout=self._timeouts.first_byte):
+                raise _stuck()
+            try:
                 found = self._clients.get(key) or self._clients.setdefault(key, self._build(*key))
+            finally:
+                self._lock.release()
         return found
 
     def _build(self, service: str, region: str) -> Any:
@@ -173,10 +178,8 @@ class Perform:
         """Close every client; may be called again."""
         if self._pid != os.getpid():
             return self._fresh()
-        with self._lock:
-            closing = list(self._clients.values())
-            self._clients.clear()
-        for client in closing:
+        closing, self._clients = self._clients, {}  # without the lock: whoever builds a client may hang with it
+        for client in closing.values():
             client.close()
         self._watchdog.close()
         return None
@@ -257,7 +260,8 @@ class Perform:
         return command.entry()
 
     def _inspect(self, _: Inspect) -> tuple[Any, Made]:
-        return self._given, self.made()
+        made = self.made()
+        return self._session or self._given, made
 
     def _together(self, command: Together) -> None:
         from bedrock_gateway._drive import run, together
@@ -273,6 +277,13 @@ def _late() -> DeadlineError:
     error = DeadlineError("total")
     error.bedrockgw_sent = False  # type: ignore[attr-defined]
     error.bedrockgw_what = "the total deadline had passed"  # type: ignore[attr-defined]
+    return error
+
+
+def _stuck() -> DeadlineError:
+    error = DeadlineError("connect")
+    error.bedrockgw_sent = False  # type: ignore[attr-defined]
+    error.bedrockgw_what = "another thread still waits for credentials"  # type: ignore[attr-defined]
     return error
 
 

@@ -8,16 +8,17 @@ import contextvars
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bedrock_gateway._commands import Flow, Together
 
-__all__ = ["MOST_AT_ONCE", "in_tasks", "in_threads"]
+__all__ = ["MOST_AT_ONCE", "in_a_thread", "in_tasks", "in_threads"]
 
 MOST_AT_ONCE = 8
+T = TypeVar("T")
 
 
 def in_threads(command: Together, drive: Callable[[Flow[Any]], Any]) -> None:
@@ -86,3 +87,33 @@ async def in_tasks(command: Together, drive: Callable[[Flow[Any]], Awaitable[Any
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def in_a_thread(work: Callable[[], T]) -> T:
+    """Do *work*, which blocks, and await it. Unlike ``asyncio.to_thread``, the end of the loop does not wait for it.
+
+    Cancelled, it is left behind: the thread is a daemon.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(outcome: T | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(outcome)  # type: ignore[arg-type]
+
+    def labour() -> None:
+        outcome, error = None, None
+        try:
+            outcome = work()
+        except BaseException as caught:  # noqa: BLE001 - whoever awaits it gets it
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody awaits it any more
+            loop.call_soon_threadsafe(settle, outcome, error)
+
+    run = contextvars.copy_context().run
+    threading.Thread(target=run, args=(labour,), daemon=True, name="bedrock-gateway-blocking").start()
+    return await done

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.preflight.state import State
 
-__all__ = ["Credentials", "Facts"]
+__all__ = ["LATE", "Credentials", "Facts"]
+
+LATE = "timeout"
+"""`Credentials.error` where the chain did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)

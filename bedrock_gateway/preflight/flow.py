@@ -89,6 +89,8 @@ class Finding:
     iam_action: str | None = None
     advice: str | None = None
     """What to do, where the row of the catalogue does not say it of this finding."""
+    error_code: str | None = None
+    """Why it could not be found out: AWS's word, or ``timeout``."""
 
 
 @dataclass(slots=True)
@@ -269,7 +271,9 @@ def held_back(row: Row, results: Mapping[str, CheckResult]) -> Finding | None:
     for needed in row.needs:
         before = results[needed]
         if before.status in outcome:
-            return Finding(outcome[before.status], f"needs {needed}, which is {before.status}: {before.summary}")
+            why = before.error_code if before.status == "unknown" else None
+            said = f"needs {needed}, which is {before.status}: {before.summary}"
+            return Finding(outcome[before.status], said, error_code=why)
     return None
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway._commands import Timeouts
-from bedrock_gateway.preflight.facts import Credentials, Facts
+from bedrock_gateway.preflight.facts import LATE, Credentials, Facts
 from bedrock_gateway.preflight.state import read_state
 
 if TYPE_CHECKING:
@@ -41,12 +41,14 @@ def read_facts(
     timeouts: Timeouts | None = None,
     folder: Path | None = None,
     forked: bool = False,
+    in_time: bool = True,
 ) -> Facts:
     """Read what the process knows; *session* is the one whose credentials sign (None: boto3's default chain).
 
     *folder* is that of gateway.toml, below which set-up keeps its manifests; None: there is none.
 
-    Blocks, where the chain asks for them, on the instance's credentials: off the event loop.
+    Blocks, where the chain asks for them, on the instance's credentials: off the event loop. *in_time* False: it did, for too
+    long; the chain is not asked.
     """
     import botocore
     import botocore.session
@@ -56,7 +58,7 @@ def read_facts(
     profile = _profile(core)
     server, before_fork = _server()
     return Facts(
-        credentials=_credentials(session or core),
+        credentials=_credentials(session or core) if in_time else Credentials("the chain", "", LATE),
         endpoint_overrides=_overrides(variables, profile),
         regions=_regions(variables, profile),
         client_regions=dict(client_regions or {}),

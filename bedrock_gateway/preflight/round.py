@@ -57,15 +57,17 @@ def run(
     clock: Callable[[], float] = time.monotonic,
     looks: Mapping[str, Callable[[str], Mapping[str, Any]]] = MappingProxyType({}),
     deadline_seconds: float = DEADLINE_SECONDS,
+    began: float | None = None,
     sharing: Sharing | None = None,
 ) -> Flow[Report]:
     """Run every check of *level* (None: what *principal* is granted) and return the report.
 
-    *looks* are `readers.LOOKS`, or what a test has in their place. *sharing*: with the other processes of the host.
+    *looks* are `readers.LOOKS`, or what a test has in their place. *began*: when, on *clock*, it did, where that is some
+    time ago; the deadline is from then. *sharing*: with the other processes of the host.
     """
     name = config.principal_name(principal)
     level = level or level_of(config.principals[name])
-    started = clock()
+    started = clock() if began is None else began
     probe = partial(Probe, config, name, config.principals[name], level, facts)
     every = checks()
     if sharing is not None:
@@ -181,7 +183,7 @@ class Round:
         finding = held_back(row, self._results)
         if finding is not None:
             one.steps.close()
-            self._end(one, finding, None)
+            self._end(one, finding, finding.error_code)
         else:
             self._go_on(one)
 
@@ -191,7 +193,7 @@ class Round:
             try:
                 questions = one.steps.send([self._answers[key] for key in one.wanted] if one.wanted else None)
             except StopIteration as stop:
-                return self._end(one, stop.value, None)
+                return self._end(one, stop.value, stop.value.error_code)
             except GatewayError as error:
                 code = error.code if isinstance(error, ServiceError) else type(error).__name__
                 return self._end(one, unread(error, one.probe), code)

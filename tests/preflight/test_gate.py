@@ -9,9 +9,11 @@ import pytest
 
 from bedrock_gateway._commands import Acquire, Send
 from bedrock_gateway.errors import PreflightFailedError, ThrottledError
+from bedrock_gateway.preflight import Credentials
+from bedrock_gateway.preflight.facts import LATE
 from bedrock_gateway.preflight.gate import AGAIN_SECONDS, Gate
 
-from .stepped import config, denied, drive, golden, silenced
+from .stepped import FACTS, config, denied, drive, golden, silenced
 
 GOOD, _ = drive(golden())
 OFF, _ = drive(golden() | {"GetModelInvocationLoggingConfiguration": {}})
@@ -24,6 +26,7 @@ THROTTLED, _ = drive(
         )
     }
 )
+LATE_CREDENTIALS, _ = drive(golden(), replace(FACTS, credentials=Credentials("the chain", "", LATE)))
 CALL = Send("bedrock-runtime", "Converse", {})
 
 
@@ -125,6 +128,16 @@ def test_a_throttle_is_forgiven_for_the_time_of_grace_and_no_longer():
     world.now = 101
     assert not world.call()
     assert world.events[-1].action == "refuse"
+
+
+def test_credentials_that_hang_are_forgiven_as_a_throttle_is():
+    world = World(recheck_seconds=60, grace_seconds=100, on_drift="refuse")
+    assert world.call()
+    world.now, world.found = 61, LATE_CREDENTIALS
+    assert world.call()
+    assert world.events[-1].action == "wait"
+    world.now = 101
+    assert not world.call()
 
 
 def test_a_refusal_to_read_is_no_throttle():

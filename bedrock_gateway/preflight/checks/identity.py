@@ -10,6 +10,7 @@ from typing import Any
 from bedrock_gateway._commands import Send
 from bedrock_gateway.errors import GatewayError, NotFoundError, ServiceError
 from bedrock_gateway.preflight.checks.permissions import kind_of
+from bedrock_gateway.preflight.facts import LATE
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware
 
 __all__ = ["CHECKS"]
@@ -22,6 +23,9 @@ def _id_01(probe: Probe) -> Checking:
     found = probe.facts.credentials
     if found is None:
         return Finding("fail", "no credentials were found", command="aws configure list")
+    if found.error == LATE:
+        said = "the credentials could not be read in time: what gives them hangs (a process, a sign-in, a metadata service)"
+        return Finding("unknown", said, command="aws configure list", error_code=LATE)
     if found.error:
         command = "aws sso login" if "sso" in found.method else "aws configure list"
         return Finding("fail", f"credentials of {found.method!r} cannot be used: {found.error}", command=command)
