@@ -17,6 +17,7 @@ from urllib.parse import quote
 from bedrock_gateway.local.authorization import knows
 from bedrock_gateway.local.aws import InProcessAws
 from bedrock_gateway.local.call import Call, Fault, Handler
+from bedrock_gateway.local.disturbances import Disturbances
 from bedrock_gateway.local.documents import refuse_unreadable
 from bedrock_gateway.local.identity.managed import bring_managed
 from bedrock_gateway.local.identity.senders import Sender, sender_of, service_named_by
@@ -123,6 +124,8 @@ class App:
         if sender.bearer and match.service not in _BEARER_SERVICES:
             # Source: Bedrock User Guide, api-keys-supported; the text is not verified against AWS.
             raise Fault("AccessDeniedException", f"{match.service} does not accept Amazon Bedrock API keys.", 403)
+        if (instead := self._disturbed(match.service, match.operation)) is not None:
+            return instead
         handler = handlers().get((match.service, match.operation))
         params = parse(known.request, match) if match.params is None else dict(match.params)
         # What is not served is judged all the same, if the judge knows it: a policy can be tried out on it.
@@ -149,6 +152,8 @@ class App:
             bring_managed(service, operation, identified.params, self.gate.directory)
             if (service, operation) in handlers():
                 return self._handled(known, Match(service, operation, {}, identified.params))
+            if (instead := self._disturbed(service, operation)) is not None:
+                return instead
             self._check(service, operation, identified.params, sender)
             refuse_unreadable(service, identified.params)
             refuse_unfounded(service, identified.params, self.gate.directory)
@@ -164,6 +169,9 @@ class App:
                 self.gate.directory.note(identified.operation, identified.params, sender.principal)
         response.headers.setdefault("x-amzn-RequestId", known.request_id)
         return response
+
+    def _disturbed(self, service: str, operation: str) -> Response | None:
+        return self.gate.state.of(Disturbances).meet(service, operation)
 
     def _check(self, service: str, operation: str, params: dict[str, Any], sender: Sender) -> None:
         """Let a request of another service pass, or refuse it.

@@ -1,4 +1,4 @@
-"""bedrock: the model catalogue, inference profiles, tags, availability; what has files of its own joins at the end."""
+"""bedrock: the model catalogue, inference profiles, tags; what has files of its own joins at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from bedrock_gateway.local import data_retention, logging_config
 from bedrock_gateway.local.call import Fault, Reply
 from bedrock_gateway.local.guardrails import administration
 from bedrock_gateway.local.guardrails.store import Guardrails
-from bedrock_gateway.local.models import catalogue
+from bedrock_gateway.local.models import access, catalogue
+from bedrock_gateway.local.models.access import shown
 from bedrock_gateway.local.models.lifecycle import lifecycle_of
 from bedrock_gateway.local.models.targets import ApplicationProfile, ApplicationProfiles
 
@@ -76,27 +77,10 @@ def _get_model(call: Call) -> Reply:
     model = catalogue.model(model_id, call.region)
     if model is None:
         raise _missing("Could not resolve the foundation model from the provided model identifier.")
-    return Reply({"modelDetails": _summary(call, model)})
-
-
-def _availability(call: Call) -> Reply:
-    model = catalogue.model(call.params["modelId"], call.region)
-    if catalogue.model(call.params["modelId"]) is None:
-        raise _invalid_model()
-    offered = model is not None
-    return Reply(
-        {
-            "modelId": call.params["modelId"],
-            "agreementAvailability": {"status": "AVAILABLE" if offered else "NOT_AVAILABLE"},
-            "authorizationStatus": "AUTHORIZED",
-            "entitlementAvailability": "AVAILABLE" if offered else "NOT_AVAILABLE",
-            "regionAvailability": "AVAILABLE" if offered else "NOT_AVAILABLE",
-        }
-    )
-
-
-def _use_case(_call: Call) -> Reply:
-    raise _missing("No use case was submitted for this account.")
+    details = shown(call.state, model.id, _summary(call, model))
+    if details is None:
+        raise _missing("Could not resolve the foundation model from the provided model identifier.")
+    return Reply({"modelDetails": details})
 
 
 def _system(call: Call, profile: catalogue.Profile) -> dict[str, Any]:
@@ -162,7 +146,10 @@ def _get_profile(call: Call) -> Reply:
     system = catalogue.profile(asked.rpartition("/")[2], call.region)
     if system is None or ":application-inference-profile/" in asked:
         raise _no_profile(asked)
-    return Reply(_system(call, system))
+    details = shown(call.state, system.id, _system(call, system), "profiles")
+    if details is None:
+        raise _no_profile(asked)
+    return Reply(details)
 
 
 def _source(call: Call, copied: str) -> tuple[str, tuple[str, ...]]:
@@ -240,13 +227,12 @@ def _untag(call: Call) -> Reply:
 
 
 HANDLERS: Handlers = {
+    **access.HANDLERS,
     **logging_config.HANDLERS,
     **administration.HANDLERS,
     **data_retention.HANDLERS,
     ("bedrock", "ListFoundationModels"): _list_models,
     ("bedrock", "GetFoundationModel"): _get_model,
-    ("bedrock", "GetFoundationModelAvailability"): _availability,
-    ("bedrock", "GetUseCaseForModelAccess"): _use_case,
     ("bedrock", "ListInferenceProfiles"): _list_profiles,
     ("bedrock", "GetInferenceProfile"): _get_profile,
     ("bedrock", "CreateInferenceProfile"): _create_profile,

@@ -144,6 +144,23 @@ class LocalBedrock:
         self.attach(session)
         return session
 
+    def fault(self, name: str, *, region: str | None = None, **details: str) -> None:
+        """Make one thing wrong with the account, by name; `bedrock_gateway.local.faults.FAULTS` has all names.
+
+        Args:
+            name: The fault, as docs/preflight-faults.md names it: ``no bucket policy``.
+            region: Where; None: the Region given to this object, else us-east-1.
+            details: What it is to be about where the account has several of it, or where it cannot be found out:
+                ``bucket``, ``role``, ``user``, ``knowledge_base``, ``guardrail``, ``model``, ``profile``, ``service`` …
+
+        Raises:
+            ValueError: there is no such fault, or a detail is missing.
+            botocore.exceptions.ClientError: what it would break is not there.
+        """
+        from bedrock_gateway.local.faults import make_fault
+
+        make_fault(self, name, region or self.region or "us-east-1", details)
+
     def reset(self) -> None:
         """Forget everything: Bedrock's state of this object, its decisions, and *all* of moto's state in the process."""
         from moto.moto_api._internal.models import moto_api_backend

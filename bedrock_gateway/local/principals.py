@@ -78,6 +78,8 @@ class Directory:
         self._sessions: dict[str, _SessionNote] = {}
         self._user_boundaries: dict[str, str] = {}
         self._issued: dict[str, Credentials] = {}
+        self.ahead = timedelta()
+        """What the account's clock is ahead of this machine's."""
 
     @property
     def root(self) -> Principal:
@@ -102,10 +104,11 @@ class Directory:
         """Forget what was noted beside moto's state, and every session issued here."""
         for noted in (self._sessions, self._user_boundaries, self._issued):
             noted.clear()
+        self.ahead = timedelta()
 
     def now(self) -> datetime:
-        """The time against which expiry is judged."""
-        return datetime.now(UTC)
+        """The time by the account's clock: signatures and expiry are judged by it, and it is in every reply."""
+        return datetime.now(UTC) + self.ahead
 
     def credentials(self, key_id: str) -> Credentials | None:
         """Return what belongs to an access key id, or None where nobody has it."""

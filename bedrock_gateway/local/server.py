@@ -189,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() != "date":
                 self.send_header(name, value)
         # Clients correct their clocks by it where a signature is too old.
-        self.send_header("Date", self.date_time_string())
+        self.send_header("Date", self.date_time_string(self.server.app.gate.directory.now().timestamp()))
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
         if self.close_connection:
