@@ -55,8 +55,8 @@ def tags(s: Setting) -> dict[str, Any]:
 
 
 def foreign(s: Setting) -> bool:
-    """Whether the call needs what the local Bedrock does not have: a guardrail, or a model of the account's own."""
-    return s.guardrail is not None or (s.model.startswith("arn:") and not s.is_application_profile)
+    """Whether the call needs what the local Bedrock does not have: a model of the account's own."""
+    return s.model.startswith("arn:") and not s.is_application_profile
 
 
 def _model_call(operation: str) -> Callable[[Setting], Story]:

@@ -90,6 +90,7 @@ class Guarding:
     reason: str | None = None
     intervened: bool = False
     """Whether anything was blocked, or masked in the output."""
+    blocked: bool = False
     model_output: list[str] = field(default_factory=list)
     """What the model said before a guardrail changed it."""
 
@@ -114,7 +115,7 @@ class Guarding:
             self.inputs[guard.guardrail.id] = made.shown(full=self.full, applied=guard.applied)
             self._note(made)
             if made.action == "BLOCKED":
-                self.intervened = True
+                self.intervened = self.blocked = True
                 return guard.edition.blocked_input
             if made.action == "ANONYMIZED":
                 keep(guard, made.texts)
@@ -133,6 +134,7 @@ class Guarding:
             self.intervened, self.model_output = True, [text]
             said = guard.edition.blocked_output if made.action == "BLOCKED" else made.texts[0]
             if made.action == "BLOCKED":
+                self.blocked = True
                 break
         return said
 

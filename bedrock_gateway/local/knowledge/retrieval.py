@@ -15,6 +15,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Call, Fault, Handlers, Reply
+from bedrock_gateway.local.guardrails.findings import Piece
+from bedrock_gateway.local.guardrails.guarding import Guarding, guarding
 from bedrock_gateway.local.knowledge import given
 from bedrock_gateway.local.knowledge.answering import Answer, Part, answer
 from bedrock_gateway.local.knowledge.searching import Passage, search
@@ -82,11 +84,16 @@ def _offset(call: Call) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Generated:
-    """An answer, the passages that it was taken from, and the session it belongs to."""
+    """An answer, the passages that it was taken from, the session it belongs to, and what guarded it."""
 
     answer: Answer
     passages: list[Passage]
     session: Session
+    guards: Guarding
+
+    @property
+    def guardrail_action(self) -> str:
+        return "INTERVENED" if self.guards.intervened else "NONE"
 
     def references(self, part: Part) -> list[dict[str, Any]]:
         return [self.passages[number].reference() for number in part.sources]
@@ -102,7 +109,6 @@ def _configuration(call: Call) -> tuple[str, Mapping[str, Any]]:
     if member not in whole:
         raise invalid(f"{member} is required for type {kind}.")
     configuration: Mapping[str, Any] = whole[member]
-    _refuse_unserved(configuration.get("generationConfiguration") or {})
     if (configuration.get("orchestrationConfiguration") or {}).get("queryTransformationConfiguration"):
         raise invalid("The local Bedrock does not serve queryTransformationConfiguration; leave it out.")
     _check_model(call, configuration["modelArn"])
@@ -114,23 +120,46 @@ def _check_model(call: Call, model_arn: str) -> None:
         raise invalid(f"The model {model_arn} does not generate text. Use a text model with RetrieveAndGenerate.")
 
 
+def _guards(call: Call, configuration: Mapping[str, Any]) -> Guarding:
+    named = (configuration.get("generationConfiguration") or {}).get("guardrailConfiguration")
+    model = resolve(call, configuration["modelArn"]).model
+    return guarding(call, model.id, (named["guardrailId"], named["guardrailVersion"]) if named else None)
+
+
 def _generate(call: Call) -> _Generated:
     kind, configuration = _configuration(call)
     question = call.params["input"]["text"]
     if not question.strip():
         raise invalid("The input text must not be empty.")
+    guards = _guards(call, configuration)
     base = None if kind == "EXTERNAL_SOURCES" else knowledge_base(call, configuration["knowledgeBaseId"])
     store = call.state.of(SessionStore)
     binding = (call.region, base.knowledge_base_id if base else kind, configuration["modelArn"])
     session = store.begin(call.params.get("sessionId"), binding)
-    query = session.query_for(question)
+    heard = [question]
+    refusal = guards.blocks_input(lambda _: [Piece(heard[0])], lambda _, texts: heard.__setitem__(0, texts[0]))
+    if refusal is not None:
+        return _Generated(Answer(refusal, ()), [], session, guards)
+    query = session.query_for(heard[0])
     if base is None:
         passages = given.passages(call, configuration, query)
     else:
         passages = search(call, base, query, configuration.get("retrievalConfiguration"))
-    made = answer(query, [passage.text for passage in passages])
-    store.keep(session, question)
-    return _Generated(made, passages, session)
+    made = _guarded(answer(query, [passage.text for passage in passages]), passages, heard[0], guards)
+    store.keep(session, heard[0])
+    return _Generated(made, passages, session, guards)
+
+
+def _guarded(made: Answer, passages: list[Passage], question: str, guards: Guarding) -> Answer:
+    """Return the answer as it may leave: blocked, it has no source; masked, it is one part from all of them."""
+    if not guards:
+        return made
+    against = [Piece(passage.text, frozenset({"grounding_source"})) for passage in passages]
+    said = guards.output(made.text, [*against, Piece(question, frozenset({"query"}))])
+    if not guards.intervened:
+        return made
+    sources = tuple(sorted({number for part in made.parts for number in part.sources}))
+    return Answer(said, () if guards.blocked else (Part(said, 0, len(said), sources),))
 
 
 def _citation(text: str, start: int, end: int, references: list[dict[str, Any]]) -> dict[str, Any]:
@@ -148,6 +177,7 @@ def retrieve_and_generate(call: Call) -> Reply:
             "sessionId": made.session.session_id,
             "output": {"text": text},
             "citations": citations or [_citation(text, 0, len(text) - 1, [])],
+            **({"guardrailAction": made.guardrail_action} if made.guards else {}),
         }
     )
 
@@ -168,6 +198,8 @@ def _events(made: _Generated, pacing: Pacing) -> Iterator[dict[str, Any]]:
         citation = _citation(part.text, part.start, part.end, made.references(part))
         # AWS sends the members twice: in the event itself, and under the name it had first.
         yield {"citation": {"citation": citation, **citation}}
+    if made.guards:
+        yield {"guardrail": {"action": made.guardrail_action}}
 
 
 HANDLERS: Handlers = {

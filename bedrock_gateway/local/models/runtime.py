@@ -15,6 +15,7 @@ from bedrock_gateway.local.call import Fault, Reply
 from bedrock_gateway.local.delivery import Logged, deliver
 from bedrock_gateway.local.guardrails import applying
 from bedrock_gateway.local.knowledge.embedders import Embedding
+from bedrock_gateway.local.models import guarded
 from bedrock_gateway.local.models import model as local_model
 from bedrock_gateway.local.models.bodies import body_of
 from bedrock_gateway.local.models.bodies.shape import Context, malformed
@@ -49,16 +50,6 @@ def _failed(call: Call, target: Target, request: Any, fault: Fault, **known: Any
     deliver(call, Logged(target, request, fault=fault, metadata=call.params.get("requestMetadata"), **known))
 
 
-def _check_guardrail(params: Mapping[str, Any]) -> None:
-    """Refuse a guardrail: none exists here, and a call that ignored it would look guarded."""
-    named = params.get("guardrailConfig", params)
-    if named.get("guardrailIdentifier") is not None:
-        _refuse(
-            "The guardrail identifier or version provided in the request does not exist. "
-            "The local Bedrock holds no guardrails; leave it out here."
-        )
-
-
 def _echoed(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what AWS repeats of a request in its reply."""
     names = ("performanceConfig", "performanceConfigLatency", "serviceTier")
@@ -68,7 +59,6 @@ def _echoed(params: Mapping[str, Any]) -> dict[str, Any]:
 def _guarded(call: Call, target: Target, request: Any, work: Callable[[FaultRule | None], Reply]) -> Reply:
     """Do *work* after the ordered faults; a refusal is logged, too."""
     try:
-        _check_guardrail(call.params)
         return work(call.state.of(Faults).meet(call.operation, target.model.id, target.asked))
     except Fault as fault:
         _failed(call, target, request, fault)
@@ -111,14 +101,16 @@ def _decoded_or_logged(call: Call, target: Target) -> dict[str, Any]:
 
 def _invoked(call: Call, target: Target, request: dict[str, Any], _rule: FaultRule | None) -> Reply:
     started = time.perf_counter()
-    body = body_of(target.model)
+    body, given = body_of(target.model), guarded.guards_of_body(call, target, request)
     if body.direct is not None:
-        made = body.direct(target.model.id, request, call.state.of(Embedding).embedder)
+        asked = guarded.guard_direct(given.guards, given.body)
+        made = body.direct(target.model.id, asked, call.state.of(Embedding).embedder)
         document, sizes = made.body, (made.input_tokens, 0)
     else:
-        answer = local_model.answer(body.parse(request))
-        document = body.whole(answer, Context(target.model.id, call.request_id, request))
+        answer = guarded.invoke(given, body.parse(given.body))
+        document = body.whole(answer, Context(target.model.id, call.request_id, given.body))
         sizes = (answer.input_tokens, answer.output_tokens)
+    document = guarded.on_body(call, given.guards, document)
     metadata = call.params.get("requestMetadata")
     deliver(call, Logged(target, request, document, *sizes, metadata=metadata, embedding=body.embedding))
     output = {"body": json.dumps(document, ensure_ascii=False).encode(), "contentType": _JSON, **_echoed(call.params)}
@@ -136,9 +128,10 @@ def _invoked_stream(call: Call, target: Target, request: dict[str, Any], rule: F
     body = body_of(target.model)
     if body.chunks is None or not target.model.streaming:
         _refuse("The model is unsupported for streaming.")
-    answer = local_model.answer(body.parse(request))
-    chunks = list(body.chunks(answer, Context(target.model.id, call.request_id, request)))
-    chunks[-1] |= {_METRICS: _metrics(answer, started)}
+    given = guarded.guards_of_body(call, target, request)
+    answer = guarded.invoke(given, body.parse(given.body))
+    chunks = list(body.chunks(answer, Context(target.model.id, call.request_id, given.body)))
+    chunks[-1] = guarded.on_body(call, given.guards, chunks[-1]) | {_METRICS: _metrics(answer, started)}
     events = [{"chunk": {"bytes": json.dumps(chunk, ensure_ascii=False).encode()}} for chunk in chunks]
 
     def document(sent: int) -> Any:
@@ -230,12 +223,13 @@ def _converse(call: Call) -> Reply:
 
     def work(_rule: FaultRule | None) -> Reply:
         started = time.perf_counter()
-        answer = local_model.answer(chat_of(request))
+        answer, guards = guarded.converse(call, target, request)
         output = {
             "output": {"message": message_of(answer, call.request_id)},
             "stopReason": answer.stop_reason,
             "usage": _conversed_usage(answer),
             "metrics": {"latencyMs": _milliseconds(started)},
+            **guarded.trace_of(call, guards),
             **_echoed(call.params),
         }
         metadata = call.params.get("requestMetadata")
@@ -252,10 +246,11 @@ def _converse_stream(call: Call) -> Reply:
         started = time.perf_counter()
         if not target.model.streaming:
             _refuse("The model is unsupported for streaming.")
-        answer = local_model.answer(chat_of(request))
+        answer, guards = guarded.converse(call, target, request)
         events = list(stream_of(answer, call.request_id))
         metrics = {"latencyMs": _milliseconds(started)}
-        events.append({"metadata": {"usage": _conversed_usage(answer), "metrics": metrics, **_echoed(call.params)}})
+        told = {**guarded.trace_of(call, guards), **_echoed(call.params)}
+        events.append({"metadata": {"usage": _conversed_usage(answer), "metrics": metrics, **told}})
 
         def document(sent: int) -> Any:
             return folded(events[:sent])

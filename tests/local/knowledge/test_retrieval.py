@@ -281,8 +281,9 @@ def test_a_model_that_cannot_answer_is_a_validation_error(world, base, model):
 
 
 def test_what_is_not_served_is_said(world, base):
-    guarded = {"generationConfiguration": {"guardrailConfiguration": {"guardrailId": "abc", "guardrailVersion": "1"}}}
-    assert refused(ask, world, base, "x", configuration=guarded).status == 501
+    guarded = {"guardrailConfiguration": {"guardrailId": "abc", "guardrailVersion": "1"}}
+    asked = {"knowledgeBaseId": base, "retrievalQuery": {"text": "x"}}
+    assert refused(world.runtime, "Retrieve", **asked, **guarded).status == 501
     split = {"orchestrationConfiguration": {"queryTransformationConfiguration": {"type": "QUERY_DECOMPOSITION"}}}
     assert refused(ask, world, base, "x", configuration=split).code == "ValidationException"
     assert refused(ask, world, base, "  ").code == "ValidationException"
