@@ -23,6 +23,7 @@ __all__ = [
     "GEOGRAPHIES",
     "Kind",
     "ModelId",
+    "bedrock_regions",
     "data_date",
     "destinations",
     "is_region",
@@ -217,6 +218,16 @@ def profiles_for(model: str, region: str) -> tuple[str, ...]:
     row = _data()["models"].get(model, {"profiles": {}})
     usable = [geography for geography, sources in row["profiles"].items() if region in sources]
     return tuple(f"{geography}.{model}" for geography in sorted(usable, key=lambda one: (one == "global", one)))
+
+
+@cache
+def bedrock_regions(partition: str = "aws") -> tuple[str, ...]:
+    """Return the Regions that the data file knows to have a model of Bedrock, of *partition*."""
+    rows = _data()["models"].values()
+    found = {one for row in rows for one in row["on_demand"]}
+    found |= {one for row in rows for sources in row["profiles"].values() for one in sources}
+    government = partition == "aws-us-gov"
+    return tuple(sorted(one for one in found if one.startswith("us-gov-") is government))
 
 
 @cache

@@ -43,12 +43,34 @@ _STANDARD = (
     *_read("bedrock", "bedrock", "profile", "GetInferenceProfile"),
     *_read("bedrock", "bedrock", "*", "GetFoundationModelAvailability"),
     *_read("bedrock", "bedrock", "guardrail", "GetGuardrail"),
-    *_read("bedrock-agent", "bedrock", "declared-knowledge-base", "GetKnowledgeBase ListDataSources GetDataSource ListIngestionJobs"),
+    *_read(
+        "bedrock-agent",
+        "bedrock",
+        "declared-knowledge-base",
+        "GetKnowledgeBase ListDataSources GetDataSource ListIngestionJobs",
+    ),
+    Operation(
+        "GetAccountDataRetention",
+        "bedrock",
+        "free",
+        (Leg("bedrock:GetAccountDataRetention", "*"),),
+        known_in="1.43.117",
+    ),
 )
 
 _DEEP = (
-    *_read("logs", "logs", "logging-group", "DescribeLogStreams"),
+    *_read("logs", "logs", "logging-group", "DescribeLogStreams GetDataProtectionPolicy"),
+    # A log group that is missing here is looked for in other Regions: who made it there finds it again.
+    *_read("logs", "logs", "anywhere", "DescribeLogGroups"),
+    _bucket("GetBucketVersioning", "GetBucketVersioning"),
+    _bucket("GetObjectLockConfiguration", "GetBucketObjectLockConfiguration"),
+    _bucket("GetBucketLifecycleConfiguration", "GetLifecycleConfiguration"),
     *_read("cloudwatch", "cloudwatch", "*", "GetMetricData"),
+    *_read("cloudwatch", "cloudwatch", "*", "DescribeAlarms"),
+    *_read("service-quotas", "servicequotas", "*", "ListServiceQuotas"),
+    *_read("cloudtrail", "cloudtrail", "*", "DescribeTrails"),
+    # A trail records in every Region and is kept in one; that of an organization is another account's.
+    *_read("cloudtrail", "cloudtrail", "anywhere", "GetTrailStatus GetEventSelectors"),
     *_read("bedrock", "bedrock", "*", "GetUseCaseForModelAccess"),
     Operation(
         "ListEnforcedGuardrailsConfiguration",
@@ -62,17 +84,26 @@ _DEEP = (
         "iam",
         "iam",
         "any-user",
-        "GetUser ListUserPolicies GetUserPolicy ListAttachedUserPolicies ListGroupsForUser ListAccessKeys ListMFADevices",
+        "GetUser ListUserPolicies GetUserPolicy ListAttachedUserPolicies ListGroupsForUser ListAccessKeys ListMFADevices "
+        "ListServiceSpecificCredentials",
     ),
     *_read("iam", "iam", "any-group", "ListGroupPolicies GetGroupPolicy ListAttachedGroupPolicies"),
-    *_read("iam", "iam", "*", "GetAccountSummary GetServiceLastAccessedDetails"),
+    *_read("iam", "iam", "*", "ListUsers GetAccountSummary GetServiceLastAccessedDetails"),
     *(
         Operation(name, "iam", "free", (Leg(f"iam:{name}", "any-role"), Leg(f"iam:{name}", "any-user")))
         for name in ("SimulatePrincipalPolicy", "GenerateServiceLastAccessedDetails")
     ),
 )
-_AUDITED = tuple(one for one in _STANDARD if one.name not in {"GetRole", *_OF_ROLES.split()})
-"""What the deep level reads of every role holds what the standard one reads of two."""
+_CANARY = (
+    *_read("logs", "logs", "*", "DescribeLogGroups"),
+    *_read("logs", "logs", "logging-group", "FilterLogEvents"),
+    # Where the body of a large prompt went: its name, not what is in it.
+    _bucket("ListObjectsV2", "ListBucket"),
+)
+_AUDITED = tuple(one for one in _STANDARD if one.name not in {"GetRole", *_OF_ROLES.split(), "DescribeLogGroups"})
+"""What the deep level reads of every role, or in every Region, holds what the standard one reads of two, and in one."""
+
+_SAME_BUCKET = "HeadBucket and ListObjectsV2 are both `s3:ListBucket`: who may look at a bucket may list what is in it."
 
 ROWS = (
     Capability(

@@ -72,6 +72,7 @@ Resource = Literal[
     "any-user",
     "any-group",
     "any-key",
+    "anywhere",
     "logging-group",
     "logging-bucket",
     "document-bucket",
@@ -85,7 +86,8 @@ Resource = Literal[
     "search-linked-role",
 ]
 """What a leg is about; `iam.resources` turns it into the ARNs of a `Scope`. ``new-…``: AWS assigns the id when it makes
-the thing, so no policy can name it before. ``any-…``: the declared ones, or all where none is declared."""
+the thing, so no policy can name it before. ``any-…``: the declared ones, or all where none is declared. ``anywhere``: as
+``*``, in every Region."""
 
 MARK = "bedrock-gateway"
 """Key of the tag by which set-up knows again what it made."""

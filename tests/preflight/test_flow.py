@@ -14,8 +14,8 @@ import bedrock_gateway.preflight as package
 from bedrock_gateway._commands import Record
 from bedrock_gateway._responses import BODY
 from bedrock_gateway.errors import PreflightFailedError, ThrottledError, TransportError
-from bedrock_gateway.preflight import CATALOGUE, run
-from bedrock_gateway.preflight.catalogue import IAM_ACTIONS
+from bedrock_gateway.preflight import run
+from bedrock_gateway.preflight.catalogue import IAM_ACTIONS, rows
 from bedrock_gateway.preflight.render import as_text
 
 from .stepped import (
@@ -75,6 +75,8 @@ def test_a_denied_read_is_unknown_and_names_what_to_grant(operation):
     if operation in {"GetPolicy", "GetPolicyVersion"}:
         replies["ListAttachedRolePolicies"] = {"AttachedPolicies": [{"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/x"}]}
     replies["GetUserPolicy"] = golden()["GetGroupPolicy"]
+    if operation == "ListServiceSpecificCredentials":
+        replies["ListUsers"] = {"Users": [{"UserName": "BedrockAPIKey-ab12"}]}
     if operation == "GetUserPolicy":
         replies["ListUserPolicies"] = {"PolicyNames": ["mine"]}
     report, _ = drive(replies | {operation: denied(operation)})
@@ -145,8 +147,8 @@ def test_the_fix_of_a_wrong_region_names_both_and_puts_it_right():
 def test_each_check_is_reported_once_and_then_the_end():
     events: list[Any] = []
     report, _ = drive(golden(), emit=events.append)
-    assert [row.id for row in CATALOGUE] == [one.id for one in report.results]
-    assert sorted(one.check for one in events[:-1]) == sorted(row.id for row in CATALOGUE)
+    assert [row.id for row in rows("deep")] == [one.id for one in report.results]
+    assert sorted(one.check for one in events[:-1]) == sorted(row.id for row in rows("deep"))
     assert events[-1].name == "preflight.ended"
 
 
@@ -160,7 +162,13 @@ def test_while_logging_is_off_its_parts_are_looked_at_where_they_are_declared():
     assert {one.id for one in report.results if one.status == "fail"} == {"LOG-01"}
     assert status(report, "LOG-08") == "pass"
     report, _ = drive(golden() | off | {"GetRole": missing("GetRole"), "DescribeLogGroups": {"logGroups": []}})
-    assert {one.id for one in report.results if one.status == "fail"} == {"LOG-01", "LOG-05", "LOG-06", "KB-06"}
+    assert {one.id for one in report.results if one.status == "fail"} == {
+        "LOG-01",
+        "LOG-05",
+        "LOG-06",
+        "KB-06",
+        "REG-06",
+    }
 
 
 def test_a_command_is_printed_only_where_it_can_work():
@@ -222,7 +230,7 @@ def test_what_has_no_answer_when_time_is_up_is_unknown_and_everything_else_stays
         in_time=lambda _until: next(answered, None) is not None,
     )
     assert 0 < len(sent) <= 20
-    assert [one.id for one in report.results] == [row.id for row in CATALOGUE]
+    assert [one.id for one in report.results] == [row.id for row in rows("deep")]
     assert {one.error_code for one in report.unknown} == {"timeout"}
     assert any("no answer within 10 s" in one.summary for one in report.unknown)
     assert not report.failed

@@ -16,13 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["STORIES", "logging_config"]
 
 
-GONE = frozenset({"NoSuchEntity", "NoSuchEntityException", "NotFoundException", "ResourceNotFoundException"})
+GONE = frozenset(
+    {
+        "NoSuchEntity",
+        "NoSuchEntityException",
+        "NotFoundException",
+        "ResourceNotFoundException",
+        "TrailNotFoundException",
+    }
+)
 UNSET = frozenset(
     {
         "NoSuchBucketPolicy",
         "OwnershipControlsNotFoundError",
         "NoSuchPublicAccessBlockConfiguration",
         "ServerSideEncryptionConfigurationNotFoundError",
+        "ObjectLockConfigurationNotFoundError",
+        "NoSuchLifecycleConfiguration",
     }
 )
 """What S3 says of a bucket that has none."""
@@ -118,7 +128,10 @@ def _what_is_declared(s: Setting) -> Story:
     base = {"knowledgeBaseId": s.knowledge_base}
     yield Call("bedrock-agent", "GetKnowledgeBase", base, also=GONE)
     yield Call("bedrock-agent", "ListDataSources", base, also=GONE)
-    yield Call("bedrock-agent", "ListIngestionJobs", {**base, "dataSourceId": "DS12345678"}, also=GONE)
+    source = {**base, "dataSourceId": "DS12345678"}
+    yield Call("bedrock-agent", "GetDataSource", source, also=GONE)
+    yield Call("bedrock-agent", "ListIngestionJobs", source, also=GONE)
+    yield Call("bedrock", "GetAccountDataRetention")
 
 
 def _preflight_standard(s: Setting) -> Story:
@@ -175,11 +188,30 @@ def _model_access(s: Setting) -> Story:
     yield Call("bedrock", "ListFoundationModelAgreementOffers", model)
     yield Call("bedrock", "PutUseCaseForModelAccess", {"formData": json.dumps(USE_CASE).encode()})
     yield Call("bedrock", "GetUseCaseForModelAccess", also=frozenset({"ResourceNotFoundException"}))
+def _upkeep(s: Setting) -> Story:
+    """How records are kept and watched, quotas, and the trails: also one that is kept elsewhere, and a log group there."""
+    bucket = {"Bucket": s.logging_bucket}
+    yield Call("s3", "GetBucketVersioning", bucket)
+    yield Call("s3", "GetObjectLockConfiguration", bucket, also=UNSET)
+    yield Call("s3", "GetBucketLifecycleConfiguration", bucket, also=UNSET)
+    yield Call("logs", "GetDataProtectionPolicy", {"logGroupIdentifier": s.log_group}, also=GONE, unserved=True)
+    yield Call("cloudwatch", "DescribeAlarms", {"AlarmTypes": ["MetricAlarm"], "MaxRecords": 100})
+    yield Call("service-quotas", "ListServiceQuotas", {"ServiceCode": "bedrock", "MaxResults": 100})
+    yield Call("cloudtrail", "DescribeTrails", {"includeShadowTrails": True})
+    away = "us-west-2" if s.region != "us-west-2" else "us-east-1"
+    for owner, region in ((s.account, s.region), ("123456789012", away)):
+        trail = f"arn:{s.partition}:cloudtrail:{region}:{owner}:trail/all"
+        yield Call("cloudtrail", "GetTrailStatus", {"Name": trail}, also=GONE, region=region)
+        yield Call("cloudtrail", "GetEventSelectors", {"TrailName": trail}, also=GONE, region=region)
+    yield Call("logs", "DescribeLogGroups", {"logGroupNamePrefix": s.log_group}, region=away)
+
+
     yield Call("bedrock", "CreateFoundationModelAgreement", {**model, "offerToken": "token"})
     yield Call("bedrock", "GetFoundationModelAvailability", model)
     yield Call("bedrock", "DeleteFoundationModelAgreement", model)
 
 
+    yield from _upkeep(s)
 def _guardrail_admin(s: Setting) -> Story:
     says = {"blockedInputMessaging": "No.", "blockedOutputsMessaging": "No.", "name": "house-rules"}
     across = {"crossRegionConfig": {"guardrailProfileIdentifier": f"{s.guardrail_profile}.guardrail.v1:0"}}
@@ -193,10 +225,12 @@ def _guardrail_admin(s: Setting) -> Story:
     yield Call("bedrock", "GetGuardrail", one)
     yield Call("bedrock", "ListGuardrails")
     yield Call("bedrock", "ListGuardrails", one)
+    yield Call("iam", "ListServiceSpecificCredentials", {**user, "ServiceName": "bedrock.amazonaws.com"}, also=GONE)
     yield Call("bedrock", "ListEnforcedGuardrailsConfiguration")
     if s.enforced_guardrail:
         enforced = {"guardrailIdentifier": s.enforced_guardrail, "guardrailVersion": "1"}
         put = yield Call("bedrock", "PutEnforcedGuardrailConfiguration", {"guardrailInferenceConfig": enforced})
+    yield Call("iam", "ListUsers")
         yield Call("bedrock", "DeleteEnforcedGuardrailConfiguration", {"configId": str(put["configId"])})
     yield Call("bedrock", "DeleteGuardrail", one)
 

@@ -16,6 +16,11 @@ __all__ = ["strangers"]
 GLOBAL_SERVICES = frozenset({"iam", "sts", "s3"})
 """Their resources have no Region, so no policy can tell one from another."""
 
+EVERYWHERE: Mapping[str, frozenset[str]] = {
+    "preflight-deep": frozenset({"DescribeLogGroups", "GetTrailStatus", "GetEventSelectors"}),
+}
+"""What a capability reads in other Regions on purpose: a log group that is missing here, a trail that is kept there."""
+
 _ROLES = frozenset({"CreateRole", "GetRole", "PutRolePolicy", "GetRolePolicy", "DeleteRolePolicy", "DeleteRole"})
 _INDEXES = frozenset({"CreateIndex", "GetIndex", "DeleteIndex"})
 _VECTORS = _INDEXES | {"ListTagsForResource", "CreateVectorBucket", "GetVectorBucket", "DeleteVectorBucket"}
@@ -54,7 +59,7 @@ _READ_BASE = frozenset(
     {"GetKnowledgeBase", "ListDataSources", "GetDataSource", "ListIngestionJobs", "GetIngestionJob"}
     | {"GetKnowledgeBaseDocuments", "ListKnowledgeBaseDocuments", "ListTagsForResource"}
 )
-_LOOKED_AT = frozenset({"GetKnowledgeBase", "ListDataSources", "ListIngestionJobs"})
+_LOOKED_AT = frozenset({"GetKnowledgeBase", "ListDataSources", "GetDataSource", "ListIngestionJobs"})
 _JOBS = frozenset({"StartIngestionJob", "GetIngestionJob", "ListIngestionJobs", "StopIngestionJob"})
 _MODEL_CALLS = {
     "invoke": frozenset({"InvokeModel"}),
@@ -155,7 +160,10 @@ OTHERS = (
         {"logging-admin": frozenset({"GetBucketPolicy", "PutBucketPolicy"})}
         | dict.fromkeys(
             ("preflight-standard", "preflight-deep"),
-            frozenset({"GetBucketPolicy", "GetBucketOwnershipControls", "GetPublicAccessBlock", "GetBucketEncryption"}),
+            frozenset(
+                {"GetBucketPolicy", "GetBucketOwnershipControls", "GetPublicAccessBlock", "GetBucketEncryption"}
+                | {"GetBucketVersioning", "GetObjectLockConfiguration", "GetBucketLifecycleConfiguration"}
+            ),
         ),
         logging_bucket="example-other",
     ),
@@ -241,7 +249,7 @@ def strangers(
     key = s.logging_key and s.logging_key.replace(f":{s.region}:", f":{region}:")
     away = replace(s, region=region, model=s.model.replace(f":{s.region}:", f":{region}:"), logging_key=key)
     for call in calls_of(story(away)):
-        if call.service not in GLOBAL_SERVICES:
+        if call.service not in GLOBAL_SERVICES and call.operation not in EVERYWHERE.get(capability, ()):
             yield f"another Region, {region}", replace(call, region=region)
     if capability in BOUND:
         for name, call in _other_ways(capability, s, destinations):

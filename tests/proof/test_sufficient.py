@@ -26,6 +26,7 @@ UNSERVED = {
     "bedrock:ListFoundationModelAgreementOffers",
     "bedrock:ListModelInvocationJobs",
     "bedrock:PutUseCaseForModelAccess",
+    "logs:GetDataProtectionPolicy",
 }
 """What the local Bedrock may leave unserved: authorised, then refused with 501. docs/proof.md says what it does today."""
 

@@ -1,4 +1,4 @@
-"""What AWS demands of the services around Bedrock: S3 Vectors, CloudWatch and its logs, KMS, tagging, quotas.
+"""What AWS demands of the services around Bedrock: S3 Vectors, CloudWatch and its logs, KMS, tagging, quotas, CloudTrail.
 
 Sources: the Service Authorization Reference of each; CloudWatch Logs User Guide, iam-access-control-overview-cwl; S3 User
 Guide, s3-vectors-access-management. Only what the local Bedrock and its tools use is written down.
@@ -22,7 +22,7 @@ from bedrock_gateway.local.demands.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["CLOUDWATCH", "KMS", "LOGS", "QUOTAS", "TAGGING", "VECTORS"]
+__all__ = ["CLOUDWATCH", "KMS", "LOGS", "QUOTAS", "TAGGING", "TRAILS", "VECTORS"]
 
 _VECTORS = "S3 User Guide, s3-vectors-access-management"
 _LOG_ARNS = "CloudWatch Logs User Guide, iam-access-control-overview-cwl"
@@ -216,5 +216,16 @@ QUOTAS: Rows = same_named(
     "ListServices ListServiceQuotas GetServiceQuota ListAWSDefaultServiceQuotas GetAWSDefaultServiceQuota",
     prefix="servicequotas",
 )
+
+
+def _trail(request: ApiRequest) -> tuple[str]:
+    name = str(request.params.get("TrailName") or request.params.get("Name") or "*")
+    return (name if name.startswith("arn:") else request.arn("cloudtrail", f"trail/{name}"),)
+
+
+TRAILS: Rows = {
+    **same_named("cloudtrail", "*", "DescribeTrails ListTrails"),
+    **same_named("cloudtrail", _trail, "GetTrail GetTrailStatus GetEventSelectors"),
+}
 
 TAGGING: Rows = same_named("resourcegroupstaggingapi", "*", "GetResources GetTagKeys GetTagValues", prefix="tag")

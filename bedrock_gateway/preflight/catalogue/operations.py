@@ -17,6 +17,8 @@ _KEPT = (
     "s3:GetObjectLockConfiguration",
     "s3:GetBucketLifecycleConfiguration",
 )
+_LIMITS = f"{GUIDE}quotas-runtime.html"
+_QUOTAS = ("service-quotas:ListServiceQuotas",)
 _TRAIL = ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
 
 OPERATIONS: tuple[Row, ...] = (
@@ -36,6 +38,17 @@ OPERATIONS: tuple[Row, ...] = (
     Row("LOG-21", "medium", "Somebody hears of lost records", "deep",
         "warn: no alarm that is on watches the failures of a destination in use",
         "Make an alarm over the metric.", ("cloudwatch:DescribeAlarms",), ("ID-01",), _METRICS),
+    Row("QUO-01", "high", "Quotas hold what is expected", "deep",
+        "fail: more tokens are expected than the quota allows, by the minute or the day; warn: more than 70 % of it, or more "
+        "requests than AWS lists; unknown: no quota's name is surely that of the model",
+        "Ask AWS for a higher quota, or expect less.", _QUOTAS, ("ID-01",), _LIMITS),
+    Row("QUO-02", "high", "No quota is zero", "deep",
+        "fail: AWS lists 0 tokens, as for some new accounts; unknown: no quota's name is surely that of the model",
+        "Ask AWS Support: a quota of 0 cannot be raised by a request.", _QUOTAS, ("ID-01",), _LIMITS),
+    Row("QUO-03", "medium", "Quotas are not used up", "deep",
+        "warn: more than 0.5 % of the calls of 24 h were throttled, or one minute took more than 80 % of the quota",
+        "Ask AWS for a higher quota, spread the calls, or lower max_tokens: AWS reserves it.",
+        (*_QUOTAS, "cloudwatch:GetMetricData"), ("ID-01",), _METRICS),
     Row("OPS-01", "medium", "CloudTrail records data events of Bedrock", "deep",
         "warn: no trail that is on records those of models, of the declared knowledge bases, or of the guardrail; event data "
         "stores are not looked at",

@@ -18,6 +18,7 @@ from bedrock_gateway.preflight.checks import (
     network,
     permissions,
     process,
+    quotas,
     region,
     roles,
     simulation,
@@ -49,6 +50,7 @@ CHECKS: Mapping[str, Check] = {
         models,
         guardrails,
         knowledge_bases,
+        quotas,
     )
     for id_, check in module.CHECKS.items()
 }

@@ -12,7 +12,7 @@ from bedrock_gateway.errors import ConfigError, InvalidRequestError, NotFoundErr
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware
 from bedrock_gateway.preflight.report import Status
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "declared_models"]
 
 Checking = Generator[Asking, Any, Finding]
 Judging = Generator[Asking, Any, tuple[Status, str]]
@@ -24,7 +24,7 @@ _ORDER: Mapping[Status, int] = {"fail": 4, "unknown": 3, "warn": 2, "pass": 1, "
 _VERSION = re.compile(r"v\d+(:\d+)*$|:\d+$|-\d{8}\b")
 
 
-def _declared(probe: Probe) -> tuple[str, ...]:
+def declared_models(probe: Probe) -> tuple[str, ...]:
     """The principal's models; at level standard those of every principal, and what embeds."""
     config = probe.config
     if probe.level == "minimal":
@@ -48,7 +48,7 @@ def _worst(found: list[tuple[str, Status, str]], nothing: str) -> Finding:
 def _each(judge: Any, nothing: str) -> Check:
     def check(probe: Probe) -> Checking:
         found = []
-        for text in _declared(probe):
+        for text in declared_models(probe):
             status, said = yield from judge(probe, parse_model_id(text))
             found.append((text, status, said))
         return _worst(found, nothing)
@@ -209,7 +209,7 @@ def _reg_07(probe: Probe, model: ModelId) -> Judging:
 def _mod_09(probe: Probe) -> Checking:
     yield from ()
     found: list[tuple[str, Status, str]] = []
-    for text in _declared(probe):
+    for text in declared_models(probe):
         name = text.rpartition("/")[2]
         loose = ":" not in name and not _VERSION.search(name) and not text.startswith("arn:")
         found.append((text, "warn" if loose else "pass", "names no version" if loose else "pinned"))
@@ -219,7 +219,7 @@ def _mod_09(probe: Probe) -> Checking:
 def _mod_10(probe: Probe) -> Checking:
     yield from ()
     found: list[tuple[str, Status, str]] = []
-    for text in _declared(probe):
+    for text in declared_models(probe):
         try:
             parse_model_id(text)
         except ConfigError as error:
