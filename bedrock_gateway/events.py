@@ -184,11 +184,13 @@ class SetupProgressed:
     name: ClassVar[str] = "setup.progressed"
 
     step: str
-    """``role``, ``vector bucket``, ``vector index``, ``knowledge base``, ``data source``, ``documents``, ``ingestion``."""
+    """``role``, ``vector bucket``, ``vector index``, ``knowledge base``, ``data source``, ``documents``, ``ingestion``; of
+    logging, the kind of the resource, such as ``AWS::IAM::Role``."""
     progress: str
-    """``created``, ``adopted``, ``found``, ``waiting``, ``deleted``, ``gone``, ``kept``, ``uploaded`` or ``complete``."""
-    knowledge_base: str
-    """Its configured name."""
+    """``created``, ``updated``, ``restored``, ``adopted``, ``found``, ``waiting``, ``deleted``, ``gone``, ``kept``,
+    ``uploaded`` or ``complete``."""
+    knowledge_base: str | None
+    """Its configured name; None: it is something else that is set up."""
     resource: str
     """Name or ARN of what the step is about."""
     reason: str | None = None

@@ -46,6 +46,7 @@ def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
         logging_bucket=logging.bucket,
         logging_prefix=logging.prefix,
         large_data_bucket=logging.large_data_bucket,
+        logging_key=logging.key,
         batch_role=config.batch.role,
         extra_destinations=config.destinations,
         enforced_guardrails=config.enforced_guardrails,
@@ -100,6 +101,20 @@ def check_identities(config: GatewayConfig) -> None:
                 key_path=f"principals.{name}.identity",
             )
         taken[place] = f"principal {name}"
+    _one_boundary_each(config)
+
+
+def _one_boundary_each(config: GatewayConfig) -> None:
+    """A user has one boundary, however many groups it is in."""
+    bounds: dict[str, object] = {}
+    for name, principal in config.principals.items():
+        for user in principal.identity.members(name) if principal.identity else ():
+            boundary = principal.identity.boundary if principal.identity else False
+            if bounds.setdefault(user, boundary) != boundary:
+                raise ConfigError(
+                    f"principals.{name}.identity: user {user!r} has another `boundary` in another principal's group",
+                    key_path=f"principals.{name}.identity",
+                )
 
 
 def _identities(config: GatewayConfig, principal: PrincipalConfig) -> dict[str, Any]:

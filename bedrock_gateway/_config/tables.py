@@ -141,6 +141,12 @@ class BatchConfig(Table):
     role: Role = "bedrock-gateway/AmazonBedrockGateway-batch"
 
 
+RetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]  # fmt: skip
+"""What CloudWatch Logs takes. Source: its API reference, PutRetentionPolicy."""
+
+
 class LoggingConfig(Table):
     """Where invocation logs must go; the preflight looks for exactly this."""
 
@@ -149,9 +155,13 @@ class LoggingConfig(Table):
     bucket: Bucket | None = None
     prefix: Prefix = ""
     large_data_bucket: Bucket | None = None
+    key: Key | None = None
+    """KMS key that the buckets are encrypted with; None: S3's own."""
     modalities: Annotated[tuple[Literal["text", "image", "embedding", "video", "audio"], ...], Field(strict=False)] = (
         "text",
     )
+    retention_days: RetentionDays | None = None
+    """What `setup logging` gives the log group; None: a year to a new one, and an old one keeps its own."""
 
 
 class GuardrailConfig(Table):

@@ -30,11 +30,41 @@ def _logging(name: str, also: tuple[Leg, ...] = ()) -> Operation:
 _GRANTING = frozenset({"CreateRole", "PutRolePolicy", "UpdateAssumeRolePolicy"})
 
 
+_MARKED_ROLE = Leg(
+    "iam:TagRole",
+    "logging-role",
+    source="IAM User Guide: id_tags_roles",
+    condition="own-mark",
+    why="The role is made with the tag by which set-up knows its own again.",
+)
+
+
 def _role(name: str) -> Operation:
     bound: Condition | None = "bounded" if name in _GRANTING else None
-    return Operation(name, "iam", "free", (Leg(f"iam:{name}", "logging-role", condition=bound),))
+    also = (_MARKED_ROLE,) if name == "CreateRole" else ()
+    return Operation(name, "iam", "free", (Leg(f"iam:{name}", "logging-role", condition=bound), *also))
 
 
+def _bucket(name: str, action: str | None = None) -> Operation:
+    return Operation(name, "s3", "free", (Leg(f"s3:{action or name}", "logging-bucket"),))
+
+
+def _under_key(name: str, service: str, action: str) -> Operation:
+    """Only where the buckets are encrypted with a key: its policy has to let Bedrock use it."""
+    resource: Resource = "logging-key" if service == "kms" else "logging-bucket"
+    return Operation(name, service, "free", (Leg(action, resource, only_with="logging_key"),))
+
+
+_ON_ROLE = (
+    "CreateRole",
+    "GetRole",
+    "ListRolePolicies",
+    "GetRolePolicy",
+    "PutRolePolicy",
+    "UpdateAssumeRolePolicy",
+    "DeleteRolePolicy",
+    "DeleteRole",
+)
 _READ_LOGGING = _logging("GetModelInvocationLoggingConfiguration")
 # AWS's reference gives DescribeLogGroups no resource type: under an ARN it might grant nothing. CloudWatch Logs' own
 # examples put it on log-group:*, which "*" holds too.
@@ -108,14 +138,20 @@ ROWS = (
             _one("CreateLogGroup", "logs", "logs:CreateLogGroup", "logging-group"),
             _one("PutRetentionPolicy", "logs", "logs:PutRetentionPolicy", "logging-group"),
             _DESCRIBE_GROUPS,
-            *(
-                _role(name)
-                for name in ("CreateRole", "GetRole", "PutRolePolicy", "GetRolePolicy", "UpdateAssumeRolePolicy")
-            ),
-            _one("GetBucketPolicy", "s3", "s3:GetBucketPolicy", "logging-bucket"),
-            _one("PutBucketPolicy", "s3", "s3:PutBucketPolicy", "logging-bucket"),
+            _one("DeleteRetentionPolicy", "logs", "logs:DeleteRetentionPolicy", "logging-group"),
+            *map(_role, _ON_ROLE),
+            *map(_bucket, ("GetBucketLocation", "CreateBucket")),
+            *map(_bucket, ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")),
+            *map(_bucket, ("GetBucketOwnershipControls", "PutBucketOwnershipControls")),
+            _bucket("GetPublicAccessBlock", "GetBucketPublicAccessBlock"),
+            _bucket("PutPublicAccessBlock", "PutBucketPublicAccessBlock"),
+            _under_key("GetBucketEncryption", "s3", "s3:GetEncryptionConfiguration"),
+            _under_key("PutBucketEncryption", "s3", "s3:PutEncryptionConfiguration"),
+            _under_key("GetKeyPolicy", "kms", "kms:GetKeyPolicy"),
+            _under_key("PutKeyPolicy", "kms", "kms:PutKeyPolicy"),
         ),
-        "Whoever may configure logging may also switch it off: never the principal that is logged.",
+        "Whoever may configure logging may also switch it off, and open the bucket to himself by its policy: never the"
+        " principal that is logged. With a key in [logging] he may write the key's policy too, and so decide who uses it.",
     ),
     Capability(
         "model-catalog",

@@ -140,6 +140,8 @@ class Scope:
     logging_prefix: str = ""
     large_data_bucket: str | None = None
     """Bucket that large bodies of calls logged to CloudWatch Logs go to; None: none, or the logging bucket."""
+    logging_key: str | None = None
+    """ARN of the KMS key that the logging buckets are encrypted with; None: S3's own keys."""
     documents: tuple[tuple[str, str], ...] = ()
     """(bucket, prefix) of the knowledge bases' sources."""
     answer_documents: tuple[tuple[str, str], ...] = ()
@@ -211,6 +213,7 @@ class Scope:
         self._check_guardrail()
         for arn in (
             self.guardrail_key,
+            self.logging_key,
             self.knowledge_base_key,
             *self.document_keys,
             *self.answer_keys,
@@ -266,7 +269,7 @@ class Scope:
             "key": (
                 *self.document_keys,
                 *self.answer_keys,
-                *(key for key in (self.guardrail_key, self.knowledge_base_key) if key),
+                *(key for key in (self.guardrail_key, self.logging_key, self.knowledge_base_key) if key),
             ),
             "secret": self.third_party_secrets,
             "product": self.products,

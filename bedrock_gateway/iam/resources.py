@@ -143,6 +143,7 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "guardrail": _guardrails,
     "guardrail-profile": _guardrail_profiles,
     "guardrail-profile-here": _guardrail_profile_here,
+    "logging-key": lambda scope: _given(scope.logging_key),
     "guardrail-key": lambda scope: _given(scope.guardrail_key),
     "enforced-guardrail": _enforced,
     "managed-guardrail": lambda scope: _guardrails(scope) or [_bedrock(scope, "guardrail/*")],
@@ -166,8 +167,11 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "any-user": lambda scope: [arn(scope, "iam", "user/*", region="")],
     "any-group": lambda scope: [arn(scope, "iam", "group/*", region="")],
     "any-key": lambda scope: [arn(scope, "kms", "key/*")],
-    # CloudWatch Logs wants the form with ":*" in policies for every action but tagging.
+    "any-alarm": lambda scope: [arn(scope, "cloudwatch", "alarm:*")],
+    # A trail records in every Region and is kept in one; that of an organization is another account's.
+    "any-trail": lambda scope: [arn(scope, "cloudtrail", "trail/*", region="*", account="*")],
     "anywhere": lambda _: ["*"],
+    # CloudWatch Logs wants the form with ":*" in policies for every action but tagging.
     "logging-group": lambda scope: [arn(scope, "logs", f"log-group:{scope.log_group}:*")],
     "logging-bucket": lambda scope: [
         _s3(scope, one) for one in dict.fromkeys((scope.logging_bucket, scope.large_data_bucket)) if one

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY_POLICY", "LOGGING", "Action", "Change", "Resource"]
 
-Action = Literal["create", "update", "keep", "refuse"]
-"""``keep``: it is right already. ``refuse``: it would take something from somebody else; nothing is done at all."""
+Action = Literal["create", "update", "delete", "keep", "refuse"]
+"""``keep``: it is right already, or is left alone. ``refuse``: it would take something from somebody else; nothing is done at
+all."""
 
 LOGGING = "aws_bedrock_model_invocation_logging_configuration"
 """Kind of the invocation logging configuration. CloudFormation has no type for it (aws/aws-cdk#31478, and the resource
@@ -67,7 +68,11 @@ class Change:
     @property
     def diff(self) -> str:
         """The unified diff of the properties, pure ASCII; empty where they are the same."""
-        after = self.before if self.action == "refuse" and not self.resource.properties else self.resource.properties
+        after: Mapping[str, Any] | None = self.resource.properties
+        if self.action == "delete":
+            after = None
+        elif self.action in {"keep", "refuse"} and not self.resource.properties:
+            after = self.before
         lines = difflib.unified_diff(_lines(self.before), _lines(after), "as it is", "as it is to be", lineterm="")
         return "\n".join(lines)
 

@@ -53,6 +53,7 @@ EVERYTHING = replace(
     rerankers=("cohere.rerank-v3-5:0",),
     guardrail_profile="us",
     guardrail_key=KEY,
+    logging_key=KEY,
     enforced_guardrails=("mnopqrstuv34",),
     document_keys=(KEY,),
     answer_keys=(KEY,),

@@ -40,6 +40,7 @@ def scope(*argv):
         (["--guardrail", "abc:2", "--require-guardrail"], "require_guardrail", True),
         (["--guardrail", "abc:2", "--guardrail-profile", "us"], "guardrail_profile", "us"),
         (["--guardrail-key", KEY], "guardrail_key", KEY),
+        (["--logging-key", KEY], "logging_key", KEY),
         (["--enforced-guardrail", "abc"], "enforced_guardrails", ("abc",)),
         (["--batch-role", "x/y"], "batch_role", "x/y"),
         (["--document-key", KEY, "--document-key", KEY], "document_keys", (KEY,)),

@@ -188,6 +188,7 @@ OPTIONS: Mapping[str, Option] = {
     "key of a managed knowledge base": Option({"knowledge_base_key": KEY}, ("kb-create",)),
     "store on OpenSearch Serverless": Option({"collection": "helpdesk-handbook"}, ("kb-provision",)),
     "store outside AWS": Option({"store_secret": SECRET}, ("kb-create", "kb-ingest", "kb-documents-direct")),
+    "key of the logs": Option({"logging_key": KEY}, ("logging-admin",)),
     "key of the documents": Option({"document_key": KEY}, ("kb-documents", "rag-document")),
 }
 

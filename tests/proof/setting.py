@@ -114,6 +114,7 @@ class Setting:
             boundary=self.boundary,
             log_group=self.log_group,
             logging_bucket=self.logging_bucket,
+            logging_key=self.logging_key,
             documents=((self.document_bucket, self.prefix),),
             answer_documents=((self.document_bucket, self.prefix),),
             vector_indexes=((self.vector_bucket, self.vector_index),),

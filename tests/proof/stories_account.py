@@ -64,18 +64,55 @@ def _logging_admin(s: Setting) -> Story:
     yield Call("bedrock", "GetModelInvocationLoggingConfiguration")
     yield Call("logs", "CreateLogGroup", group)
     yield Call("logs", "PutRetentionPolicy", {**group, "retentionInDays": 30})
+    yield Call("logs", "DeleteRetentionPolicy", group)
     yield Call("logs", "DescribeLogGroups", {"logGroupNamePrefix": s.log_group})
     bounded = {"PermissionsBoundary": s.boundary_arn}
-    yield Call("iam", "CreateRole", {**role, **bounded, "AssumeRolePolicyDocument": trust})
+    mark = {"Tags": [{"Key": "bedrock-gateway", "Value": "helpdesk/logging"}]}
+    yield Call("iam", "CreateRole", {**role, **bounded, **mark, "AssumeRolePolicyDocument": trust})
     yield Call("iam", "GetRole", role)
     yield Call("iam", "UpdateAssumeRolePolicy", {**role, "PolicyDocument": trust})
     policy = {**role, "PolicyName": "deliver"}
     yield Call("iam", "PutRolePolicy", {**policy, "PolicyDocument": documents.permissions.to_json()})
     yield Call("iam", "GetRolePolicy", policy)
+    yield Call("iam", "ListRolePolicies", role)
+    yield from _logging_bucket(s, bucket)
     yield Call("s3", "PutBucketPolicy", {**bucket, "Policy": roles.logging_bucket(s.scope()).to_json()})
     yield Call("s3", "GetBucketPolicy", bucket)
     yield Call("bedrock", "PutModelInvocationLoggingConfiguration", {"loggingConfig": logging_config(s)})
     yield Call("bedrock", "DeleteModelInvocationLoggingConfiguration")
+    yield Call("s3", "DeleteBucketPolicy", bucket)
+    yield Call("iam", "DeleteRolePolicy", policy)
+    yield Call("iam", "DeleteRole", role)
+
+
+def _logging_bucket(s: Setting, bucket: Mapping[str, str]) -> Story:
+    """The bucket is there: making it again is refused, once IAM has let it pass."""
+    where = {} if s.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": s.region}}
+    owned = {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
+    yield Call("s3", "CreateBucket", {**bucket, **where}, also=frozenset({"BucketAlreadyOwnedByYou"}))
+    yield Call("s3", "GetBucketLocation", {**bucket, "ExpectedBucketOwner": s.account})
+    yield Call("s3", "PutBucketOwnershipControls", {**bucket, **owned})
+    yield Call("s3", "GetBucketOwnershipControls", bucket)
+    yield Call("s3", "PutPublicAccessBlock", {**bucket, "PublicAccessBlockConfiguration": {"BlockPublicAcls": True}})
+    yield Call("s3", "GetPublicAccessBlock", bucket)
+    if s.logging_key:
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": s.logging_key}
+        rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+        yield Call("s3", "PutBucketEncryption", {**bucket, "ServerSideEncryptionConfiguration": rules})
+        yield Call("s3", "GetBucketEncryption", bucket)
+        named = {"KeyId": s.logging_key, "PolicyName": "default"}
+        yield Call("kms", "GetKeyPolicy", named)
+        yield Call("kms", "PutKeyPolicy", {**named, "Policy": json.dumps(_key_policy(s))})
+        # Another key than S3's own would have to let Bedrock use it before it can deliver.
+        plain = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+        yield Call("s3", "PutBucketEncryption", {**bucket, "ServerSideEncryptionConfiguration": plain})
+
+
+def _key_policy(s: Setting) -> dict[str, Any]:
+    """The one that KMS gives a key by itself: the account's own policies decide."""
+    root = {"AWS": s.arn("iam", "root", region="")}
+    allow = {"Sid": "Account", "Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [allow]}
 
 
 def _looked_at(s: Setting) -> Story:
@@ -151,43 +188,6 @@ def _simulated(s: Setting) -> Story:
     yield Call("iam", "GetServiceLastAccessedDetails", {"JobId": "0" * 36}, also=GONE)
 
 
-def _preflight_deep(s: Setting) -> Story:
-    yield from _preflight_minimal(s)
-    yield from _delivery_chain(s)
-    yield from _managed_policies(s)
-    yield from _what_is_declared(s)
-    yield Call("logs", "DescribeLogStreams", {"logGroupName": s.log_group, "logStreamNamePrefix": "aws/bedrock"})
-    sums = {"Metric": {"Namespace": "AWS/Bedrock", "MetricName": "Invocations"}, "Period": 300, "Stat": "Sum"}
-    query = {"MetricDataQueries": [{"Id": "sent", "MetricStat": sums}], "StartTime": 0, "EndTime": 300}
-    yield Call("cloudwatch", "GetMetricData", query)
-    yield Call("bedrock", "GetUseCaseForModelAccess", also=GONE)
-    yield Call("bedrock", "ListEnforcedGuardrailsConfiguration")
-    yield from _role_of("somebody")
-    user, group = {"UserName": "somebody"}, {"GroupName": "callers"}
-    for name in ("GetUser", "ListUserPolicies", "ListAttachedUserPolicies", "ListGroupsForUser"):
-        yield Call("iam", name, user, also=GONE)
-    yield Call("iam", "GetUserPolicy", {**user, "PolicyName": "mine"}, also=GONE)
-    yield Call("iam", "ListAccessKeys", user, also=GONE)
-    yield Call("iam", "ListMFADevices", user, also=GONE)
-    for name in ("ListGroupPolicies", "ListAttachedGroupPolicies"):
-        yield Call("iam", name, group, also=GONE)
-    yield Call("iam", "GetGroupPolicy", {**group, "PolicyName": "call"}, also=GONE)
-    yield Call("iam", "GetAccountSummary")
-    yield from _simulated(s)
-
-
-def _model_catalog(s: Setting) -> Story:
-    yield Call("bedrock", "ListFoundationModels")
-    yield Call("bedrock", "ListInferenceProfiles")
-    yield Call("bedrock", "GetFoundationModelAvailability", {"modelId": "amazon.nova-lite-v1:0"})
-    yield from _looked_at(s)
-
-
-def _model_access(s: Setting) -> Story:
-    model = {"modelId": s.foundation_models[0] if s.foundation_models else "cohere.rerank-v3-5:0"}
-    yield Call("bedrock", "ListFoundationModelAgreementOffers", model)
-    yield Call("bedrock", "PutUseCaseForModelAccess", {"formData": json.dumps(USE_CASE).encode()})
-    yield Call("bedrock", "GetUseCaseForModelAccess", also=frozenset({"ResourceNotFoundException"}))
 def _upkeep(s: Setting) -> Story:
     """How records are kept and watched, quotas, and the trails: also one that is kept elsewhere, and a log group there."""
     bucket = {"Bucket": s.logging_bucket}
@@ -206,12 +206,59 @@ def _upkeep(s: Setting) -> Story:
     yield Call("logs", "DescribeLogGroups", {"logGroupNamePrefix": s.log_group}, region=away)
 
 
+def _preflight_deep(s: Setting) -> Story:
+    yield from _preflight_minimal(s)
+    yield from _delivery_chain(s)
+    yield from _managed_policies(s)
+    yield from _what_is_declared(s)
+    yield from _upkeep(s)
+    yield Call("logs", "DescribeLogStreams", {"logGroupName": s.log_group, "logStreamNamePrefix": "aws/bedrock"})
+    sums = {"Metric": {"Namespace": "AWS/Bedrock", "MetricName": "Invocations"}, "Period": 300, "Stat": "Sum"}
+    query = {"MetricDataQueries": [{"Id": "sent", "MetricStat": sums}], "StartTime": 0, "EndTime": 300}
+    yield Call("cloudwatch", "GetMetricData", query)
+    yield Call("bedrock", "GetUseCaseForModelAccess", also=GONE)
+    yield Call("bedrock", "ListEnforcedGuardrailsConfiguration")
+    yield from _role_of("somebody")
+    user, group = {"UserName": "somebody"}, {"GroupName": "callers"}
+    for name in ("GetUser", "ListUserPolicies", "ListAttachedUserPolicies", "ListGroupsForUser"):
+        yield Call("iam", name, user, also=GONE)
+    yield Call("iam", "GetUserPolicy", {**user, "PolicyName": "mine"}, also=GONE)
+    yield Call("iam", "ListAccessKeys", user, also=GONE)
+    yield Call("iam", "ListMFADevices", user, also=GONE)
+    yield Call("iam", "ListServiceSpecificCredentials", {**user, "ServiceName": "bedrock.amazonaws.com"}, also=GONE)
+    for name in ("ListGroupPolicies", "ListAttachedGroupPolicies"):
+        yield Call("iam", name, group, also=GONE)
+    yield Call("iam", "GetGroupPolicy", {**group, "PolicyName": "call"}, also=GONE)
+    yield Call("iam", "GetAccountSummary")
+    yield Call("iam", "ListUsers")
+    yield from _simulated(s)
+
+
+def _preflight_canary(s: Setting) -> Story:
+    yield from _preflight_minimal(s)
+    yield Call("logs", "DescribeLogGroups", {"logGroupNamePrefix": s.log_group})
+    stream = {"logGroupName": s.log_group, "logStreamNames": ["aws/bedrock/modelinvocations"]}
+    yield Call("logs", "FilterLogEvents", stream, also=GONE)
+    yield Call("s3", "ListObjectsV2", {"Bucket": s.logging_bucket, "Prefix": "AWSLogs/"})
+
+
+def _model_catalog(s: Setting) -> Story:
+    yield Call("bedrock", "ListFoundationModels")
+    yield Call("bedrock", "ListInferenceProfiles")
+    yield Call("bedrock", "GetFoundationModelAvailability", {"modelId": "amazon.nova-lite-v1:0"})
+    yield from _looked_at(s)
+
+
+def _model_access(s: Setting) -> Story:
+    model = {"modelId": s.foundation_models[0] if s.foundation_models else "cohere.rerank-v3-5:0"}
+    yield Call("bedrock", "ListFoundationModelAgreementOffers", model)
+    yield Call("bedrock", "PutUseCaseForModelAccess", {"formData": json.dumps(USE_CASE).encode()})
+    yield Call("bedrock", "GetUseCaseForModelAccess", also=frozenset({"ResourceNotFoundException"}))
     yield Call("bedrock", "CreateFoundationModelAgreement", {**model, "offerToken": "token"})
     yield Call("bedrock", "GetFoundationModelAvailability", model)
     yield Call("bedrock", "DeleteFoundationModelAgreement", model)
 
 
-    yield from _upkeep(s)
 def _guardrail_admin(s: Setting) -> Story:
     says = {"blockedInputMessaging": "No.", "blockedOutputsMessaging": "No.", "name": "house-rules"}
     across = {"crossRegionConfig": {"guardrailProfileIdentifier": f"{s.guardrail_profile}.guardrail.v1:0"}}
@@ -225,12 +272,10 @@ def _guardrail_admin(s: Setting) -> Story:
     yield Call("bedrock", "GetGuardrail", one)
     yield Call("bedrock", "ListGuardrails")
     yield Call("bedrock", "ListGuardrails", one)
-    yield Call("iam", "ListServiceSpecificCredentials", {**user, "ServiceName": "bedrock.amazonaws.com"}, also=GONE)
     yield Call("bedrock", "ListEnforcedGuardrailsConfiguration")
     if s.enforced_guardrail:
         enforced = {"guardrailIdentifier": s.enforced_guardrail, "guardrailVersion": "1"}
         put = yield Call("bedrock", "PutEnforcedGuardrailConfiguration", {"guardrailInferenceConfig": enforced})
-    yield Call("iam", "ListUsers")
         yield Call("bedrock", "DeleteEnforcedGuardrailConfiguration", {"configId": str(put["configId"])})
     yield Call("bedrock", "DeleteGuardrail", one)
 
@@ -240,6 +285,7 @@ STORIES: Mapping[str, Callable[[Setting], Story]] = {
     "preflight-minimal": _preflight_minimal,
     "preflight-standard": _preflight_standard,
     "preflight-deep": _preflight_deep,
+    "preflight-canary": _preflight_canary,
     "model-catalog": _model_catalog,
     "model-access": _model_access,
     "guardrail-admin": _guardrail_admin,

@@ -28,7 +28,16 @@ _COLLECTION = frozenset(
     {f"{verb}{family}Policy" for verb in ("Create", "Get", "Delete") for family in ("Security", "Access")}
     | {"UpdateAccessPolicy", "CreateCollection", "BatchGetCollection", "DeleteCollection", "CreateIndex", "GetIndex"}
 )
-_LOGGING_ROLE = frozenset({"CreateRole", "GetRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "GetRolePolicy"})
+_LOGGING_ROLE = frozenset(
+    {"CreateRole", "GetRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "GetRolePolicy"}
+    | {"ListRolePolicies", "DeleteRolePolicy", "DeleteRole"}
+)
+OTHER_KEY = "00000000-12ab-34cd-56ef-1234567890ab"
+_LOGGING_BUCKET = frozenset(
+    {f"{verb}BucketPolicy" for verb in ("Get", "Put", "Delete")}
+    | {f"{verb}{what}" for verb in ("Get", "Put") for what in ("BucketOwnershipControls", "PublicAccessBlock")}
+    | {"GetBucketLocation", "CreateBucket", "GetBucketEncryption", "PutBucketEncryption"}
+)
 _READ_ROLE = frozenset({"GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies"})
 _PRINCIPAL_ROLE = frozenset(
     {"CreateRole", "GetRole", "AttachRolePolicy", "ListAttachedRolePolicies", "DeleteRole"}
@@ -153,11 +162,16 @@ OTHERS = (
         boundary="other/boundary",
     ),
     _changed(
-        "another log group", {"logging-admin": frozenset({"CreateLogGroup", "PutRetentionPolicy"})}, log_group="/other"
+        "another log group",
+        {
+            "logging-admin": frozenset({"CreateLogGroup", "PutRetentionPolicy", "DeleteRetentionPolicy"}),
+            "preflight-canary": frozenset({"FilterLogEvents"}),
+        },
+        log_group="/other",
     ),
     _changed(
         "another bucket for logs",
-        {"logging-admin": frozenset({"GetBucketPolicy", "PutBucketPolicy"})}
+        {"logging-admin": _LOGGING_BUCKET, "preflight-canary": frozenset({"ListObjectsV2"})}
         | dict.fromkeys(
             ("preflight-standard", "preflight-deep"),
             frozenset(
@@ -166,6 +180,13 @@ OTHERS = (
             ),
         ),
         logging_bucket="example-other",
+    ),
+    Other(
+        "another key of the logs",
+        lambda s: replace(s, logging_key=s.arn("kms", f"key/{OTHER_KEY}")),
+        {"logging-admin": frozenset({"GetKeyPolicy", "PutKeyPolicy"})},
+        "logging_key",
+        "kms",
     ),
     _changed(
         "another bucket of documents",

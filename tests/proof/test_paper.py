@@ -16,7 +16,7 @@ from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.generate import generate
 
 from .inseparable import INSEPARABLE, UNSEEN, permitted_besides, unseen
-from .kinds import KINDS, MODEL_CAPABILITIES, OPTIONS, READS, REFUSED, SHORT, elsewhere, matrix
+from .kinds import KEY, KINDS, MODEL_CAPABILITIES, OPTIONS, READS, REFUSED, SHORT, elsewhere, matrix
 from .paper import Paper
 from .pieces import conditions, pairs, pieces
 from .setting import Setting, calls_of
@@ -59,9 +59,8 @@ def demanded(capability: str, s: Setting, paper: Paper) -> list[tuple[str | None
 def test_every_capability_has_a_story_and_every_operation_a_call() -> None:
     assert set(STORIES) == set(CAPABILITIES)
     for capability, story in STORIES.items():
-        everything = setting(
-            SHORT, "guardrail", capability, enforced_guardrail="enforced1234", collection="helpdesk-handbook"
-        )
+        there = {"enforced_guardrail": "enforced1234", "collection": "helpdesk-handbook", "logging_key": KEY}
+        everything = setting(SHORT, "guardrail", capability, **there)
         told = {(call.service, call.operation) for call in calls_of(story(everything))}
         assert told == {(one.service, one.name) for one in CAPABILITIES[capability].operations}, capability
 
@@ -117,6 +116,7 @@ WIDE = {
     # The form that CloudWatch Logs wants covers the streams of the group.
     ("logging-admin", "log-group:"),
     ("preflight-deep", "log-group:"),
+    ("preflight-canary", "log-group:"),
 }
 """(capability, kind of resource) whose name is a wildcard in the policy, on purpose."""
 
@@ -182,9 +182,10 @@ TIED = {
     ),
 }
 """Beginning of an action → the key that says for whom or with what it is done, and another value of it."""
-UNTIED = {"guardrail under a key"}
+UNTIED = {"guardrail under a key", "key of the logs"}
 """AWS's own sample grants a guardrail's key without saying through which service (guardrails-permissions-kms), so whether a
-condition on it would hold is not known, and the policy has none: the principal can also use the key directly."""
+condition on it would hold is not known, and the policy has none: the principal can also use the key directly. Of the logs'
+key the policy is read and written, which nobody does for another; to use the key is not granted."""
 
 
 def untied(capability: str, option: str) -> bool:

@@ -138,6 +138,7 @@ _OPTIONS: Sequence[_Option] = (
         {"metavar": "GEO", "help": "its guardrail profile, if it is cross-Region: us, eu, …"},
         "guardrail_profile",
     ),
+    _Option("--logging-key", {"metavar": "ARN", "help": "KMS key of the logging buckets"}, "logging_key"),
     _Option("--guardrail-key", {"metavar": "ARN", "help": "KMS key that it is encrypted with"}, "guardrail_key"),
     _Option(
         *_repeated("--enforced-guardrail", "ID", "guardrail, or its ARN, that the account enforces on every call"),

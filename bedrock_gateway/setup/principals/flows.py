@@ -1,0 +1,294 @@
+"""The flows behind the functions: look, plan, write down what is there, change it, look again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway._commands import Record
+from bedrock_gateway.errors import (
+    ConfigError,
+    ConflictError,
+    GatewayError,
+    NotFoundError,
+    NotOursError,
+    ServiceError,
+    SetupIncompleteError,
+)
+from bedrock_gateway.setup.asking import Asking, Patience
+from bedrock_gateway.setup.knowledge.manifest import FOLDER
+from bedrock_gateway.setup.logging.snapshot import Snapshots
+from bedrock_gateway.setup.principals import deciding
+from bedrock_gateway.setup.principals.desired import USER, Wanted, wanted
+from bedrock_gateway.setup.principals.live import Live, read, read_members
+from bedrock_gateway.setup.principals.steps import MEMBERS, PROVISION, Step, steps, steps_back
+from bedrock_gateway.setup.resource import Change, Resource
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bedrock_gateway._commands import Flow
+
+__all__ = ["Done", "Options", "PrincipalPlan", "applying", "planning", "snapshot_path", "undoing"]
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalPlan:
+    """What is to be done about one principal; nothing was changed yet."""
+
+    principal: str
+    changes: tuple[Change, ...]
+    steps: tuple[Step, ...]
+    """Every call that the changes take, in order."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """What is to be made or changed."""
+        return tuple(one for one in self.changes if one.action in {"create", "update"})
+
+    @property
+    def refused(self) -> tuple[Change, ...]:
+        """What is somebody else's; while there is one, nothing is done."""
+        return tuple(one for one in self.changes if one.action == "refuse")
+
+    def raise_for_refusal(self) -> None:
+        """Raise where something is refused.
+
+        Raises:
+            NotOursError: it is; nothing was changed.
+        """
+        if self.refused:
+            said = "; ".join(one.why for one in self.refused)
+            raise NotOursError(
+                f"{said}; nothing was changed", kind=self.refused[0].resource.kind, name=self.refused[0].resource.name
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "principal": self.principal,
+            "changes": [one.to_dict() for one in self.changes],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an `apply` or an `undo` did."""
+
+    principal: str
+    made: tuple[str, ...]
+    """The calls that were made: operation and name."""
+    left: tuple[str, ...] = ()
+    """What another principal has to do, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a principal is set up."""
+
+    adopt: bool = False
+    replace: bool = False
+    strict: bool = False
+    patience: Patience = field(default_factory=Patience)
+
+
+def snapshot_path(folder: str | os.PathLike[str], gateway: Any, principal: str) -> Path:
+    """Return where the snapshots of one principal are: below *folder*, which is that of gateway.toml."""
+    config = gateway.config
+    return Path(folder) / FOLDER / "principals" / f"{config.account}.{config.application}.{principal}.json"
+
+
+def _asking(gateway: Any, capability: str, options: Options) -> Asking:
+    context = gateway._context  # noqa: SLF001 - one package
+    return Asking(gateway.config, context, capability, options.patience)
+
+
+def _declared(gateway: Any) -> frozenset[str]:
+    """Which of the two halves the principal of *gateway* may do.
+
+    Raises:
+        ConfigError: neither.
+    """
+    found = frozenset(gateway.config.principals[gateway.principal].capabilities) & {PROVISION, MEMBERS}
+    if not found:
+        raise ConfigError(
+            f"principal {gateway.principal!r} lacks {PROVISION}: whoever makes principals has it, and the policy that "
+            "`bedrock-gateway policy` prints",
+            key_path=f"principals.{gateway.principal}.capabilities",
+        )
+    return found
+
+
+def _look(gateway: Any, want: Wanted, options: Options) -> Flow[Live]:
+    if PROVISION in _declared(gateway):
+        return (yield from read(_asking(gateway, PROVISION, options), want))
+    return (yield from read_members(_asking(gateway, MEMBERS, options), want))
+
+
+def _plan(gateway: Any, want: Wanted, live: Live, options: Options) -> PrincipalPlan:
+    if PROVISION in _declared(gateway):
+        made = tuple(deciding.changes(want, live, adopt=options.adopt, replace=options.replace))
+    else:
+        made = tuple(deciding.member_changes(want, live))
+    others = deciding.strangers(want, live)
+    notes = [*want.notes, *(f"note: {one} is in the group too, and is left there" for one in others)]
+    every = tuple(step for one in made for step in steps(one, want, live))
+    return PrincipalPlan(want.principal, made, every, tuple(notes))
+
+
+def planning(gateway: Any, name: str, options: Options) -> Flow[PrincipalPlan]:
+    """Look, and say what is to be done."""
+    want = wanted(gateway.config, name, strict=options.strict)
+    return _plan(gateway, want, (yield from _look(gateway, want, options)), options)
+
+
+def applying(gateway: Any, name: str, folder: str | os.PathLike[str], options: Options) -> Flow[Done]:
+    """Look, write down what is there, and change it."""
+    want, declared = wanted(gateway.config, name, strict=options.strict), _declared(gateway)
+    yield from _asking(gateway, PROVISION, options).caller()
+    path = snapshot_path(folder, gateway, want.principal)
+    snapshots: Snapshots = yield Record(partial(Snapshots.open, path, gateway.config))
+    try:
+        plan = _plan(gateway, want, (yield from _look(gateway, want, options)), options)
+        plan.raise_for_refusal()
+        mine = [one for one in plan.steps if one.capability in declared]
+        left = tuple(_left(one) for one in plan.steps if one.capability not in declared)
+        if not mine:
+            return Done(want.principal, (), left)
+        yield Record(partial(snapshots.begin, plan.pending))
+        made = yield from _perform(gateway, want, mine, options, path, "--apply")
+        again = _plan(gateway, want, (yield from _look(gateway, want, options)), options)
+        again.raise_for_refusal()
+        _settled([one for one in again.steps if one.capability in declared], path)
+        yield Record(snapshots.complete)
+        return Done(want.principal, made, left)
+    finally:
+        snapshots.close()
+
+
+def _settled(steps_left: Sequence[Step], path: Path) -> None:
+    if steps_left:
+        first = steps_left[0]
+        raise SetupIncompleteError(
+            f"{first.resource}: still needs {first.operation} after everything was done: somebody else is changing it",
+            step=first.operation,
+            exists=(),
+            manifest=str(path),
+        )
+
+
+def _left(step: Step) -> str:
+    return f"{step.operation} {step.resource}: needs a principal with {step.capability}"
+
+
+def _perform(
+    gateway: Any, want: Wanted, todo: Iterable[Step], options: Options, path: Path, goes_on: str
+) -> Flow[tuple[str, ...]]:
+    made: list[str] = []
+    for step in todo:
+        asking = _asking(gateway, step.capability, options)
+        started = gateway._context.now()  # noqa: SLF001 - one package
+        try:
+            yield from asking.insist(step.operation, step.resource, _passes(step), partial(_call, asking, step))
+        except GatewayError as error:
+            raise SetupIncompleteError(
+                f"{step.operation} {step.resource}: {error.message} | what was done: {'; '.join(made) or 'nothing'} | "
+                f"`bedrock-gateway setup principal {want.principal} {goes_on}` goes on",
+                step=step.operation,
+                exists=tuple(made),
+                manifest=str(path),
+            ) from error
+        made.append(f"{step.operation} {step.resource}")
+        asking.tell(step.operation, _PROGRESS.get(step.operation[:6], "updated"), step.resource, since=started)
+    return tuple(made)
+
+
+_PROGRESS = {"Create": "created", "Delete": "deleted"}
+
+
+def _passes(step: Step) -> Callable[[ServiceError], bool]:
+    """Whether AWS says what it says while something that was just made is not known everywhere yet.
+
+    A boundary that is missing is not waited for: it is not ours to make. Source: IAM User Guide,
+    troubleshoot (changes are not always immediately visible). Not verified against AWS.
+    """
+
+    def passes(error: ServiceError) -> bool:
+        if step.operation.startswith(("Attach", "Add", "Tag", "UpdateAssume")) and error.code == "NoSuchEntity":
+            return True
+        unknown = error.code == "MalformedPolicyDocument" and "Invalid principal" in error.message
+        return unknown and "Role" in step.operation
+
+    return passes
+
+
+_MAKING = {"CreateRole", "CreateUser"}
+
+
+def _call(asking: Asking, step: Step) -> Flow[dict[str, Any]]:
+    """Make one call. That a thing is there, or gone, after a lost answer is what was wanted."""
+    try:
+        return (yield from asking.ask("iam", step.operation, **step.params))
+    except ConflictError as error:
+        if error.attempts > 1 and step.operation.startswith("Create"):
+            return {}
+        if error.code != "EntityAlreadyExists":
+            raise
+        raise NotOursError(
+            f"something of the name {step.resource} exists already, which is not under /bedrock-gateway/ or was made since: "
+            "choose another `name`",
+            kind=step.operation.removeprefix("Create"),
+            name=step.resource,
+        ) from error
+    except NotFoundError as error:
+        if step.operation.startswith(("Delete", "Detach", "Remove")):
+            return {}
+        if step.operation in _MAKING and (boundary := step.params.get("PermissionsBoundary")):
+            raise ConfigError(
+                f"the permissions boundary {boundary} does not exist: an administrator makes it once, from "
+                "`bedrock-gateway policy principals-boundary`"
+            ) from error
+        raise
+
+
+def undoing(
+    gateway: Any, name: str, folder: str | os.PathLike[str], options: Options, *, dry_run: bool
+) -> Flow[tuple[tuple[Step, ...], Done]]:
+    """Put back what the last `apply` found, where it is as `apply` left it; what others changed since stays."""
+    want, declared = wanted(gateway.config, name, strict=options.strict), _declared(gateway)
+    path = snapshot_path(folder, gateway, want.principal)
+    snapshots: Snapshots = yield Record(partial(Snapshots.open, path, gateway.config))
+    try:
+        if not snapshots.entries:
+            raise ConfigError(f"principal {name!r}: set-up changed nothing that it could take back")
+        kept = snapshots.entries[-1].kept
+        changes = [Change(Resource(one.kind, one.name, one.after), "update", one.before) for one in reversed(kept)]
+        live = yield from _look(gateway, _of(want, changes), options)
+        # Members leave before their group goes.
+        order = sorted(changes, key=lambda one: one.resource.kind != USER)
+        every = tuple(step for one in order for step in steps_back(one, want, live))
+        mine = [one for one in every if one.capability in declared]
+        left = tuple(_left(one) for one in every if one.capability not in declared)
+        if left and MEMBERS not in declared:
+            raise ConfigError(f"{left[0]} first, with the same command")
+        if dry_run:
+            return every, Done(want.principal, (), left)
+        made = yield from _perform(gateway, want, mine, options, path, "--undo --apply")
+        if not left:
+            yield Record(snapshots.forget)
+        return every, Done(want.principal, made, left)
+    finally:
+        snapshots.close()
+
+
+def _of(want: Wanted, changes: Iterable[Change]) -> Wanted:
+    """*want* with the policies and users of *changes*, which need not be declared any more."""
+    named = [one.resource for one in changes]
+    policies = {one.key: one for one in (*want.policies, *(x for x in named if x.kind.endswith("ManagedPolicy")))}
+    users = {one.key: one for one in (*want.users, *(x for x in named if x.kind == USER))}
+    return replace(want, policies=tuple(policies.values()), users=tuple(users.values()))
