@@ -9,7 +9,7 @@ Source: Service Authorization Reference, AWS Identity and Access Management; IAM
 
 from __future__ import annotations
 
-from bedrock_gateway.capabilities.table import Capability, Condition, Leg, Operation, Resource
+from bedrock_gateway.capabilities.table import Capability, Condition, Leg, Operation, Resend, Resource
 
 __all__ = ["ROWS"]
 
@@ -17,7 +17,12 @@ _BOUNDED = "iam:PermissionsBoundary is a key of this action: what is not under t
 
 
 def _on(
-    resource: Resource, *names: str, condition: Condition | None = None, why: str = "", tag: str | None = None
+    resource: Resource,
+    *names: str,
+    condition: Condition | None = None,
+    why: str = "",
+    tag: str | None = None,
+    resend: Resend = "free",
 ) -> tuple[Operation, ...]:
     """Return operations whose legs are the action of the same name, and the right to set our tag where they take one."""
     tags = (
@@ -34,7 +39,7 @@ def _on(
         else ()
     )
     return tuple(
-        Operation(name, "iam", "free", (Leg(f"iam:{name}", resource, condition=condition, why=why), *tags))
+        Operation(name, "iam", resend, (Leg(f"iam:{name}", resource, condition=condition, why=why), *tags))
         for name in names
     )
 
@@ -49,6 +54,7 @@ ROWS = (
             *_on("principal-policy", "CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion", "DeletePolicy"),
             *_on("principal-role", "GetRole", "ListAttachedRolePolicies"),
             *_on("principal-role", "CreateRole", condition="bounded-principal", why=_BOUNDED, tag="TagRole"),
+            *_on("principal-role", "TagRole", condition="own-mark"),
             *_on("principal-role", "UpdateAssumeRolePolicy", condition="bounded-principal", why=_BOUNDED),
             *_on(
                 "principal-role", "AttachRolePolicy", "DetachRolePolicy", condition="bounded-own-policy", why=_BOUNDED
@@ -58,6 +64,7 @@ ROWS = (
             *_on("principal-group", "AttachGroupPolicy", "DetachGroupPolicy", condition="own-policy"),
             *_on("principal-user", "GetUser"),
             *_on("principal-user", "CreateUser", condition="bounded-principal", why=_BOUNDED, tag="TagUser"),
+            *_on("principal-user", "TagUser", condition="own-mark"),
             *_on("principal-user", "DeleteUser"),
         ),
         "Whoever writes the policy and the trust of a principal can become it: within its permissions boundary, no more. A"
@@ -67,7 +74,11 @@ ROWS = (
         "group-members",
         "Put users into the groups of the configuration's principals, and take them out.",
         "administration",
-        _on("principal-group", "GetGroup", "AddUserToGroup", "RemoveUserFromGroup"),
+        (
+            *_on("principal-group", "GetGroup"),
+            *_on("principal-user", "GetUser"),
+            *_on("principal-group", "AddUserToGroup", "RemoveUserFromGroup"),
+        ),
         "IAM asks for the group only: any user of the account can be put into it, and then has what the group has.",
     ),
     Capability(
@@ -75,8 +86,10 @@ ROWS = (
         "Make, list and delete long-lived access keys of the configuration's users.",
         "administration",
         (
-            *_on("principal-user", "ListAccessKeys"),
-            *_on("principal-user", "CreateAccessKey", "DeleteAccessKey", condition="marked-user"),
+            *_on("principal-user", "GetUser", "ListAccessKeys"),
+            # A key that nobody saw the secret of is one too many: it is not made twice.
+            *_on("principal-user", "CreateAccessKey", condition="marked-user", resend="billed"),
+            *_on("principal-user", "DeleteAccessKey", condition="marked-user"),
         ),
         "Whoever makes a key of a user is that user.",
     ),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.iam.roles import KnowledgeBaseParts
 
-__all__ = ["MANAGED_QUOTA", "boundary"]
+__all__ = ["MANAGED_QUOTA", "boundary", "numbered", "principals_boundary"]
 
 MANAGED_QUOTA = 6_144
 """Characters of a managed policy, counted without whitespace."""
@@ -44,7 +44,7 @@ def boundary(scope: Scope, parts: KnowledgeBaseParts | None = None) -> Policy:
         or (scope.documents and (scope.vector_indexes or scope.collections) and scope.embedding_models)
     ):
         made.append(roles.kb_role(scope, parts).permissions)
-    policy = Policy(tuple(_numbered(one for each in made for one in each.statements)))
+    policy = Policy(tuple(numbered(one for each in made for one in each.statements)))
     if policy.size > MANAGED_QUOTA:
         raise ConfigError(
             f"the boundary has {policy.size} characters, a managed policy at most {MANAGED_QUOTA}: bound fewer"
@@ -53,7 +53,25 @@ def boundary(scope: Scope, parts: KnowledgeBaseParts | None = None) -> Policy:
     return policy
 
 
-def _numbered(statements: Iterable[Statement]) -> Iterable[Statement]:
+def principals_boundary(policies: Iterable[Policy]) -> Policy:
+    """Return the boundary of principals with *policies*: what they may do, all together.
+
+    Each is so capped to what some of them is for; that it is not another one is for its own policy to say.
+
+    Raises:
+        ConfigError: it is over the size that a managed policy may have.
+    """
+    merged = {replace(one, sid=None): one for policy in policies for one in policy.statements}
+    policy = Policy(tuple(numbered(merged.values())))
+    if policy.size > MANAGED_QUOTA:
+        raise ConfigError(
+            f"the principals' boundary has {policy.size} characters, a managed policy at most {MANAGED_QUOTA}: give some of"
+            " them a `boundary` of another name in their `identity`"
+        )
+    return policy
+
+
+def numbered(statements: Iterable[Statement]) -> Iterable[Statement]:
     """Yield *statements* under Sids that are unique in the document."""
     taken: dict[str, int] = {}
     for one in statements:

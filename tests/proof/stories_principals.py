@@ -58,6 +58,7 @@ def _principal_provision(s: Setting) -> Story:
     named = {"RoleName": role}
     yield Call("iam", "CreateRole", {**named, **path, **bound, "AssumeRolePolicyDocument": _trust(s), "Tags": MARK})
     yield Call("iam", "GetRole", named)
+    yield Call("iam", "TagRole", {**named, "Tags": MARK})
     yield Call("iam", "AttachRolePolicy", {**named, **policy})
     yield Call("iam", "ListAttachedRolePolicies", named)
     yield Call("iam", "UpdateAssumeRolePolicy", {**named, "PolicyDocument": _trust(s)})
@@ -77,6 +78,7 @@ def _principal_provision(s: Setting) -> Story:
     named, path = {"UserName": user}, {"Path": f"/{s.principal_user.rpartition('/')[0]}/"}
     yield Call("iam", "CreateUser", {**named, **path, **bound, "Tags": MARK})
     yield Call("iam", "GetUser", named)
+    yield Call("iam", "TagUser", {**named, "Tags": MARK})
     yield Call("iam", "DeleteUser", named)
 
 
@@ -84,12 +86,14 @@ def _group_members(s: Setting) -> Story:
     group = {"GroupName": _name(s.principal_group)}
     both = {**group, "UserName": _name(s.principal_user)}
     yield Call("iam", "GetGroup", group)
+    yield Call("iam", "GetUser", {"UserName": _name(s.principal_user)})
     yield Call("iam", "AddUserToGroup", both)
     yield Call("iam", "RemoveUserFromGroup", both)
 
 
 def _access_keys(s: Setting) -> Story:
     user = {"UserName": _name(s.principal_user)}
+    yield Call("iam", "GetUser", user)
     yield Call("iam", "ListAccessKeys", user)
     made = yield Call("iam", "CreateAccessKey", user)
     key = str(made["AccessKey"]["AccessKeyId"])

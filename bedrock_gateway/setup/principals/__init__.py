@@ -19,6 +19,7 @@ from bedrock_gateway.setup.asking import Patience
 from bedrock_gateway.setup.principals import flows
 from bedrock_gateway.setup.principals.desired import boundary_of, wanted
 from bedrock_gateway.setup.principals.flows import Done, PrincipalPlan
+from bedrock_gateway.setup.principals.keys import AccessKey, making_a_key
 
 if TYPE_CHECKING:
     import os
@@ -26,9 +27,18 @@ if TYPE_CHECKING:
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.setup.resource import Resource
 
-__all__ = ["Done", "Patience", "PrincipalPlan", "apply", "boundary_of", "plan", "resources", "undo"]
-
-Folder = "str | os.PathLike[str]"
+__all__ = [
+    "AccessKey",
+    "Done",
+    "Patience",
+    "PrincipalPlan",
+    "access_key",
+    "apply",
+    "boundary_of",
+    "plan",
+    "resources",
+    "undo",
+]
 
 
 def resources(config: GatewayConfig, name: str, *, strict: bool = False) -> tuple[Resource, ...]:
@@ -102,6 +112,25 @@ def undo(
     """
     options = flows.Options(patience=patience or Patience())
     return _run(gateway, partial(flows.undoing, gateway, name, folder, options, dry_run=dry_run))
+
+
+def access_key(gateway: Any, name: str, user: str) -> Any:
+    """Make a long-lived access key of *user* of principal *name*, and return the `AccessKey`: AWS shows its secret once.
+
+    A role, or a session, needs none. Nothing is made where the user has a key, and the call is not sent a second time.
+
+    Args:
+        gateway: Of a principal with the capability ``access-keys``.
+        name: Principal whose group the user is in.
+        user: Name of the user, without path.
+
+    Raises:
+        ConfigError: the configuration does not name that user, or the principal may not make keys.
+        NotOursError: the user is not ours, or has a key.
+        TransportError: the answer was lost: there may be a key that nobody has the secret of; delete it.
+        GatewayError: as the calls of a gateway do.
+    """
+    return _run(gateway, partial(making_a_key, gateway, name, user))
 
 
 def _run(gateway: Any, flow: Any) -> Any:
