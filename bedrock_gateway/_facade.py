@@ -308,7 +308,9 @@ class Facade:
         make = partial(self._make, operation, build, given, options)
         return _flow.call(operation, make, self._context, parse, capability=capability)
 
-    def _preflight(self, level: Any, deadline_seconds: Any) -> Flow[Any]:
+    def _preflight(
+        self, level: Any, deadline_seconds: Any, *, canary: Any = False, canary_seconds: Any = None
+    ) -> Flow[Any]:
         from bedrock_gateway import preflight
 
         if level is not None and (not isinstance(level, str) or level not in preflight.LEVELS):
@@ -316,12 +318,41 @@ class Facade:
             raise ConfigError(f"the level of a preflight is {', '.join(preflight.LEVELS)}, not {shown}")
         seconds = preflight.DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
         arguments.number("preflight", "deadline_seconds", seconds, most=arguments.MOST_SECONDS)
-        report = yield from self._checked(level, seconds, takes=False)
+        arguments.flag("preflight", "canary", canary)
+        if canary_seconds is not None:
+            arguments.number("preflight", "canary_seconds", canary_seconds, most=arguments.MOST_SECONDS)
+        if canary:
+            from bedrock_gateway.preflight.canary.calls import model_of
+
+            model_of(self.config, self.principal)  # what it lacks is said before anything is asked
+        report = yield from self._checked(level, seconds, takes=False, closing=not canary)
+        if canary:
+            report = yield from self._canary(report, canary_seconds)
         if self._gate is not None:
             self._gate.learn(report)
         return report
 
-    def _checked(self, level: Any, seconds: float, *, takes: bool) -> Flow[Any]:
+    def _canary(self, report: Any, seconds: Any) -> Flow[Any]:
+        """Call a model, and look for its record; no gate: the preflight that would decide has just run."""
+        from bedrock_gateway.preflight.canary import PATIENCE_SECONDS
+        from bedrock_gateway.preflight.canary.calls import flown
+        from bedrock_gateway.preflight.round import ended
+
+        view = copy.copy(self)
+        view.__dict__["_context"] = replace(self._context, gate=None, fallback=False)
+        found = yield from flown(
+            self.config,
+            self.principal,
+            report,
+            replace(self._context, timeouts=_shorter(self._context.timeouts, _PREFLIGHT)),
+            converse=partial(view._call, "Converse"),  # noqa: SLF001 - it is a view of this one
+            stream=partial(view._stream, "ConverseStream"),  # noqa: SLF001
+            patience_seconds=PATIENCE_SECONDS if seconds is None else seconds,
+        )
+        self._context.emit(ended(found))
+        return found
+
+    def _checked(self, level: Any, seconds: float, *, takes: bool, closing: bool = True) -> Flow[Any]:
         """Run a preflight; *takes*: passes of other processes of this host may stand for one's own, if so declared."""
         from bedrock_gateway import preflight
         from bedrock_gateway.preflight.readers import LOOKS
@@ -342,6 +373,7 @@ class Facade:
             deadline_seconds=seconds,
             began=began,
             sharing=self._sharing(level, seconds, takes=takes),
+            closing=closing,
         )
         return (yield from _flow.retried(checks, patience))
 

@@ -997,21 +997,34 @@ class AsyncGateway(Facade):
         return AsyncKnowledgeBaseHandle(self, name, folder)
 
     @sealed_async
-    async def preflight(self, level: str | None = None, *, deadline_seconds: float | None = None) -> Report:
-        """Check what must be in place before the first call; it reads, changes nothing and invokes no model.
+    async def preflight(
+        self,
+        level: str | None = None,
+        *,
+        deadline_seconds: float | None = None,
+        canary: bool = False,
+        canary_seconds: float | None = None,
+    ) -> Report:
+        """Check what must be in place before the first call; it reads and changes nothing, and invokes no model by itself.
 
         Args:
             level: ``minimal``, ``standard`` or ``deep``; None: what the principal is granted.
             deadline_seconds: How long it may take; None: 10 s. What has no answer by then is ``unknown``.
+            canary: Then also call the principal's first model, for one token each by Converse and ConverseStream, and look
+                for the records of these calls. **Billed**: some ten tokens, at level ``deep`` 120 KB of prompt besides.
+            canary_seconds: How long each record is waited for; None: 90 s. It comes after *deadline_seconds*.
 
         Returns:
             The report: what is not in place, and how to mend it. ``raise_for_status()`` raises where something failed.
 
         Raises:
-            ConfigError: *level* is none of these.
-            InvalidRequestError: *deadline_seconds* is no number, or below 0.
+            ConfigError: *level* is none of these, or the principal lacks what the canary takes: the capabilities ``converse``
+                and ``preflight-canary``, and a model that chats.
+            InvalidRequestError: *deadline_seconds* or *canary_seconds* is no number, or below 0; *canary* is no bool.
         """
-        report: Report = await arun(self._preflight(level, deadline_seconds), self._perform)
+        report: Report = await arun(
+            self._preflight(level, deadline_seconds, canary=canary, canary_seconds=canary_seconds), self._perform
+        )
         return report
 
     def govern(self, client: Client) -> Client:

@@ -66,11 +66,10 @@ _DEEP = (
     _bucket("GetObjectLockConfiguration", "GetBucketObjectLockConfiguration"),
     _bucket("GetBucketLifecycleConfiguration", "GetLifecycleConfiguration"),
     *_read("cloudwatch", "cloudwatch", "*", "GetMetricData"),
-    *_read("cloudwatch", "cloudwatch", "*", "DescribeAlarms"),
+    *_read("cloudwatch", "cloudwatch", "any-alarm", "DescribeAlarms"),
     *_read("service-quotas", "servicequotas", "*", "ListServiceQuotas"),
     *_read("cloudtrail", "cloudtrail", "*", "DescribeTrails"),
-    # A trail records in every Region and is kept in one; that of an organization is another account's.
-    *_read("cloudtrail", "cloudtrail", "anywhere", "GetTrailStatus GetEventSelectors"),
+    *_read("cloudtrail", "cloudtrail", "any-trail", "GetTrailStatus GetEventSelectors"),
     *_read("bedrock", "bedrock", "*", "GetUseCaseForModelAccess"),
     Operation(
         "ListEnforcedGuardrailsConfiguration",
@@ -117,11 +116,20 @@ ROWS = (
         "What an operator or CI reads besides: the delivery chain of invocation logs, models, guardrail, knowledge bases.",
         "read",
         (*_MINIMAL, *_STANDARD),
+        inseparable=_SAME_BUCKET,
     ),
     Capability(
         "preflight-deep",
         "What an auditor reads besides: what arrives, the account, and what whoever runs it may do.",
         "read",
         (*_MINIMAL, *_AUDITED, *_DEEP),
+        inseparable=_SAME_BUCKET,
+    ),
+    Capability(
+        "preflight-canary",
+        "What finds the record of one's own call where it was logged; whoever may search the log group can read every prompt in it.",
+        "read",
+        (*_MINIMAL, *_CANARY),
+        inseparable=_SAME_BUCKET,
     ),
 )

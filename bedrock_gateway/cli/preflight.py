@@ -32,6 +32,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--deadline", type=float, metavar="SECONDS", help="what has no answer by then is unknown (default: 10)"
     )
+    parser.add_argument(
+        "--canary",
+        action="store_true",
+        help="also call the principal's first model for one token and look for its record; billed by its tokens",
+    )
+    parser.add_argument(
+        "--canary-wait",
+        type=float,
+        metavar="SECONDS",
+        help="how long each record is waited for, after --deadline (default: 90)",
+    )
     parser.add_argument("--html", metavar="FILE", help="write the report as a page of its own besides")
     parser.add_argument(
         "--fail-on",
@@ -48,9 +59,16 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(args)
     name = config.principal_name(args.principal)
-    with Gateway(config, principal=name, session=_session(args.profile)) as gateway:
+    with Gateway(
+        config, principal=name, session=_session(args.profile), observers=()
+    ) as gateway:  # the report says it all
         gateway.folder = config_path(args).parent
-        report = gateway.preflight(level=args.level, deadline_seconds=args.deadline)
+        report = gateway.preflight(
+            level=args.level,
+            deadline_seconds=args.deadline,
+            canary=args.canary,
+            canary_seconds=args.canary_wait,
+        )
     _print(report, args.output)
     if args.html is not None:
         _write(report, args.html)

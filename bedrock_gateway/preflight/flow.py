@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from bedrock_gateway.errors import (
     ServiceError,
 )
 from bedrock_gateway.preflight.catalogue import ALWAYS_SENT, IAM_ACTIONS, Level, Row
+from bedrock_gateway.preflight.catalogue.reads import SENT_ALONE
 from bedrock_gateway.preflight.fixes import grant
 from bedrock_gateway.preflight.report import CheckResult, Fix, Status
 
@@ -100,7 +102,7 @@ class Probe:
     config: GatewayConfig
     name: str
     principal: PrincipalConfig
-    level: Level
+    level: Level | Literal["canary"]
     facts: Facts
     calls: list[str] = field(default_factory=list)
     last: dict[str, Any] | GatewayError | None = None
@@ -188,16 +190,36 @@ class Probe:
 
 def _as_aws_would(name: str, outcome: Outcome) -> Outcome:
     """Return *outcome*, or the error that what answered is not AWS."""
-    if isinstance(outcome, GatewayError):
+    operation = name.partition(":")[2]
+    if isinstance(outcome, ServiceError):
+        # A number is the status of an answer that has no word of AWS in it; an answer to HEAD has no room for one.
+        strange = outcome.code.isdigit() and not operation.startswith("Head")
+    elif isinstance(outcome, GatewayError):
+        strange = False
+    else:
+        kind = outcome.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
+        needed = ALWAYS_SENT.get(name)
+        missing = needed is not None and needed not in outcome
+        strange = kind.startswith("text/html") or missing or not _is_an_answer(outcome.get(BODY), SENT_ALONE.get(name))
+    if not strange:
         return outcome
-    kind = outcome.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
-    needed = ALWAYS_SENT.get(name)
-    # Of Bedrock's replies the driver keeps the body: AWS says "nothing" as {}, a middle box as no byte at all.
-    if kind.startswith("text/html") or outcome.get(BODY) == b"" or (needed and needed not in outcome):
-        operation = name.partition(":")[2]
-        said = f"{operation}: what answered is not AWS; a proxy or a portal may stand between"
-        return MalformedResponseError(said, operation=operation)
-    return outcome
+    said = f"{operation}: what answered is not AWS; a proxy or a portal may stand between"
+    return MalformedResponseError(said, operation=operation)
+
+
+def _is_an_answer(body: bytes | None, alone: str | None) -> bool:
+    """Whether *body* (None: the driver kept none, as it does of Bedrock's alone) is one, with *alone* as its only member.
+
+    botocore reads what was cut short, or is about something else, as an answer in which every member is missing; AWS
+    says "nothing" as an empty object.
+    """
+    if body is None:
+        return True
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and (alone is None or not found or alone in found)
 
 
 Check = Callable[[Probe], Generator[Asking, Any, Finding]]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.preflight.flow import Asking, Check
     from bedrock_gateway.preflight.sharing import Sharing
 
-__all__ = ["DEADLINE_SECONDS", "Round", "run"]
+__all__ = ["DEADLINE_SECONDS", "Round", "ended", "run"]
 
 DEADLINE_SECONDS = 10.0
 """Seconds a preflight takes at most, unless it is told otherwise."""
@@ -59,11 +59,13 @@ def run(
     deadline_seconds: float = DEADLINE_SECONDS,
     began: float | None = None,
     sharing: Sharing | None = None,
+    closing: bool = True,
 ) -> Flow[Report]:
     """Run every check of *level* (None: what *principal* is granted) and return the report.
 
     *looks* are `readers.LOOKS`, or what a test has in their place. *began*: when, on *clock*, it did, where that is some
-    time ago; the deadline is from then. *sharing*: with the other processes of the host.
+    time ago; the deadline is from then. *sharing*: with the other processes of the host. *closing*: False where more follows, of
+    which whoever goes on tells the end.
     """
     name = config.principal_name(principal)
     level = level or level_of(config.principals[name])
@@ -84,7 +86,8 @@ def run(
     finally:
         if sharing is not None:
             sharing.close()
-    emit(_ended(report))
+    if closing:
+        emit(ended(report))
     return report
 
 
@@ -231,7 +234,8 @@ def _nothing() -> Generator[Asking, Any, Finding]:
     raise AssertionError("a check that was never begun does not go on")
 
 
-def _ended(report: Report) -> PreflightEnded:
+def ended(report: Report) -> PreflightEnded:
+    """Return the event that a preflight has ended."""
     return PreflightEnded(
         preflight_level=report.level,
         outcome="ok" if report.ok else "failed",

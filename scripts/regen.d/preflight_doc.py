@@ -17,7 +17,7 @@ def section(row: Row) -> str:
     lines = [
         f"### {row.id}",
         "",
-        f"**{row.title}** ({row.severity}, {row.level}). {row.judgement[0].upper()}{row.judgement[1:]}.",
+        f"**{row.title}** ({row.severity}, {row.level}{', with `--canary`' if row.opt_in else ''}). {row.judgement[0].upper()}{row.judgement[1:]}.",
         "",
         f"- Fix: {row.fix}",
     ]

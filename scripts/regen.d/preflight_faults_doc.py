@@ -10,6 +10,7 @@ from _derived import settle
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.preflight import test_canary as canary  # noqa: E402
 from tests.preflight import test_checks as faults  # noqa: E402 - the faults live beside the tests
 from tests.preflight import test_permissions as permissions  # noqa: E402
 
@@ -28,6 +29,7 @@ GROUPS = (
     ("Of the account", faults.ROWS),
     ("Of a user", faults.USERS),
     ("Of who calls models, under its generated policy", permissions.CALLERS),
+    ("Of what the canary finds", canary.ROWS),
     ("Of the process", faults.PROCESSES),
     ("Of the declaration", faults.DECLARED),
     ("Of a logging configuration that was accepted", faults.DRIFTS),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bedrock_gateway.errors import ThrottledError
-from bedrock_gateway.preflight import CATALOGUE, run
+from bedrock_gateway.preflight import run
+from bedrock_gateway.preflight.catalogue import rows
 from bedrock_gateway.preflight.passes import Passes
 from bedrock_gateway.preflight.sharing import Sharing, may_be_shared
 
@@ -94,18 +95,18 @@ def test_the_second_process_asks_who_it_is_and_whether_logging_is_on_and_nothing
     second, asked = host.run()
     # What is not applicable is no pass: what tells so is asked again, if anything was.
     none = {one.id for one in first.results if one.status == "not_applicable"}
-    needed = {name.partition(":")[2] for row in CATALOGUE if row.id in none for name in row.operations}
+    needed = {name.partition(":")[2] for row in rows("deep") if row.id in none for name in row.operations}
     assert OWN <= asked <= OWN | needed
     assert judged(second) == judged(first)
     shared = [one for one in second.results if "in a process of this host" in one.summary]
     assert {one.id for one in shared} == {
-        row.id for row in CATALOGUE if may_be_shared(row) and judged(first)[row.id] == "pass"
+        row.id for row in rows("deep") if may_be_shared(row) and judged(first)[row.id] == "pass"
     }
     assert all("60 s ago" in one.summary and not one.calls for one in shared)
 
 
 def test_what_every_process_reads_itself_is_never_shared():
-    alone = {row.id for row in CATALOGUE if not may_be_shared(row)}
+    alone = {row.id for row in rows("deep") if not may_be_shared(row)}
     assert {"LOG-01", "LOG-02", "ID-01", "ID-02", "ID-03"} <= alone
     assert not {"MOD-06", "KB-01", "GOV-01", "LOG-05", "LOG-10", "IAM-01"} & alone
 

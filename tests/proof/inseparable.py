@@ -34,6 +34,9 @@ INSEPARABLE: Mapping[str, frozenset[str]] = {
     "kb-documents-direct": frozenset({"bedrock-agent:StartIngestionJob"}),
     "rag-document": (_ANSWER - {"bedrock-agent-runtime:Retrieve"}) | {"s3:GetObject", _INVOKE_STREAM, _CONVERSE_STREAM},
     "rag": _ANSWER,
+    "preflight-standard": frozenset({"s3:ListObjectsV2"}),
+    "preflight-deep": frozenset({"s3:ListObjectsV2"}),
+    "preflight-canary": frozenset({"s3:HeadBucket"}),
     "rag-stream": _ANSWER | {"bedrock-agent-runtime:RetrieveAndGenerate", _INVOKE_STREAM, _CONVERSE_STREAM},
 }
 """Capability → operations of other capabilities, on the same model, knowledge base and guardrail."""

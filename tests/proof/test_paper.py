@@ -116,9 +116,15 @@ WIDE = {
     # The form that CloudWatch Logs wants covers the streams of the group.
     ("logging-admin", "log-group:"),
     ("preflight-deep", "log-group:"),
+    # All alarms are listed, whatever their names.
+    ("preflight-deep", "alarm:*"),
     ("preflight-canary", "log-group:"),
 }
 """(capability, kind of resource) whose name is a wildcard in the policy, on purpose."""
+
+
+ANYWHERE = {("preflight-deep", "trail")}
+"""(capability, kind of resource) that is read wherever it is: a trail is kept in one Region, an organization's elsewhere."""
 
 
 def neighbours(arn: str) -> Iterator[str]:
@@ -144,6 +150,8 @@ def test_no_resource_is_wider_than_it_must_be(capability: str) -> None:
         anywhere = {name for one in policy["Statement"] if one["Resource"] == "*" for name in listed(one["Action"])}
         for region, one in demanded(capability, s, paper):
             what = one.resource.split(":", 5)[-1].partition("/")[0]
+            if (capability, what) in ANYWHERE:
+                continue
             beside = (capability, what) in WIDE or one.action.startswith("s3:")
             for arn in neighbours(one.resource) if one.action not in anywhere else ():
                 expected = beside and arn == f"{one.resource}x"

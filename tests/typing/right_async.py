@@ -281,6 +281,7 @@ async def setting_up(gateway: AsyncGateway) -> None:
         await gateway.wait_for_ingestion(job, interval_seconds=1, timeout_seconds=9, on_progress=progress), IngestionJob
     )
     report = await gateway.preflight("minimal", deadline_seconds=30)
+    report = await gateway.preflight(canary=True, canary_seconds=30)
     assert_type(report, Report)
     report.raise_for_status()
 

@@ -276,5 +276,6 @@ def setting_up(gateway: Gateway) -> None:
         gateway.wait_for_ingestion(job, interval_seconds=1, timeout_seconds=9, on_progress=progress), IngestionJob
     )
     report = gateway.preflight("minimal", deadline_seconds=30)
+    report = gateway.preflight(canary=True, canary_seconds=30)
     assert_type(report, Report)
     report.raise_for_status()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ALWAYS_SENT", "GUIDE", "IAM_ACTIONS", "LOGGING", "OWN", "POLICIES", "STS"]
+__all__ = ["ALWAYS_SENT", "GUIDE", "IAM_ACTIONS", "LOGGING", "OWN", "POLICIES", "SENT_ALONE", "STS"]
 
 _OF_ROLES = ("GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies")
 _OF_USERS = ("GetUser", "ListUserPolicies", "GetUserPolicy", "ListAttachedUserPolicies", "ListGroupsForUser")
@@ -49,6 +49,8 @@ IAM_ACTIONS: Mapping[str, str | None] = {
     **_same("cloudtrail", "cloudtrail", "DescribeTrails", "GetTrailStatus", "GetEventSelectors"),
     **_same("iam", "iam", *_OF_ROLES, *_OF_USERS, *_OF_GROUPS, *_MANAGED),
     **_same("iam", "iam", "SimulatePrincipalPolicy"),
+    **_same("logs", "logs", "FilterLogEvents"),
+    "s3:ListObjectsV2": "s3:ListBucket",
     **_same("iam", "iam", "GenerateServiceLastAccessedDetails", "GetServiceLastAccessedDetails"),
     **_same("iam", "iam", "ListUsers", "ListServiceSpecificCredentials"),
     **_same("iam", "iam", "ListAccessKeys", "ListMFADevices", "GetAccountSummary"),
@@ -75,6 +77,7 @@ ALWAYS_SENT: Mapping[str, str] = {
     "kms:GetKeyPolicy": "Policy",
     "logs:DescribeLogGroups": "logGroups",
     "logs:DescribeLogStreams": "logStreams",
+    "logs:FilterLogEvents": "events",
     "cloudwatch:GetMetricData": "MetricDataResults",
     "service-quotas:ListServiceQuotas": "Quotas",
     "cloudtrail:DescribeTrails": "trailList",
@@ -100,6 +103,9 @@ ALWAYS_SENT: Mapping[str, str] = {
     "iam:ListRolePolicies": "PolicyNames",
 }
 """A member without which an answer is not AWS's: a proxy's page is read as an answer that says nothing."""
+
+SENT_ALONE: Mapping[str, str] = {"bedrock:GetModelInvocationLoggingConfiguration": "loggingConfig"}
+"""The only member of an answer that may also be empty: one with others, and without it, is about something else."""
 
 STS = ("sts:GetCallerIdentity",)
 LOGGING = ("bedrock:GetModelInvocationLoggingConfiguration",)

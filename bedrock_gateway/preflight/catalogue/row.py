@@ -29,6 +29,8 @@ class Row:
     needs: tuple[str, ...] = ()
     """Checks that must have passed (or warned) first."""
     source: str = ""
+    opt_in: bool = False
+    """Whether it is part of the canary: it calls a model, and is run only where that is asked for."""
 
     @property
     def category(self) -> str:
