@@ -1,0 +1,58 @@
+"""How a plan of set-up is shown: one line a resource, its diff below it, what is to be known, and what comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bedrock_gateway.cli.output import emit, note
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from bedrock_gateway.setup.export import Format
+    from bedrock_gateway.setup.resource import Change, Resource
+
+__all__ = ["add_export", "plan_lines", "print_export"]
+
+
+def plan_lines(title: str, changes: Sequence[Change], notes: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the plan for people."""
+    yield title
+    yield ""
+    for one in changes:
+        yield f"{one.action:<7} {one.resource.kind} {one.resource.name}" + (f"  ({one.why})" if one.why else "")
+        yield from (f"    {line}" for line in one.diff.splitlines())
+    yield from (f"note: {one}" for one in notes)
+    yield ""
+    if any(one.action == "refuse" for one in changes):
+        yield "refused: nothing will be done while somebody else would lose something"
+    elif any(one.action != "keep" for one in changes):
+        yield "nothing was changed: --apply does it"
+    else:
+        yield "nothing to do"
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Add ``--export``."""
+    parser.add_argument(
+        "--export",
+        choices=("cloudformation", "terraform"),
+        metavar="FORMAT",
+        help="print the same resources as a template instead, for an account that has none of them; nothing is sent",
+    )
+
+
+def print_export(resources: Sequence[Resource], form: Format) -> int:
+    """Print the template to stdout, and what it cannot hold to stderr; 0."""
+    from bedrock_gateway.setup.export import export, left_out
+
+    emit(export(resources, form))
+    for one in left_out(resources, form):
+        note(f"note: {one}")
+    return 0
+
+
+def as_text(lines: Iterator[str] | Sequence[Any]) -> str:
+    """Return lines as one text."""
+    return "\n".join(map(str, lines))
