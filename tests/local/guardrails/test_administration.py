@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -190,12 +191,16 @@ def test_the_standard_tier_needs_a_profile(bedrock):
 
 
 def test_quotas_of_guardrails_and_versions_hold(served):
-    bedrock = served.client("bedrock", region="us-west-2")
-    ids = [bedrock.create_guardrail(**named(f"many-{number}"))["guardrailId"] for number in range(100)]
+    bedrock, store = served.client("bedrock", region="us-west-2"), served.local.state.of(Guardrails)
+    one = bedrock.create_guardrail(**named("many"))["guardrailId"]
+    found = store.find(one, "us-west-2")
+    for number in range(99):
+        store.by_arn[f"{found.arn}{number}"] = replace(found, id=f"{one}{number}", arn=f"{found.arn}{number}")
     assert refused(bedrock.create_guardrail, **named("one-more"))[0] == "ServiceQuotaExceededException"
-    for _ in range(20):
-        bedrock.create_guardrail_version(guardrailIdentifier=ids[0])
-    more = refused(bedrock.create_guardrail_version, guardrailIdentifier=ids[0])
+    found.editions.update({str(number): found.draft for number in range(1, 20)})
+    found.last_version = 19
+    bedrock.create_guardrail_version(guardrailIdentifier=one)
+    more = refused(bedrock.create_guardrail_version, guardrailIdentifier=one)
     assert more[0] == "ServiceQuotaExceededException"
 
 
