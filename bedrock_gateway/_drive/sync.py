@@ -14,6 +14,7 @@ from bedrock_gateway._drive.chunks import Chunks
 from bedrock_gateway._drive.clients import CallState, DeadlineError, Made
 from bedrock_gateway._drive.watchdog import Watchdog, shut_down
 from bedrock_gateway._responses import BODY
+from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,10 +146,18 @@ class Perform:
             if not self._lock.acquire(timeout=self._timeouts.first_byte):
                 raise _stuck()
             try:
-                found = self._clients.get(key) or self._clients.setdefault(key, self._build(*key))
+                found = self._clients.get(key) or self._kept(key, self._clients)
             finally:
                 self._lock.release()
         return found
+
+    def _kept(self, key: tuple[str, str], among: dict[tuple[str, str], Any]) -> Any:
+        """Build the client of *key*, to be kept with the others; *among*: those of before, which `close` takes away."""
+        made = self._build(*key)
+        if among is not self._clients:
+            made.close()
+            raise ConfigError("the gateway was closed while a client was being built")
+        return self._clients.setdefault(key, made)
 
     def _build(self, service: str, region: str) -> Any:
         import boto3
@@ -179,7 +188,7 @@ class Perform:
         if self._pid != os.getpid():
             return self._fresh()
         closing, self._clients = self._clients, {}  # without the lock: whoever builds a client may hang with it
-        for client in closing.values():
+        for client in list(closing.values()):
             client.close()
         self._watchdog.close()
         return None

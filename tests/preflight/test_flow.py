@@ -13,7 +13,7 @@ import pytest
 import bedrock_gateway.preflight as package
 from bedrock_gateway._commands import Record
 from bedrock_gateway._responses import BODY
-from bedrock_gateway.errors import PreflightFailedError, ThrottledError, TransportError
+from bedrock_gateway.errors import NotFoundError, PreflightFailedError, ThrottledError, TransportError
 from bedrock_gateway.preflight import run
 from bedrock_gateway.preflight.catalogue import IAM_ACTIONS, rows
 from bedrock_gateway.preflight.render import as_text
@@ -212,6 +212,26 @@ def test_what_is_not_an_answer_of_aws_is_neither_a_finding_nor_a_fault_of_ours(r
     if reply:
         assert report.exit_code() == 3
         assert not report.failed
+
+
+PROXY = NotFoundError("none", operation="x", code="404", status=404)
+CUT = b'{"loggingConfig": {"cloudWatch'
+
+
+@pytest.mark.parametrize("reply", [PROXY, {BODY: CUT}, {BODY: b'{"hello": 1}'}, {BODY: b"[]"}, {BODY: b"<html>"}])
+def test_a_logging_configuration_is_off_only_where_aws_says_so(reply):
+    report, _ = drive(golden() | {"GetModelInvocationLoggingConfiguration": reply})
+    assert status(report, "LOG-01") == "unknown"
+    assert report.exit_code() == 3
+    off, _ = drive(golden() | {"GetModelInvocationLoggingConfiguration": {BODY: b"{}"}})
+    assert status(off, "LOG-01") == "fail"
+
+
+def test_a_page_that_a_proxy_does_not_find_is_no_model_that_does_not_exist():
+    report, _ = drive(golden() | {"GetFoundationModel": PROXY})
+    assert status(report, "MOD-01") == "unknown"
+    report, _ = drive(golden() | {"HeadBucket": PROXY})  # an answer to HEAD has no word of AWS but its number
+    assert status(report, "LOG-09") == "fail"
 
 
 def test_a_service_that_cannot_be_reached_is_asked_no_more():
