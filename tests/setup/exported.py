@@ -48,7 +48,10 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "aws_iam_group": ("AWS::IAM::Group", {"name": "GroupName", "path": "Path"}),
-    "aws_iam_user": ("AWS::IAM::User", {"name": "UserName", "path": "Path", "tags": "Tags"}),
+    "aws_iam_user": (
+        "AWS::IAM::User",
+        {"name": "UserName", "path": "Path", "permissions_boundary": "PermissionsBoundary", "tags": "Tags"},
+    ),
     "aws_iam_policy": (
         "AWS::IAM::ManagedPolicy",
         {"name": "ManagedPolicyName", "path": "Path", "policy": "PolicyDocument", "description": "Description"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.cli.setup import logging
+from bedrock_gateway.cli.setup import logging, principal
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "add_parser"]
 
-FORMS: Sequence[ModuleType] = (logging,)
+FORMS: Sequence[ModuleType] = (logging, principal)
 """In the order of the help text."""
 
 
@@ -25,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the command and its forms."""
     parser = subparsers.add_parser(
         "setup",
-        help="set up invocation logging; plan first, take back",
+        help="set up invocation logging, principals and model access; plan first, take back",
         description="Set up what an account needs. A form prints its plan and changes nothing; --apply does it.",
         epilog="Exit codes: 0 planned or done, 1 refused or findings afterwards, 2 could not start, 3 AWS unreachable.",
     )
