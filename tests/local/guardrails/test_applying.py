@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bedrock_gateway.local.guardrails.personal import FORMS, UNKNOWN
+from bedrock_gateway.local.guardrails.wording import PROFANITIES
 
 from .conftest import refused
 
@@ -105,6 +108,14 @@ UNSEEN = {
 def test_every_kind_with_a_form_has_an_example():
     assert set(SEEN) == set(FORMS)
     assert not UNKNOWN & set(FORMS)
+
+
+def test_the_page_names_what_is_told_and_what_only_a_mark_tells():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "local-guardrails.md").read_text()
+    rows = {row.partition("|")[0].strip(): row for row in page.replace("\n| ", "\n").splitlines()}
+    assert set(re.findall(r"[A-Z]{2,}[A-Z_]*", rows["personal data that has a form"])) == set(FORMS)
+    assert set(re.findall(r"[A-Z]{2,}[A-Z_]*", rows["personal data without one"])) == UNKNOWN
+    assert re.findall(r"`(\w+)`", rows["managed word lists"]) == list(PROFANITIES)
 
 
 def test_every_kind_of_aws_is_told_or_named_as_unknown(bedrock):
