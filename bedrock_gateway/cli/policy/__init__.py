@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.cli.policy import compare, documents, explain, generate, lint, principal
+from bedrock_gateway.cli.policy import compare, documents, explain, generate, lint, principal, principals_boundary
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "add_parser"]
 
-FORMS: Sequence[ModuleType] = (generate, documents, lint, explain, compare)
+FORMS: Sequence[ModuleType] = (generate, documents, principals_boundary, lint, explain, compare)
 """In the order of the help text."""
 
 

@@ -123,3 +123,16 @@ def test_on_a_terminal_the_key_is_shown_once(account: Account, shell: Any, monke
     assert code == 0
     (known,) = account.iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]
     assert json.loads(out)["AccessKeyId"] == known["AccessKeyId"]
+
+
+def test_the_boundary_of_the_principals_is_printed_for_an_administrator(
+    account: Account, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shell is not None
+    assert cli.main(["policy", "principals-boundary"]) == 0
+    out, err = capsys.readouterr()
+    arn = "arn:aws:iam::123456789012:policy/bedrock-gateway/AmazonBedrockGateway-principals"
+    assert json.loads(out) == account.picture()[arn]
+    assert "an administrator makes it" in err
+    assert cli.main(["policy", "principals-boundary", "--boundary", "bedrock-gateway/other"]) == 2
+    assert "no principal has an identity with the boundary" in capsys.readouterr().err
