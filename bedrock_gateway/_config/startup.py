@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from bedrock_gateway._config.values import ModelName, Table
+from bedrock_gateway._config.values import ModelName, Table, by
+from bedrock_gateway.errors import ConfigError
 
 __all__ = ["LoadConfig", "PreflightConfig"]
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=10**15)]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_DIGEST = r"^[0-9a-f]{64}$"
+
+
+def _digest(value: str) -> None:
+    if not re.fullmatch(_DIGEST, value):
+        raise ConfigError("write the digest that LOG-18 shows: 64 of 0-9 and a-f")
+
+
+Digest = Annotated[str, by(_digest), Field(json_schema_extra={"pattern": _DIGEST})]
 
 
 class LoadConfig(Table):

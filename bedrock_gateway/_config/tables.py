@@ -12,7 +12,7 @@ from bedrock_gateway._config.identity import MAKES_PRINCIPALS, IdentityConfig, T
 from bedrock_gateway._config.knowledge import KnowledgeBaseConfig
 from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, ReliabilityConfig, RetryConfig
 from bedrock_gateway._config.sources import ChunkingConfig, FilterConfig, ParsingConfig, SourceConfig
-from bedrock_gateway._config.startup import PreflightConfig
+from bedrock_gateway._config.startup import LoadConfig, PreflightConfig
 from bedrock_gateway._config.values import (
     Bucket,
     CapabilityName,
@@ -212,6 +212,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "batch": BatchConfig,
     "reliability": ReliabilityConfig,
     "preflight": PreflightConfig,
+    "expected_load": LoadConfig,
     "deadlines": DeadlineConfig,
     "retries": RetryConfig,
     "breaker": BreakerConfig,

@@ -5,11 +5,14 @@ Every row changes one thing of the golden account, in which everything passes, a
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from bedrock_gateway._commands import Timeouts
 from bedrock_gateway.preflight import Credentials
@@ -344,6 +347,7 @@ PROCESSES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("credentials that are renewed", {"credentials": Credentials("sso", "ASIA", None, 300.0)}, {}),
     ("a long-term bearer token", {"bearer_token": "long-term"}, {"ID-08": "fail"}),
     ("a client elsewhere", {"client_regions": {"sts": "us-west-2"}}, {"REG-01": "fail"}),
+    ("a client of IAM, which is everywhere", {"client_regions": {"iam": "aws-global"}}, {}),
     ("a variable that says otherwise", {"regions": {"AWS_REGION": "us-west-2"}}, {"REG-02": "warn"}),
     ("a Region unknown to botocore", {"region_known": False}, {"REG-03": "warn"}),
     ("a clock five minutes off", {"now": NOW + timedelta(minutes=5)}, {"NET-04": "fail"}),
@@ -466,6 +470,30 @@ def test_a_log_group_that_is_missing_is_found_where_it_is():
     regions = [one.region for one in sent if one.operation == "DescribeLogGroups"]
     assert len(regions) == len(set(regions)) > 20
 
+
+def test_the_commands_of_upkeep_are_commands_of_the_aws_cli():
+    """Which they are by botocore's own models; what an older one does not know is left out."""
+    session, seen = botocore.session.get_session(), set()
+    for _, change, _ in faults.ROWS:
+        changed_ = [one for one in drive(golden() | change)[0].results if one.id in UPKEEP and one.fix]
+        for command in (part for one in changed_ for part in (one.fix.command or "").split(" && ")):
+            words = shlex.split(command)
+            if words[:1] != ["aws"]:
+                continue
+            model = session.get_service_model(words[1])
+            names = {xform_name(name, "-"): name for name in model.operation_names}
+            if words[2] not in names and words[2].endswith("data-retention"):
+                continue
+            shape = model.operation_model(names[words[2]]).input_shape
+            options = {xform_name(name, "-") for name in shape.members} | {"region"}
+            given = {word.removeprefix("--") for word in words if word.startswith("--")}
+            assert given <= options, command
+            assert {xform_name(name, "-") for name in shape.required_members} <= given, command
+            seen.add(words[2])
+    assert seen >= {"put-metric-alarm", "update-access-key", "update-service-specific-credential"}
+
+
+UPKEEP = {"GOV-04", "ID-12", "KB-08", "LOG-20", "LOG-21", "OPS-01", "QUO-02", "QUO-03"}
 
 EXPECTING = config(
     preflight={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.preflight.quotas import Target, burndown, limits_of, target_of
 
 from .stepped import config
@@ -125,3 +126,8 @@ def test_an_application_profile_takes_from_what_it_wraps_and_a_provisioned_model
     assert target_of(config(), profile) is None
     assert target_of(config(), "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/abcdefghij12") is None
     assert target_of(config(), "global.amazon.nova-2-lite-v1:0").reach == "global cross-region"
+
+
+def test_a_load_is_expected_of_a_model():
+    with pytest.raises(ConfigError, match="'nova lite' is not a model id"):
+        config(preflight={"expected_load": {"nova lite": {}}})
