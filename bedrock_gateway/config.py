@@ -23,7 +23,7 @@ from bedrock_gateway._config.reliability import BreakerConfig, DeadlineConfig, R
 from bedrock_gateway._config.residency import check_residency
 from bedrock_gateway._config.scope import check_identities, scope_of
 from bedrock_gateway._config.sources import ChunkingConfig, FilterConfig, ParsingConfig, SourceConfig
-from bedrock_gateway._config.startup import PreflightConfig
+from bedrock_gateway._config.startup import LoadConfig, PreflightConfig
 from bedrock_gateway._config.tables import (
     BatchConfig,
     GuardrailConfig,
@@ -49,6 +49,7 @@ __all__ = [
     "GuardrailConfig",
     "IdentityConfig",
     "KnowledgeBaseConfig",
+    "LoadConfig",
     "LoggingConfig",
     "ParsingConfig",
     "PreflightConfig",
