@@ -21,7 +21,9 @@ Checking = Generator[Asking, Any, Finding]
 def _reg_01(probe: Probe) -> Checking:
     yield from ()
     target = probe.config.region
-    wrong = {service: region for service, region in probe.facts.client_regions.items() if region != target}
+    # botocore gives IAM, which has one place a partition, the Region aws-global.
+    regional = {service: one for service, one in probe.facts.client_regions.items() if not one.endswith("-global")}
+    wrong = {service: region for service, region in regional.items() if region != target}
     if wrong:
         named = ", ".join(f"{service} is in {region}" for service, region in wrong.items())
         return Finding("fail", f"{named}; the configuration says {target}", wrong)

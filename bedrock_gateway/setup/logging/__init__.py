@@ -22,6 +22,7 @@ from bedrock_gateway.setup.logging import flows
 from bedrock_gateway.setup.logging.declared import Declared
 from bedrock_gateway.setup.logging.flows import Applied, Undone
 from bedrock_gateway.setup.logging.plan import LoggingPlan, make_plan
+from bedrock_gateway.setup.logging.reading import sendable
 from bedrock_gateway.setup.logging.undoing import UndoPlan
 
 if TYPE_CHECKING:
@@ -62,10 +63,7 @@ def resources(
         ConfigError: no destination is declared, or the principal has no ``logging-admin``.
     """
     declared = Declared.of(config, principal)
-    from botocore.session import Session
-
-    model = Session().get_service_model("bedrock").operation_model("PutModelInvocationLoggingConfiguration")
-    known = frozenset(model.input_shape.members["loggingConfig"].members)
+    known = frozenset(sendable().members)
     return make_plan(declared, None, known, boundary=create_boundary).resources
 
 

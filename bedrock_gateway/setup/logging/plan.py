@@ -249,6 +249,9 @@ class _Planning:
             if bucket and not self.replace and not same(bucket.get("PublicAccessBlockConfiguration"), PUBLIC_ACCESS):
                 yield f"bucket {name} does not block all public access, and is left so; --replace blocks it"
         there = self.found.of(LOGGING, self.declared.config.region) or {}
+        old = (there.get("cloudWatchConfig") or {}).get("roleArn")
+        if self.replace and old and old != self.declared.destinations.get("cloudWatchConfig", {}).get("roleArn"):
+            yield f"to put back what is replaced takes iam:PassRole on {old}, which logging-admin does not grant"
         used = {flag(one) for one in self.declared.modalities}
         if more := sorted(name for name, on in there.items() if on is True and name not in used and not self.replace):
             yield f"delivered, not declared, and left so: {', '.join(more)}; --replace switches it off"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.setup.asking import Asking
     from bedrock_gateway.setup.logging.declared import Declared
 
-__all__ = ["READ", "Found", "known_flags", "look", "read_logging", "unknown_members"]
+__all__ = ["READ", "Found", "known_flags", "look", "read_logging", "sendable", "unknown_members"]
 
 Properties = dict[str, Any]
 
@@ -220,22 +221,25 @@ def _look_at_bucket(asking: Asking, declared: Declared, bucket: str, found: Foun
 # -- what botocore can say -------------------------------------------------------------------------------------------------
 
 
-def _shape() -> Any:
-    from botocore.session import Session
+@cache
+def sendable() -> Any:
+    """The shape of ``loggingConfig`` in the installed botocore; read from its files, so it may block."""
+    from botocore.loaders import create_loader
+    from botocore.model import ServiceModel
 
-    model = Session().get_service_model("bedrock").operation_model("PutModelInvocationLoggingConfiguration")
-    return model.input_shape.members["loggingConfig"]
+    model = ServiceModel(create_loader().load_service_model("bedrock", "service-2"), "bedrock")
+    return model.operation_model("PutModelInvocationLoggingConfiguration").input_shape.members["loggingConfig"]
 
 
 def known_flags() -> Flow[frozenset[str]]:
     """The members of ``loggingConfig`` that the installed botocore can send."""
-    shape: Any = yield Record(_shape)
+    shape: Any = yield Record(sendable)
     return frozenset(shape.members)
 
 
 def unknown_members(config: Mapping[str, Any]) -> Flow[tuple[str, ...]]:
     """The members of *config* that the installed botocore would leave out when it is put, as dotted paths."""
-    shape: Any = yield Record(_shape)
+    shape: Any = yield Record(sendable)
     return tuple(_unknown(config, shape, "loggingConfig"))
 
 
