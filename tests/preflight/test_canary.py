@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bedrock_gateway._commands import Sleep
+from bedrock_gateway._commands import Receive, Send, Sleep
 from bedrock_gateway.errors import (
     GovernanceError,
     InvalidRequestError,
@@ -21,6 +21,7 @@ from bedrock_gateway.errors import (
 )
 from bedrock_gateway.preflight import Facts
 from bedrock_gateway.preflight.canary import LARGE_BYTES, PATIENCE_SECONDS, Calls, run
+from bedrock_gateway.preflight.canary.calls import to_the_end
 from bedrock_gateway.preflight.canary.records import STREAM
 from bedrock_gateway.preflight.catalogue import IAM_ACTIONS, rows
 from bedrock_gateway.preflight.flow import Probe
@@ -227,6 +228,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("the record names no caller", {"record": {"identity": {}}}, WRONG),
     ("the record carries other metadata", {"record": {"requestMetadata": {"bgw_purpose": "canary", "bgw_run": "other"}}}, WRONG),
     ("the record carries no metadata", {"record": {"requestMetadata": None}}, WRONG),
+    ("the record is not as AWS writes it", {"record": {"identity": "a", "requestMetadata": ["b"], "input": "c", "output": 4}},
+        {**WRONG, "CAN-05": "fail"}),
     ("the record holds no prompt", {"record": {"input": {"inputTokenCount": 3}}}, {**WRONG, "CAN-05": "fail"}),
     ("the record holds no answer", {"record": {"output": {"outputTokenCount": 1}}}, WRONG),
     ("text is off, and the record holds it", {"logging": {"loggingConfig": LOGGING | {"textDataDeliveryEnabled": False}}},
@@ -279,7 +282,18 @@ def test_no_model_is_called_while_logging_is_off():
 def test_somebody_elses_records_and_lines_that_are_none_are_passed_over():
     world = World(page_size=3)
     spoof = {"requestId": "somebody-else", "requestMetadata": {"bgw_purpose": "canary", "bgw_run": NONCE}}
-    junk = ["r-1", '"r-1"', '["r-1"]', "{", '{"said": "r-1"}', json.dumps(spoof), ""]
+    junk = [
+        "[" * 100_000,
+        '{"requestId": ["r-1"]}',
+        '{"requestId": {"r-1": 1}}',
+        "r-1",
+        '"r-1"',
+        '["r-1"]',
+        "{",
+        '{"said": "r-1"}',
+        json.dumps(spoof),
+        "",
+    ]
     world.lines += [(0.0, line) for line in junk * 20]
     assert outcome(flown(world)) == GOOD
 
@@ -332,3 +346,62 @@ def test_records_are_sought_from_before_the_call_as_clocks_differ():
     flown(world)
     starts = {one.params["startTime"] for one in world.sent if one.operation == "FilterLogEvents"}
     assert starts == {1_790_000_000_000 - 15 * 60 * 1000}
+
+
+class Body:
+    """What a stream is read from."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+STREAMED = Send("bedrock-runtime", "ConverseStream", {}, stream="stream")
+
+
+def streaming(error: Exception | None = None, again: bool = False) -> Any:
+    """A flow that opens a stream, once more where the first attempt fails, and reads it."""
+    yield STREAMED
+    if again:
+        yield STREAMED
+    yield Receive(None)
+    if error:
+        raise error
+    return "whole"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["one attempt", "two attempts"])
+def test_the_connection_of_a_stream_is_released_however_it_ends(again):
+    for error in (None, cut()):
+        bodies: list[Body] = []
+        flow = to_the_end(streaming, error, again)
+        result: Any = None
+        try:
+            command = next(flow)
+            while True:
+                if isinstance(command, Send):
+                    bodies.append(Body())
+                    command = flow.send({"stream": bodies[-1]})
+                else:
+                    command = flow.send(None)
+        except StopIteration as stop:
+            result = stop.value
+        except StreamInterruptedError as caught:
+            result = caught
+        assert result == (error or "whole")
+        assert [one.closed for one in bodies] == [1] * (2 if again else 1)
+
+
+def test_the_connection_of_a_stream_that_is_abandoned_or_fails_on_the_way_is_released():
+    for leave in ("close", "throw"):
+        body, flow = Body(), to_the_end(streaming)
+        next(flow)
+        flow.send({"stream": body})
+        if leave == "close":
+            flow.close()
+        else:
+            with pytest.raises(OSError, match="gone"):
+                flow.throw(OSError("gone"))
+        assert body.closed == 1

@@ -14,12 +14,17 @@ import pytest
 from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.errors import ThrottledError
 from bedrock_gateway.iam.actions import action
+from bedrock_gateway.iam.document import Policy
+from bedrock_gateway.iam.evaluate import AccessRequest, Layers, evaluate
 from bedrock_gateway.iam.generate import generate
 from bedrock_gateway.iam.globs import is_wild
 from bedrock_gateway.preflight.catalogue import IAM_ACTIONS
-from bedrock_gateway.preflight.checks.escalation import WAYS_UP
+from bedrock_gateway.preflight.checks.escalation import WAYS_UP, find_ways
+from bedrock_gateway.preflight.checks.permissions import Self
 from bedrock_gateway.preflight.checks.simulation import FORBIDDEN
+from bedrock_gateway.preflight.holdings import Held
 from bedrock_gateway.preflight.simulator import MOST_ACTIONS, MOST_RESOURCES, Wanted, calls_of
+from tests.capabilities.test_drift import every_option
 
 from .stepped import (
     ACCOUNT,
@@ -328,12 +333,6 @@ GIVING_RIGHTS = {"principal-provision", "group-members"}
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_no_generated_policy_holds_a_way_up_but_where_that_is_what_it_is_for(capability):
-    from bedrock_gateway.iam.document import Policy
-    from bedrock_gateway.preflight.checks.escalation import find_ways
-    from bedrock_gateway.preflight.checks.permissions import Self
-    from bedrock_gateway.preflight.holdings import Held
-    from tests.capabilities.test_drift import every_option
-
     made = generate([capability], every_option(capability))
     needed = frozenset((one.leg.action, one.arn) for one in made.grants)
     me = Self(
@@ -342,6 +341,19 @@ def test_no_generated_policy_holds_a_way_up_but_where_that_is_what_it_is_for(cap
     assert find_ways(me, REGION, needed) == []
     if capability not in GIVING_RIGHTS:
         assert find_ways(me, REGION) == []
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_no_generated_policy_allows_what_is_forbidden(capability):
+    made = generate([capability], every_option(capability))
+    needed = {(one.leg.action, one.arn) for one in made.grants}
+    layers = Layers(identity=[Policy.parse(made.policy.dump())])
+    names = {"P": "aws", "R": REGION, "A": ACCOUNT}
+    for template, actions in FORBIDDEN.items():
+        for name in actions:
+            resource = template.format_map(names)
+            asked = AccessRequest(name, resource, {"aws:RequestedRegion": REGION, "aws:SecureTransport": "true"})
+            assert not evaluate(asked, layers).allowed or (name, resource) in needed, name
 
 
 @pytest.mark.parametrize("way", WAYS_UP, ids=lambda way: way.name)

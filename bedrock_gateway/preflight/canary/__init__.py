@@ -234,7 +234,7 @@ def _awaited(probe: Probe, group: str, wanted: list[_Made], shared: _Run) -> Flo
         lacking = [one for one in wanted if one.record is None]
         for record in (yield from _searched(probe, group, lacking, shared, until)):
             for one in lacking:
-                if one.request_id == record["requestId"]:
+                if one.request_id == record["requestId"] and one.record is None:
                     one.record = record
         lacking = [one for one in lacking if one.record is None]
         left = until - shared.calls.now()

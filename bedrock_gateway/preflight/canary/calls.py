@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.preflight.report import CheckResult, Report
 
-__all__ = ["flown", "model_of"]
+__all__ = ["flown", "model_of", "to_the_end"]
 
 T = TypeVar("T")
 _CAPABILITIES = ("converse", "preflight-canary")
@@ -68,7 +68,7 @@ def flown(
 
     calls = Calls(
         converse=partial(asked, converse),
-        stream=partial(asked, partial(_to_the_end, stream)) if "converse-stream" in declared.capabilities else None,
+        stream=partial(asked, partial(to_the_end, stream)) if "converse-stream" in declared.capabilities else None,
         read=lambda send: _flow.retried(_alone(send), ctx),
         model=model,
         nonce=uuid.uuid4().hex,
@@ -86,7 +86,7 @@ def _alone(send: Send) -> Flow[dict[str, Any]]:
     return reply
 
 
-def _to_the_end(stream: Callable[..., Flow[T]], *given: Any, **options: Any) -> Flow[T]:
+def to_the_end(stream: Callable[..., Flow[T]], *given: Any, **options: Any) -> Flow[T]:
     """Run a streaming flow with nobody listening; its connection is released however it ends."""
     flow = stream(*given, **options)
     step: Callable[[Any], Any] = flow.send

@@ -48,18 +48,19 @@ def records(events: Iterable[Mapping[str, Any]], request_ids: Iterable[str]) -> 
     for event in events:
         try:
             found = json.loads(event.get("message") or "")
-        except ValueError:  # a line on the log's own permissions, or whatever else somebody writes there
+        except (ValueError, RecursionError):  # a line on the log's own permissions, or whatever somebody writes there
             continue
-        if isinstance(found, dict) and found.get("requestId") in wanted:
+        request = found.get("requestId") if isinstance(found, dict) else None
+        if isinstance(request, str) and request in wanted:
             yield found
 
 
 def differences(record: Mapping[str, Any], expected: Expected) -> list[str]:
     """Return what the record says otherwise than what was done."""
-    caller = str((record.get("identity") or {}).get("arn") or "")
+    caller = _text(_mapping(record.get("identity")).get("arn"))
     compared = {
-        "Region": (record.get("region"), expected.region),
-        "account": (record.get("accountId", expected.account), expected.account),
+        "Region": (_text(record.get("region")), expected.region),
+        "account": (_text(record.get("accountId", expected.account)), expected.account),
         "model": (_name(record.get("modelId")), _name(expected.model)),
         "caller": (caller if _other(caller, expected.caller) else expected.caller, expected.caller),
     }
@@ -68,14 +69,26 @@ def differences(record: Mapping[str, Any], expected: Expected) -> list[str]:
         for what, (real, wanted) in compared.items()
         if real != wanted
     ]
-    if dict(record.get("requestMetadata") or {}) != dict(expected.metadata):
+    if _mapping(record.get("requestMetadata")) != expected.metadata:
         found.append("its requestMetadata is not that of the call")
     return [*found, *_of_bodies(record, expected)]
 
 
+_SHOWN = 200
+
+
+def _text(value: Any) -> str:
+    """What a record says, in bounds: whoever writes to the log writes it."""
+    return str(value or "")[:_SHOWN]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _name(model: Any) -> str:
     """The id at the end of an ARN: AWS writes one or the other."""
-    return str(model or "").rpartition("/")[2]
+    return _text(model).rpartition("/")[2]
 
 
 def _other(one: str, other: str) -> bool:
@@ -87,7 +100,7 @@ def _other(one: str, other: str) -> bool:
 
 def _of_bodies(record: Mapping[str, Any], expected: Expected) -> Iterator[str]:
     for side, members in _BODIES.items():
-        there = any(member in (record.get(side) or {}) for member in members)
+        there = any(member in _mapping(record.get(side)) for member in members)
         if there and not expected.with_bodies:
             yield f"its {side} is there, although the delivery of text is off"
         elif not there and expected.with_bodies:
@@ -96,6 +109,6 @@ def _of_bodies(record: Mapping[str, Any], expected: Expected) -> Iterator[str]:
 
 def large_place(record: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return (bucket, key) of the input's body in S3; None: the record names none."""
-    path = str((record.get("input") or {}).get("inputBodyS3Path") or "")
+    path = str(_mapping(record.get("input")).get("inputBodyS3Path") or "")
     bucket, _, key = path.removeprefix("s3://").partition("/")
     return (bucket, key) if path.startswith("s3://") and bucket and key else None
