@@ -91,6 +91,7 @@ _FLOOR = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(?:\[.*?\])?(?P<limits>[<>=!~][^
 _READ = {
     "GetFoundationModel": ("modelDetails", "modelLifecycle", "endOfLifeTime"),
     "GetModelInvocationLoggingConfiguration": ("loggingConfig", "audioDataDeliveryEnabled"),
+    "GetAccountDataRetention": ("mode",),
 }
 
 
@@ -124,6 +125,9 @@ def _lacking(core: Any) -> tuple[str, ...]:
     model = core.get_service_model("bedrock")
     found = []
     for operation, path in _READ.items():
+        if operation not in model.operation_names:
+            found.append(operation)
+            continue
         shape = model.operation_model(operation).output_shape
         for name in path:
             shape = shape.members.get(name) if shape is not None else None

@@ -107,10 +107,11 @@ def _filesystem(place: Path) -> str | None:
     """The kind of the file system that is mounted nearest above *place*."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         found: tuple[int, str] = (0, "")
+        real = place.resolve()
         for line in _MOUNTS.read_text().splitlines():
             left, _, right = line.partition(" - ")
             point = left.split()[_MOUNT_POINT].replace("\\040", " ")
-            if place.resolve().is_relative_to(point) and right:
+            if real.is_relative_to(point) and right:
                 found = max(found, (len(point), right.split()[0]), key=lambda one: one[0])
         return found[1] or None
     return None
