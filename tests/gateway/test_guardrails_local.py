@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 pytest.importorskip("moto", reason="the local Bedrock is an extra")
 
@@ -154,6 +155,23 @@ def test_what_is_masked_does_not_reach_the_model(both, opened, rails):
         async with opened(rails.config(rails.made(**MAIL))) as gateway:
             reply = await gateway.converse("Write to jane@example.com")
             assert (reply.text, reply.guardrail_action) == ("[local echo] Write to {EMAIL}", None)
+
+    both.run(body)
+
+
+class Leave(BaseModel):
+    days: int
+
+
+def test_an_intervention_is_no_answer_that_breaks_its_schema(both, local, opened, rails):
+    known = local.session().client("bedrock-runtime").meta.service_model.operation_model("Converse").input_shape.members
+    if "outputConfig" not in known:
+        pytest.skip("this botocore knows no structured output")
+
+    async def body():
+        async with opened(rails.config(rails.made(**WORDS))) as gateway:
+            reply = await gateway.converse("It is forbidden.", output=Leave)
+            assert (reply.guardrail_action, reply.text, reply.parsed) == ("INTERVENED", "Not that.", None)
 
     both.run(body)
 

@@ -1,7 +1,8 @@
-"""What exists in an account that the local Bedrock does not serve, as far as what AWS demands depends on it.
+"""What exists in an account, as far as what AWS demands depends on it and nothing else tells.
 
-Empty by default. Whoever wants a policy judged for a prompt router, an encrypted or enforced guardrail, a model that is not
-subscribed to or a third-party vector store says so here (`LocalBedrock.state.of(AccountFacts)`).
+Empty by default. Whoever wants a policy judged for a prompt router, a guardrail of the organisation, a model that is not
+subscribed to or a third-party vector store says so here (`LocalBedrock.state.of(AccountFacts)`); guardrails that are made, and
+what the account enforces, are noted here by whoever keeps them.
 """
 
 from __future__ import annotations

@@ -6,10 +6,12 @@ One is READY whenever it is looked at, unless a test has it stay CREATING or UPD
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.call import Fault, Reply
 from bedrock_gateway.local.guardrails import enforcement
+from bedrock_gateway.local.guardrails.assessment import stand_ins
 from bedrock_gateway.local.guardrails.constraints import check
 from bedrock_gateway.local.guardrails.definition import edition
 from bedrock_gateway.local.guardrails.store import DRAFT, Guardrail, Guardrails, guardrail, new_id, now, renewed
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS"]
 
+_log = logging.getLogger(__name__)
 _MOST_GUARDRAILS = 100
 _MOST_VERSIONS = 20
 """AWS's default quotas. Source: Amazon Bedrock endpoints and quotas, in the AWS General Reference."""
@@ -71,13 +74,21 @@ def _made(call: Call) -> str:
     _check_name(call)
     if len(store.in_region(call.region)) >= _MOST_GUARDRAILS:
         raise _exceeded(f"You have reached the quota of {_MOST_GUARDRAILS} guardrails in this account and Region.")
-    said, identifier = edition(call), new_id()
+    said, identifier = _said(call), new_id()
     arn = f"arn:{call.partition}:bedrock:{call.region}:{call.account}:guardrail/{identifier}"
     tags = {tag["key"]: tag["value"] for tag in call.params.get("tags") or []}
     made = Guardrail(identifier, arn, call.region, {DRAFT: said}, tags)
     made.become("CREATING", store.looks_until_ready)
     store.add(call.state, made)
     return identifier
+
+
+def _said(call: Call) -> Edition:
+    """Return what *call* makes of a guardrail; whoever makes it is told what will only stand in."""
+    said = edition(call)
+    if pretended := stand_ins(said.policies):
+        _log.warning("guardrail %s: %s: stand-ins for AWS's models, see docs/local-guardrails.md", said.name, ", ".join(pretended))  # fmt: skip
+    return said
 
 
 def _edition(call: Call, found: Guardrail) -> tuple[str, Edition]:
@@ -158,7 +169,7 @@ def _update(call: Call) -> Reply:
         found = guardrail(call)
         _check_settled(found)
         _check_name(call, found)
-        found.editions[DRAFT] = renewed(edition(call), created_at=found.draft.created_at)
+        found.editions[DRAFT] = renewed(_said(call), created_at=found.draft.created_at)
         found.become("UPDATING", store.looks_until_ready)
         store.note(call.state, found)
     reply = {"guardrailId": found.id, "guardrailArn": found.arn, "version": DRAFT}

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.local.guardrails import content, grounding, sensitive, topics, wording
+from bedrock_gateway.local.guardrails.personal import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from bedrock_gateway.local.guardrails.findings import Finding, Piece
 
-__all__ = ["Assessment", "assess"]
+__all__ = ["Assessment", "assess", "stand_ins"]
 
 _UNIT_CHARACTERS = 1000
 _FINDERS: Mapping[str, Callable[[Mapping[str, Any], Sequence[Piece], str], Iterator[Finding]]] = {
@@ -76,6 +77,15 @@ class Assessment:
             "guardrailCoverage": self.coverage,
         }
         return {**said, "invocationMetrics": metrics, "appliedGuardrailDetails": dict(applied)}
+
+
+def stand_ins(policies: Mapping[str, Any]) -> list[str]:
+    """Return what of *policies* is not judged as AWS would: names of policies, and kinds of personal data."""
+    found = [name for name in ("topicPolicy", "contentPolicy", "contextualGroundingPolicy") if name in policies]
+    if policies.get("wordPolicy", {}).get("managedWordLists"):
+        found.append("managedWordLists")
+    entities = policies.get("sensitiveInformationPolicy", {}).get("piiEntities") or ()
+    return [*found, *(one["type"] for one in entities if one["type"] in UNKNOWN)]
 
 
 def assess(policies: Mapping[str, Any], pieces: Sequence[Piece], side: str) -> Assessment:

@@ -77,4 +77,4 @@ def words_of(text: str) -> set[str]:
 
 def marked(kind: str, text: str) -> Iterator[re.Match[str]]:
     """Return the marks ``[local KIND …]`` in *text*; what stands behind the kind is the match's first group."""
-    return re.finditer(rf"\[local {kind}(?: ([^\]\n]*))?\]", text)
+    return re.finditer(rf"\[local {kind}(?: ([^\]\n]{{0,200}}))?\]", text)

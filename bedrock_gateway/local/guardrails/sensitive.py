@@ -65,7 +65,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def masked(pieces: Sequence[Piece], found: Iterable[Finding]) -> list[str]:
-    """Return the texts with each masked datum named instead: ``{EMAIL}``; of two that overlap, the one that begins first."""
+    """Return the texts with each masked datum named instead: ``{EMAIL}``; of two that overlap, the one that begins first.
+
+    Nothing of either is left.
+    """
     covers: dict[int, list[tuple[int, int, str]]] = {}
     for finding in found:
         if finding.action == "ANONYMIZED":
@@ -79,5 +82,5 @@ def _covered(text: str, covers: Sequence[tuple[int, int, str]]) -> str:
     for start, minus_end, mask in covers:
         if start >= done:
             parts += [text[done:start], mask]
-            done = -minus_end
+        done = max(done, -minus_end)
     return "".join([*parts, text[done:]])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from bedrock_gateway.local import LocalBedrock
 from bedrock_gateway.local.demands.facts import AccountFacts
 from bedrock_gateway.local.guardrails.store import Guardrails
 
@@ -270,3 +273,40 @@ def test_making_a_guardrail_is_a_right(served):
     nobody = served.client("bedrock", served.user("no-rails", served.allow("bedrock:ListGuardrails")))
     assert nobody.list_guardrails()["guardrails"] is not None
     assert refused(nobody.create_guardrail, **named("denied"))[0] == "AccessDeniedException"
+
+
+def test_whoever_makes_a_guardrail_is_told_what_only_stands_in(made, caplog):
+    made(**WORDS)
+    assert not caplog.records
+    entities = [{"type": kind, "action": "BLOCK"} for kind in ("EMAIL", "NAME")]
+    policies = {**POLICIES, "sensitiveInformationPolicyConfig": {"piiEntitiesConfig": entities}}
+    made(**policies)
+    (told,) = caplog.messages
+    for named_so in ("topicPolicy", "contentPolicy", "contextualGroundingPolicy", "managedWordLists", "NAME"):
+        assert named_so in told
+    assert "EMAIL" not in told
+
+
+def test_many_at_once_make_one_guardrail_of_a_name_and_no_number_twice(bedrock):
+    def create(_: int) -> str:
+        try:
+            return str(bedrock.create_guardrail(**named("contended"))["guardrailId"])
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(create, range(8)))
+        (identifier,) = [one for one in outcomes if one != "ConflictException"]
+        one = {"guardrailIdentifier": identifier}
+        numbers = list(pool.map(lambda _: bedrock.create_guardrail_version(**one)["version"], range(8)))
+    assert sorted(numbers) == [str(number) for number in range(1, 9)]
+    bedrock.delete_guardrail(**one)
+
+
+def test_a_reset_account_has_no_guardrails():
+    with LocalBedrock(region="us-east-1") as local:
+        bedrock = local.session().client("bedrock")
+        bedrock.create_guardrail(**named("forgotten"))
+        local.reset()
+        assert bedrock.list_guardrails()["guardrails"] == []
+        assert local.state.of(AccountFacts).guardrails == {}

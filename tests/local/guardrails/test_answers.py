@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bedrock_gateway import Gateway, GatewayConfig
 from bedrock_gateway.local.guardrails.store import EnforcedGuardrail, Guardrails
 
 from .conftest import NOVA, refused
@@ -90,3 +91,32 @@ def test_a_guardrail_that_is_not_there_is_refused(served, base):
     call = served.client("bedrock-agent-runtime").retrieve_and_generate
     code, text = refused(call, input={"text": QUESTION}, retrieveAndGenerateConfiguration=config)
     assert (code, "does not exist" in text) == ("ValidationException", True)
+
+
+def declared(served: Any, base: str, guardrail: str) -> dict[str, Any]:
+    handbook = {"id": base, "embedding_model": "amazon.titan-embed-text-v2:0", "store": "s3-vectors"}
+    app = {"capabilities": ["rag", "rag-stream"], "models": [NOVA], "knowledge_bases": ["handbook"]}
+    return {
+        "application": "guarded",
+        "account": "123456789012",
+        "region": "us-east-1",
+        "local": True,
+        "endpoint": served.endpoint,
+        "principals": {"app": app},
+        "knowledge_bases": {"handbook": handbook},
+        "guardrail": {"id": guardrail, "version": "DRAFT"},
+    }
+
+
+def test_our_gateway_puts_the_declared_guardrail_on_answers(served, base, made):
+    import boto3
+
+    config = GatewayConfig(**declared(served, base, made(**MAIL)))
+    session = boto3.Session(*served.local.root_credentials, region_name="us-east-1")
+    with Gateway(config, principal="app", session=session, observers=()) as gateway:
+        whole = gateway.retrieve_and_generate(QUESTION, knowledge_base="handbook")
+        assert (whole.guardrail_action, "{EMAIL}" in whole.text, bool(whole.citations)) == ("INTERVENED", True, True)
+        with gateway.retrieve_and_generate_stream(QUESTION, knowledge_base="handbook") as stream:
+            heard = "".join(stream.text_stream)
+            result = stream.result()
+        assert (heard, result.guardrail_action) == (whole.text, "INTERVENED")
