@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
     options = {"replace": args.replace, "create_boundary": args.create_boundary}
     if args.export:
-        made = logging.resources(load_config(args), principal=args.principal, create_boundary=args.create_boundary)
-        return print_export(made, args.export)
+        plan = logging.desired(load_config(args), principal=args.principal, create_boundary=args.create_boundary)
+        return print_export(plan.resources, args.export, plan.notes)
     with gateway_of(args) as gateway:
         if args.apply:
             return _print_applied(logging.apply(gateway, folder=state_folder(args), **options), args.output)

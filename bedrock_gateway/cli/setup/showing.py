@@ -43,12 +43,12 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def print_export(resources: Sequence[Resource], form: Format) -> int:
-    """Print the template to stdout, and what it cannot hold to stderr; 0."""
+def print_export(resources: Sequence[Resource], form: Format, notes: Sequence[str] = ()) -> int:
+    """Print the template to stdout, and to stderr what it cannot hold and the *notes* of its plan; 0."""
     from bedrock_gateway.setup.export import export, left_out
 
     emit(export(resources, form))
-    for one in left_out(resources, form):
+    for one in (*left_out(resources, form), *notes):
         note(f"note: {one}")
     return 0
 

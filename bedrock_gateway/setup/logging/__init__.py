@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from bedrock_gateway.aio import AsyncGateway
     from bedrock_gateway.client import Gateway
     from bedrock_gateway.config import GatewayConfig
-    from bedrock_gateway.setup.resource import Resource
 
 __all__ = [
     "Applied",
@@ -40,19 +39,17 @@ __all__ = [
     "UndoPlan",
     "Undone",
     "apply",
+    "desired",
     "plan",
     "plan_undo",
-    "resources",
     "undo",
 ]
 
 Folder = str | os.PathLike[str]
 
 
-def resources(
-    config: GatewayConfig, *, principal: str | None = None, create_boundary: bool = False
-) -> tuple[Resource, ...]:
-    """Return everything that logging as declared takes in an empty account, for `setup.export`; nothing is sent.
+def desired(config: GatewayConfig, *, principal: str | None = None, create_boundary: bool = False) -> LoggingPlan:
+    """Return the plan for an account that has nothing of it, for `setup.export`; nothing is sent.
 
     Args:
         config: The configuration.
@@ -62,9 +59,8 @@ def resources(
     Raises:
         ConfigError: no destination is declared, or the principal has no ``logging-admin``.
     """
-    declared = Declared.of(config, principal)
     known = frozenset(sendable().members)
-    return make_plan(declared, None, known, boundary=create_boundary).resources
+    return make_plan(Declared.of(config, principal), None, known, boundary=create_boundary)
 
 
 @overload

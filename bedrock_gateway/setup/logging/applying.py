@@ -19,7 +19,7 @@ from bedrock_gateway.errors import (
 from bedrock_gateway.governance.versions import lacking
 from bedrock_gateway.setup.logging.merging import same
 from bedrock_gateway.setup.logging.reading import READ, read_logging, unknown_members
-from bedrock_gateway.setup.resource import LOGGING
+from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,17 @@ if TYPE_CHECKING:
     from bedrock_gateway.setup.logging.snapshot import Snapshots
     from bedrock_gateway.setup.resource import Change
 
-__all__ = ["apply_plan", "check_members", "is_new_role", "owned", "put_logging", "text", "written"]
+__all__ = [
+    "apply_plan",
+    "check_members",
+    "is_new_role",
+    "owned",
+    "put_encryption",
+    "put_key_policy",
+    "put_logging",
+    "text",
+    "written",
+]
 
 _PUT = "PutModelInvocationLoggingConfiguration"
 _SPREADS = re.compile(r"Failed to validate permissions for log group")
@@ -192,12 +202,35 @@ def _bucket(asking: Asking, _: Declared, change: Change) -> Flow[None]:
     ):
         if member in wanted and not same(before.get(member), wanted[member]):
             yield from asking.ask("s3", operation, **named, **{member: wanted[member]})
+    yield from put_encryption(asking, named, before, wanted)
+
+
+def put_encryption(
+    asking: Asking, named: Mapping[str, str], before: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> Flow[None]:
+    """Encrypt a bucket as *wanted* says, where it says anything else than is there."""
+    if "BucketEncryption" not in wanted or same(before.get("BucketEncryption"), wanted["BucketEncryption"]):
+        return
+    rules = [
+        {
+            "ApplyServerSideEncryptionByDefault": one["ServerSideEncryptionByDefault"],
+            "BucketKeyEnabled": one.get("BucketKeyEnabled", False),
+        }
+        for one in wanted["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    ]
+    yield from asking.ask("s3", "PutBucketEncryption", **named, ServerSideEncryptionConfiguration={"Rules": rules})
 
 
 def _bucket_policy(asking: Asking, _: Declared, change: Change) -> Flow[None]:
     wanted = change.resource.properties
     document = text(wanted["PolicyDocument"])
     yield from asking.ask("s3", "PutBucketPolicy", **owned(asking, wanted["Bucket"]), Policy=document)
+
+
+def put_key_policy(asking: Asking, _: Declared, change: Change) -> Flow[None]:
+    """Replace the policy of the key by one that holds everything of the old one."""
+    document = text(change.resource.properties["PolicyDocument"])
+    yield from asking.ask("kms", "PutKeyPolicy", KeyId=change.resource.name, PolicyName="default", Policy=document)
 
 
 def _logging(asking: Asking, _: Declared, change: Change) -> Flow[None]:
@@ -230,5 +263,6 @@ _MAKE: Mapping[str, Callable[[Asking, Declared, Change], Flow[None]]] = {
     "AWS::IAM::Role": _role,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _bucket_policy,
+    KEY_POLICY: put_key_policy,
     LOGGING: _logging,
 }

@@ -10,6 +10,8 @@ from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.boundary import boundary
+from bedrock_gateway.iam.documents.keys import KEYS
+from bedrock_gateway.iam.documents.template import assemble, fill
 from bedrock_gateway.iam.resources import boundary_arn
 from bedrock_gateway.preflight.fixes import MODALITIES, declared_destination
 
@@ -28,6 +30,10 @@ OWNED = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 PUBLIC_ACCESS = dict.fromkeys(
     ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
 )
+
+
+_ACCOUNT = 4
+"""Which part of an ARN is the account."""
 
 
 def flag(modality: str) -> str:
@@ -163,6 +169,28 @@ class Declared:
     def buckets(self) -> tuple[str, ...]:
         """The buckets of `places`, each once."""
         return tuple(dict.fromkeys(one.bucket for one in self.places))
+
+    @property
+    def key(self) -> str | None:
+        """ARN of the KMS key that the buckets are encrypted with; None: S3's own keys."""
+        return self.scope.logging_key if self.buckets else None
+
+    @property
+    def key_is_ours(self) -> bool:
+        """Whether the key is of this account: in another one nobody of ours can change its policy."""
+        return self.key is not None and self.key.split(":")[_ACCOUNT] == self.config.account
+
+    @cached_property
+    def key_statements(self) -> Policy:
+        """The policy that lets Bedrock write under the key."""
+        return assemble(fill(KEYS["logging"], {}, self.scope)).policy
+
+    @property
+    def encryption(self) -> dict[str, Any]:
+        """The encryption of a bucket under the key, as CloudFormation has it."""
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.key}
+        rule = {"ServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
+        return {"ServerSideEncryptionConfiguration": [rule]}
 
     def bucket_statements(self, place: Place) -> Policy:
         """Return the policy that lets Bedrock write to *place*."""

@@ -59,6 +59,7 @@ def _planned(
 ) -> Flow[LoggingPlan]:
     known = yield from known_flags()
     found = yield from look(asking, declared, boundary=boundary)
+    found.made = snapshots.made
     there = found.of(*_logging_of(declared))
     ours = there is not None and snapshots.put_by_us(there)
     return make_plan(declared, found, known, ours=ours, replace=replace, boundary=boundary)

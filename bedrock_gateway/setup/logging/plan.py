@@ -12,7 +12,7 @@ from bedrock_gateway.preflight.trust import Delivery, judge_trust
 from bedrock_gateway.setup.logging.declared import DEFAULT_RETENTION_DAYS, OWNED, PUBLIC_ACCESS, flag
 from bedrock_gateway.setup.logging.merging import merged, same, with_statements
 from bedrock_gateway.setup.logging.reading import Found
-from bedrock_gateway.setup.resource import LOGGING, Change, Resource
+from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,6 +84,8 @@ class _Planning:
                 yield self._boundary()
             yield self._group(self.declared.log_group)
             yield self._role()
+        if self.declared.key_is_ours and self.found.looked:
+            yield self._key_policy(str(self.declared.key))
         for bucket in self.declared.buckets:
             yield self._bucket(bucket)
             yield self._bucket_policy(bucket)
@@ -122,7 +124,8 @@ class _Planning:
         else:
             days = wanted
         after = {"LogGroupName": name} | ({"RetentionInDays": days} if days else {})
-        shorter = days is not None and (now is None or days < now) and self.found.stored_bytes
+        ours = (kind, name) in self.found.made
+        shorter = not ours and days is not None and (now is None or days < now) and self.found.stored_bytes
         if shorter and not self.replace:
             had = f"{now} days" if now else "for ever"
             why = f"its {self.found.stored_bytes} bytes are kept {had}: {days} days would delete what is older; --replace does"
@@ -185,12 +188,15 @@ class _Planning:
             why = f"the bucket is in {region}: AWS delivers to buckets of {here} only; name another in [logging]"
             return self._refuse(kind, name, {}, why)
         after = {"BucketName": name, "OwnershipControls": OWNED, "PublicAccessBlockConfiguration": PUBLIC_ACCESS}
-        if before is None:
+        after |= {"BucketEncryption": self.declared.encryption} if self.declared.key else {}
+        if before is None or (kind, name) in self.found.made:
             return self._change(kind, name, after)
         if not self.replace:
-            # Blocking would close what somebody may have opened on purpose; the preflight warns (LOG-11).
-            block = before.get("PublicAccessBlockConfiguration")
-            after = {**after, "PublicAccessBlockConfiguration": block} if block else _without(after)
+            # Blocking would close what somebody may have opened on purpose, and another key locks others out; the
+            # preflight says what is wrong with either (LOG-11, LOG-12).
+            after = {"BucketName": name, "OwnershipControls": OWNED} | {
+                one: before[one] for one in ("PublicAccessBlockConfiguration", "BucketEncryption") if one in before
+            }
             if not same(before.get("OwnershipControls"), OWNED):
                 why = "its ACLs are on, and with them Bedrock may not write: switched off, what they grant ends; --replace does"
                 return self._refuse(kind, name, after, why)
@@ -211,6 +217,23 @@ class _Planning:
         if why:
             return self._refuse(kind, name, after, why)
         return self._change(kind, name, after)
+
+    def _key_policy(self, key: str) -> Change:
+        before = self.found.of(KEY_POLICY, key)
+        if before is None:
+            return self._refuse(KEY_POLICY, key, {}, "there is no such key; correct `key` in [logging]")
+        document = before["PolicyDocument"]
+        if self._may_encrypt(document) is not None:
+            document = with_statements(document, self.declared.key_statements)
+        after = {**before, "PolicyDocument": document}
+        if why := self._may_encrypt(document):
+            return self._refuse(KEY_POLICY, key, after, why)
+        return self._change(KEY_POLICY, key, after)
+
+    def _may_encrypt(self, document: Mapping[str, Any]) -> str | None:
+        """Why Bedrock may not write under the key; None: it may."""
+        verdict = judge_use(document, self.declared.scope, "kms:GenerateDataKey", ["*"], self.declared.key_statements)
+        return None if verdict.status in {"pass", "warn"} else f"its policy keeps Bedrock out: {verdict.summary}"
 
     def _may_put(self, document: Mapping[str, Any], wanted: Policy) -> str | None:
         """Why Bedrock may not write where *wanted* lets it; None: it may."""
@@ -233,6 +256,13 @@ class _Planning:
             return self._refuse(LOGGING, name, made.config, why)
         return self._change(LOGGING, name, made.config)
 
+    def _otherwise_encrypted(self, name: str, bucket: Mapping[str, Any] | None) -> bool:
+        if not self.declared.key or not bucket or self.replace or ("AWS::S3::Bucket", name) in self.found.made:
+            return False
+        rules = (bucket.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration") or [{}]
+        default = rules[0].get("ServerSideEncryptionByDefault") or {}
+        return bool(default.get("KMSMasterKeyID") != self.declared.key)
+
     # -- what is to be known -----------------------------------------------------------------------------------------------
 
     def notes(self) -> Iterator[str]:
@@ -248,6 +278,11 @@ class _Planning:
             bucket = self.found.of("AWS::S3::Bucket", name)
             if bucket and not self.replace and not same(bucket.get("PublicAccessBlockConfiguration"), PUBLIC_ACCESS):
                 yield f"bucket {name} does not block all public access, and is left so; --replace blocks it"
+            if self._otherwise_encrypted(name, bucket):
+                yield f"bucket {name} is not encrypted with the declared key, and is left so; --replace changes it"
+        if self.declared.key and not (self.declared.key_is_ours and self.found.looked):
+            statement = self.declared.key_statements.to_json()
+            yield f"whoever owns the key {self.declared.key} adds this to its policy: {statement}"
         there = self.found.of(LOGGING, self.declared.config.region) or {}
         old = (there.get("cloudWatchConfig") or {}).get("roleArn")
         if self.replace and old and old != self.declared.destinations.get("cloudWatchConfig", {}).get("roleArn"):
@@ -259,10 +294,6 @@ class _Planning:
 
 _KEYS = ("us-east-1/2026/01/01/00/x.json.gz", "us-east-1/2026/01/01/00/data/x.json.gz")
 """Ends of a log file and of a large body."""
-
-
-def _without(bucket: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: one for name, one in bucket.items() if name != "PublicAccessBlockConfiguration"}
 
 
 def make_plan(

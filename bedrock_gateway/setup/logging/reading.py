@@ -12,7 +12,7 @@ from bedrock_gateway._commands import Record
 from bedrock_gateway._responses import BODY
 from bedrock_gateway.errors import AccessDeniedError, NotOursError
 from bedrock_gateway.setup.logging.merging import parsed
-from bedrock_gateway.setup.resource import LOGGING
+from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,8 +36,15 @@ class Found:
     """What the log group holds."""
     regions: dict[str, str] = field(default_factory=dict)
     """Bucket → its Region, where AWS says."""
+    made: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name of what set-up made itself, by its snapshots."""
     role_elsewhere: str | None = None
     """ARN of a role of the declared name under another path."""
+
+    @property
+    def looked(self) -> bool:
+        """Whether anything was looked at."""
+        return bool(self.before)
 
     def of(self, kind: str, name: str) -> Mapping[str, Any] | None:
         """The properties of one resource; None: it does not exist."""
@@ -145,7 +152,7 @@ def read_bucket_region(asking: Asking, bucket: str) -> Flow[str | None]:
     return None if reply is None else _REGIONS.get(reply.get("LocationConstraint"), reply.get("LocationConstraint"))
 
 
-def read_bucket(asking: Asking, _: Declared, bucket: str) -> Flow[Properties | None]:
+def read_bucket(asking: Asking, declared: Declared, bucket: str) -> Flow[Properties | None]:
     """The bucket with what decides whether logs can be delivered to it, and who sees them."""
     owned = _owned(asking, bucket)
     if (yield from read_bucket_region(asking, bucket)) is None:
@@ -156,7 +163,27 @@ def read_bucket(asking: Asking, _: Declared, bucket: str) -> Flow[Properties | N
     made |= {"OwnershipControls": {"Rules": [{"ObjectOwnership": rules[0]["ObjectOwnership"]}]}} if rules else {}
     found = yield from asking.look("s3", "GetPublicAccessBlock", **owned)
     block = (found or {}).get("PublicAccessBlockConfiguration")
-    return made | ({"PublicAccessBlockConfiguration": dict(block)} if block else {})
+    made |= {"PublicAccessBlockConfiguration": dict(block)} if block else {}
+    if declared.key:
+        found = yield from asking.look("s3", "GetBucketEncryption", **owned)
+        made |= _encryption((found or {}).get("ServerSideEncryptionConfiguration") or {})
+    return made
+
+
+def _encryption(found: Mapping[str, Any]) -> Properties:
+    """S3's answer under CloudFormation's names."""
+    rules = []
+    for one in found.get("Rules") or ():
+        default = one.get("ApplyServerSideEncryptionByDefault") or {}
+        rule: Properties = {"ServerSideEncryptionByDefault": dict(default)}
+        rules.append(rule | ({"BucketKeyEnabled": True} if one.get("BucketKeyEnabled") else {}))
+    return {"BucketEncryption": {"ServerSideEncryptionConfiguration": rules}} if rules else {}
+
+
+def read_key_policy(asking: Asking, _: Declared, key: str) -> Flow[Properties | None]:
+    """The policy of the key; None: there is no such key."""
+    found = yield from asking.look("kms", "GetKeyPolicy", KeyId=key, PolicyName="default")
+    return None if found is None else {"KeyId": key, "PolicyDocument": parsed(found["Policy"])}
 
 
 def read_bucket_policy(asking: Asking, _: Declared, bucket: str) -> Flow[Properties | None]:
@@ -179,6 +206,7 @@ READ: Mapping[str, Callable[[Asking, Declared, str], Flow[Properties | None]]] =
     "AWS::IAM::Role": lambda asking, declared, _: read_role(asking, declared),
     "AWS::S3::Bucket": read_bucket,
     "AWS::S3::BucketPolicy": read_bucket_policy,
+    KEY_POLICY: read_key_policy,
     LOGGING: lambda asking, _, __: read_logging(asking),
 }
 """Kind → how its one resource of a name is read."""
@@ -202,6 +230,8 @@ def look(asking: Asking, declared: Declared, *, boundary: bool) -> Flow[Found]:
         if role is not None and role["Path"] != declared.role_path:
             found.role_elsewhere = f"{role['Path']}{role['RoleName']}"
         found.before["AWS::IAM::Role", declared.role] = role
+    if declared.key and declared.key_is_ours:
+        found.before[KEY_POLICY, declared.key] = yield from read_key_policy(asking, declared, declared.key)
     for bucket in declared.buckets:
         yield from _look_at_bucket(asking, declared, bucket, found)
     return found

@@ -111,6 +111,11 @@ class Snapshots:
         last = self.entries[-1].kept if self.entries else []
         return any(one.kind == LOGGING and one.after == config for one in last)
 
+    @property
+    def made(self) -> frozenset[tuple[str, str]]:
+        """Kind and name of what did not exist before set-up."""
+        return frozenset(one.key for entry in self.entries for one in entry.kept if one.before is None)
+
     def begin(self, changes: Iterable[Change]) -> None:
         """Write down what is about to be changed: in a new entry, or in one that was not completed.
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import GatewayError, NotOursError, SetupIncompleteError
 from bedrock_gateway.governance.versions import lacking
-from bedrock_gateway.setup.logging.applying import owned, put_logging, text
+from bedrock_gateway.setup.logging.applying import owned, put_encryption, put_key_policy, put_logging, text
 from bedrock_gateway.setup.logging.merging import added_statements, same, statements_of, without_statements
 from bedrock_gateway.setup.logging.reading import READ, unknown_members
-from bedrock_gateway.setup.resource import LOGGING, Change, Resource
+from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,13 +96,23 @@ def _change(kept: Kept, action: Any, after: Mapping[str, Any] | None, now: Any, 
     return Change(Resource(kept.kind, kept.name, after or {}), action, now, why)
 
 
-def _logging_back(_: Declared, kept: Kept, now: Any, replace: bool) -> Change:
+def _logging_back(declared: Declared, kept: Kept, now: Any, replace: bool) -> Change:
     if same(now, kept.before):
         return _change(kept, "keep", now, now)
     if not same(now, kept.after) and not replace:
+        if now and not _leads_to_ours(declared, now):
+            return _change(kept, "keep", now, now, "somebody else put another since, which leads elsewhere: it stays")
         why = "somebody else changed the logging configuration since; --replace puts the older one back all the same"
         return _change(kept, "refuse", kept.before, now, why)
     return _change(kept, "update" if kept.before else "delete", kept.before, now)
+
+
+def _leads_to_ours(declared: Declared, now: Mapping[str, Any]) -> bool:
+    """Whether logs would be lost by what else is taken back."""
+    watch = now.get("cloudWatchConfig") or {}
+    places = (now.get("s3Config") or {}, watch.get("largeDataDeliveryS3Config") or {})
+    used = {watch.get("roleArn"), *(one.get("bucketName") for one in places)}
+    return bool(used & {declared.destinations.get("cloudWatchConfig", {}).get("roleArn"), *declared.buckets} - {None})
 
 
 def _role_back(declared: Declared, kept: Kept, now: Any, _: bool) -> Change:
@@ -149,6 +159,14 @@ def _bucket_policy_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
     return _change(kept, "update", {**now, "PolicyDocument": less}, now)
 
 
+def _key_policy_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
+    if now is None or kept.before is None:
+        return _change(kept, "keep", now, now)
+    added = added_statements(kept.before["PolicyDocument"], kept.after["PolicyDocument"])
+    less = {**now, "PolicyDocument": without_statements(now["PolicyDocument"], added)}
+    return _change(kept, "keep" if same(less, now) else "update", less, now)
+
+
 def _group_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
     if now is None:
         return _change(kept, "keep", None, None)
@@ -173,7 +191,7 @@ def _bucket_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
         why = f"it holds logs, or what AWS wrote to try it: empty and remove it by hand, `aws s3 rb s3://{kept.name}`"
         return _change(kept, "keep", now, now, why)
     wanted = dict(now)
-    for member in ("OwnershipControls", "PublicAccessBlockConfiguration"):
+    for member in ("OwnershipControls", "PublicAccessBlockConfiguration", "BucketEncryption"):
         old = kept.before.get(member)
         if old is not None and same(now.get(member), kept.after.get(member)):
             wanted[member] = old
@@ -188,6 +206,7 @@ _BACK: Mapping[str, Callable[[Declared, Kept, Any, bool], Change]] = {
     LOGGING: _logging_back,
     "AWS::IAM::Role": _role_back,
     "AWS::S3::BucketPolicy": _bucket_policy_back,
+    KEY_POLICY: _key_policy_back,
     "AWS::S3::Bucket": _bucket_back,
     "AWS::Logs::LogGroup": _group_back,
     "AWS::IAM::ManagedPolicy": _boundary_back,
@@ -277,6 +296,7 @@ def _put_bucket_back(asking: Asking, _: Declared, change: Change) -> Flow[None]:
     ):
         if not same(now.get(member), wanted.get(member)):
             yield from asking.ask("s3", operation, **named, **{member: wanted[member]})
+    yield from put_encryption(asking, named, now, wanted)
 
 
 def _put_group_back(asking: Asking, _: Declared, change: Change) -> Flow[None]:
@@ -291,6 +311,7 @@ _UNMAKE: Mapping[str, Callable[[Asking, Declared, Change], Flow[None]]] = {
     LOGGING: _put_logging_back,
     "AWS::IAM::Role": _put_role_back,
     "AWS::S3::BucketPolicy": _put_bucket_policy_back,
+    KEY_POLICY: put_key_policy,
     "AWS::S3::Bucket": _put_bucket_back,
     "AWS::Logs::LogGroup": _put_group_back,
 }
