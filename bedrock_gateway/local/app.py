@@ -43,6 +43,7 @@ __all__ = ["App", "handlers"]
 _log = logging.getLogger(__name__)
 _HANDLER_MODULES = (
     "control",
+    "models.agreements",
     "models.runtime",
     "knowledge.bases",
     "knowledge.retrieval",
@@ -54,6 +55,8 @@ _HANDLER_MODULES = (
     "identity.api_keys",
     "identity.sessions",
     "simulator.operations",
+    "keys",
+    "log_protection",
     "account.quotas",
     "account.root",
     "account.last_access",

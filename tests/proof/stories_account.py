@@ -249,14 +249,19 @@ def _model_catalog(s: Setting) -> Story:
     yield from _looked_at(s)
 
 
+_NO_OFFER = frozenset({"ResourceNotFoundException", "ValidationException"})
+
+
 def _model_access(s: Setting) -> Story:
     model = {"modelId": s.foundation_models[0] if s.foundation_models else "cohere.rerank-v3-5:0"}
-    yield Call("bedrock", "ListFoundationModelAgreementOffers", model)
+    offered = yield Call("bedrock", "ListFoundationModelAgreementOffers", model)
+    # What AWS sells itself has no offer, and of what was accepted already there is no second agreement.
+    token = str(offered["offers"][0]["offerToken"]) if offered["offers"] else "none"
     yield Call("bedrock", "PutUseCaseForModelAccess", {"formData": json.dumps(USE_CASE).encode()})
     yield Call("bedrock", "GetUseCaseForModelAccess", also=frozenset({"ResourceNotFoundException"}))
-    yield Call("bedrock", "CreateFoundationModelAgreement", {**model, "offerToken": "token"})
+    yield Call("bedrock", "DeleteFoundationModelAgreement", model, also=_NO_OFFER)
+    yield Call("bedrock", "CreateFoundationModelAgreement", {**model, "offerToken": token}, also=_NO_OFFER)
     yield Call("bedrock", "GetFoundationModelAvailability", model)
-    yield Call("bedrock", "DeleteFoundationModelAgreement", model)
 
 
 def _guardrail_admin(s: Setting) -> Story:

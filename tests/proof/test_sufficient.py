@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from .setting import Call, Setting
 
 UNSERVED = {
-    *(f"bedrock:{name}FoundationModelAgreement" for name in ("Create", "Delete")),
     *(f"bedrock:{name}ModelInvocationJob" for name in ("Create", "Get", "Stop")),
-    "bedrock:ListFoundationModelAgreementOffers",
     "bedrock:ListModelInvocationJobs",
-    "bedrock:PutUseCaseForModelAccess",
     "logs:GetDataProtectionPolicy",
 }
 """What the local Bedrock may leave unserved: authorised, then refused with 501. docs/proof.md says what it does today."""
