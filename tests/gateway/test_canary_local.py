@@ -163,6 +163,7 @@ def test_where_the_metrics_show_failed_deliveries_a_missing_record_fails(flown, 
         assert outcome(report)["CAN-03"] == outcome(report)["LOG-16"] == "fail", said(report)
 
 
+@pytest.mark.usefixtures("once")
 def test_a_log_group_that_is_gone_fails(flown, scene):
     with scene.without_group():
         report, _ = flown()
@@ -177,6 +178,7 @@ def test_a_large_body_that_the_bucket_refuses_is_lost(flown, scene):
     assert "lost" in said(report)["CAN-05"]
 
 
+@pytest.mark.usefixtures("once")
 def test_bodies_that_are_declared_off_are_not_in_the_records(flown, scene):
     scene.put_logging(textDataDeliveryEnabled=False)
     report, _ = flown()
@@ -206,6 +208,7 @@ def test_who_may_not_search_the_log_is_told_what_to_grant(flown):
     assert fix.command.startswith("bedrock-gateway policy --principal blind")
 
 
+@pytest.mark.usefixtures("once")
 def test_nothing_is_called_where_it_is_not_asked_for(flown):
     report, events = flown(canary=False)
     assert outcome(report) == {}
@@ -217,6 +220,7 @@ def test_a_principal_without_the_capability_is_refused_before_anything_is_asked(
         flown(name="app")
 
 
+@pytest.mark.usefixtures("once")
 def test_without_logging_no_model_is_called(flown, scene):
     scene.client("bedrock").delete_model_invocation_logging_configuration()
     report, events = flown()
