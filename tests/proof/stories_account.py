@@ -194,7 +194,7 @@ def _upkeep(s: Setting) -> Story:
     yield Call("s3", "GetBucketVersioning", bucket)
     yield Call("s3", "GetObjectLockConfiguration", bucket, also=UNSET)
     yield Call("s3", "GetBucketLifecycleConfiguration", bucket, also=UNSET)
-    yield Call("logs", "GetDataProtectionPolicy", {"logGroupIdentifier": s.log_group}, also=GONE, unserved=True)
+    yield Call("logs", "GetDataProtectionPolicy", {"logGroupIdentifier": s.log_group}, also=GONE)
     yield Call("cloudwatch", "DescribeAlarms", {"AlarmTypes": ["MetricAlarm"], "MaxRecords": 100})
     yield Call("service-quotas", "ListServiceQuotas", {"ServiceCode": "bedrock", "MaxResults": 100})
     yield Call("cloudtrail", "DescribeTrails", {"includeShadowTrails": True})

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 UNSERVED = {
     *(f"bedrock:{name}ModelInvocationJob" for name in ("Create", "Get", "Stop")),
     "bedrock:ListModelInvocationJobs",
-    "logs:GetDataProtectionPolicy",
 }
 """What the local Bedrock may leave unserved: authorised, then refused with 501. docs/proof.md says what it does today."""
 
