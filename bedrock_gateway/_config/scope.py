@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bedrock_gateway._config.identity import IDENTITY_PATH, MAKES_PRINCIPALS
 from bedrock_gateway._config.tables import LoggingConfig
 from bedrock_gateway.capabilities import CAPABILITIES, Scope
+from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.capabilities.scope import object_place
 from bedrock_gateway.capabilities.sources import PARSERS, SOURCES
 from bedrock_gateway.capabilities.stores import STORES
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Hashable")
 
-__all__ = ["check_identities", "rerankers_of", "role_parts", "scope_of", "with_every_knowledge_base"]
+__all__ = [
+    "check_identities",
+    "foundation_models",
+    "rerankers_of",
+    "role_parts",
+    "scope_of",
+    "with_every_knowledge_base",
+]
 
 
 def scope_of(config: GatewayConfig, principal: PrincipalConfig) -> Scope:
@@ -72,10 +80,22 @@ def _models(config: GatewayConfig, principal: PrincipalConfig) -> tuple[str, ...
     if principal.models or not {"preflight-standard", "preflight-deep"} & set(principal.capabilities):
         return principal.models
     declared = [model for one in config.principals.values() for model in one.models]
+    return tuple(dict.fromkeys((*declared, *_of_knowledge_bases(config))))
+
+
+def _of_knowledge_bases(config: GatewayConfig) -> list[str]:
+    """What embeds, and what parses."""
     bases = config.knowledge_bases.values()
-    embedding = [base.embedding_model for base in bases]
     parsing = [one.parsing.model for base in bases for one in base.sources if one.parsing and one.parsing.model]
-    return tuple(dict.fromkeys((*declared, *embedding, *parsing)))
+    return [*(base.embedding_model for base in bases), *parsing]
+
+
+def foundation_models(config: GatewayConfig) -> tuple[str, ...]:
+    """Return the foundation models that anything of *config* calls, as far as its ids tell which they are."""
+    principals = config.principals.values()
+    texts = [text for one in principals for text in (*one.models, *one.rerankers)]
+    texts += [*_of_knowledge_bases(config), *(text for inner in config.wraps.values() for text in inner)]
+    return _once_each(model for text in texts if (model := parse_model_id(text).model))
 
 
 def check_identities(config: GatewayConfig) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway._config.scope import foundation_models
 from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.capabilities.models import ModelId, on_demand_in, parse_model_id, profiles_for
 from bedrock_gateway.capabilities.scope import object_place
@@ -55,6 +56,9 @@ def _held(rule: Callable[[Send], Send]) -> Callable[[Send], Send]:
     return run
 
 
+_AGREES = "model-access"
+
+
 class _Judges:
     """What the configuration declares for one principal, as rules."""
 
@@ -69,6 +73,8 @@ class _Judges:
         self._documents = tuple("s3://{}/{}".format(*object_place(one)) for one in declared.documents)
         # IAM cannot tell a reranker from another model either: both are InvokeModel on its ARN.
         self._models = frozenset(_normal(one, config) for one in (*declared.models, *declared.rerankers))
+        # Whoever agrees to models calls none: it is about each that anybody here calls.
+        self._agreed = frozenset(foundation_models(config)) if _AGREES in self._capabilities else frozenset()
 
     def all(self) -> tuple[Callable[[Send], Send], ...]:
         return (
@@ -91,6 +97,8 @@ class _Judges:
 
     def declared_models(self, send: Send) -> Send:
         for model in _models_of(send):
+            if send.service == "bedrock" and send.capability == _AGREES and model in self._agreed:
+                continue
             if _normal(model, self._config) not in self._models:
                 raise GovernanceError(
                     f"model {model!r} is not declared in principals.{self._principal}.models{_hint(model, self._config)}",

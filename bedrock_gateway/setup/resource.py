@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KEY_POLICY", "LOGGING", "Action", "Change", "Resource"]
+__all__ = ["AGREEMENT", "KEY_POLICY", "LOGGING", "USE_CASE", "Action", "Change", "Resource"]
 
 Action = Literal["create", "update", "delete", "keep", "refuse"]
 """``keep``: it is right already, or is left alone. ``refuse``: it would take something from somebody else; nothing is done at
@@ -27,6 +27,12 @@ specification that cfn-lint carries), so it goes by Terraform's; its properties 
 
 KEY_POLICY = "aws_kms_key_policy"
 """Kind of the policy of a key that is there already; CloudFormation can only make a key with its policy."""
+
+AGREEMENT = "aws_bedrock_foundation_model_agreement"
+"""Kind of the agreement under which a third-party model is used: ``modelId``, ``offerType``. CloudFormation has no type."""
+
+USE_CASE = "aws_bedrock_use_case_for_model_access"
+"""Kind of Anthropic's use-case form: ``formData``, as an object. CloudFormation has no type for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.cli.setup import logging, principal
+from bedrock_gateway.cli.setup import logging, model_access, principal
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "add_parser"]
 
-FORMS: Sequence[ModuleType] = (logging, principal)
+FORMS: Sequence[ModuleType] = (logging, principal, model_access)
 """In the order of the help text."""
 
 

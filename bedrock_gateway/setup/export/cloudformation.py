@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.setup.export.order import KEPT, needs
-from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
+from bedrock_gateway.setup.resource import AGREEMENT, KEY_POLICY, LOGGING, USE_CASE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,8 @@ _APPLIED_BY: Mapping[str, str] = {
     LOGGING: "CloudFormation has no type for it; after the stack, `bedrock-gateway setup logging --apply` puts it",
     KEY_POLICY: "CloudFormation cannot change the policy of a key it did not make; `bedrock-gateway setup logging --apply`"
     " adds the statement",
+    AGREEMENT: "CloudFormation has no type for it; `bedrock-gateway setup model-access --apply` accepts it",
+    USE_CASE: "CloudFormation has no type for it; `bedrock-gateway setup model-access --apply --use-case FILE` submits it",
 }
 
 

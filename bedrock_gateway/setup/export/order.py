@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.setup.resource import LOGGING
+from bedrock_gateway.setup.resource import AGREEMENT, LOGGING, USE_CASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +31,9 @@ def needs(one: Resource, resources: Sequence[Resource]) -> Iterator[Resource]:
     """Those of *resources* that have to be there before *one*."""
     if one.kind == LOGGING:  # AWS tries role, log group and buckets when it is put
         yield from (other for other in resources if other.key != one.key)
+        return
+    if one.kind == AGREEMENT:  # a model of Anthropic's asks for the form first
+        yield from (other for other in resources if other.kind == USE_CASE)
         return
     for name, kind in _REFERS.items():
         given = one.properties.get(name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.export import embedded, terraform_label
 from bedrock_gateway.setup.export.order import KEPT, needs
-from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
+from bedrock_gateway.setup.resource import AGREEMENT, KEY_POLICY, LOGGING, USE_CASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -264,13 +264,28 @@ _NATIVE: Mapping[str, _Native] = MappingProxyType(
                 "Tags": ("tags", _tags),
             },
         ),
+        USE_CASE: _Native(USE_CASE, {"formData": ("form_data", embedded)}),
         KEY_POLICY: _Native(KEY_POLICY, {"KeyId": ("key_id", _text), "PolicyDocument": ("policy", embedded)}),
     }
 )
 
 
+OFFERS = "aws_bedrock_foundation_model_agreement_offers"
+"""Data source of the offers: AWS makes the token of an offer anew with each listing, so none can be written out."""
+
+
+def _agreement(one: Resource, label: str) -> Made:
+    """The one public offer is accepted; that its token is another one at the next look changes nothing."""
+    token = f"${{data.{OFFERS}.{label}.offers[0].offer_token}}"
+    body = {"model_id": _text(one.properties["modelId"]), "offer_token": token}
+    return AGREEMENT, label, {**body, "lifecycle": {"ignore_changes": ["offer_token"]}}
+
+
 def _native(one: Resource, label: str) -> Iterator[Made]:
     """The Terraform resources that *one* becomes, itself first."""
+    if one.kind == AGREEMENT:
+        yield _agreement(one, label)
+        return
     if one.kind == LOGGING:
         yield LOGGING, label, {"logging_config": _logging(one.properties)}
         return
@@ -321,7 +336,13 @@ def terraform(resources: Sequence[Resource]) -> dict[str, Any]:
             type_, _, label = own[0].partition(".")
             made[type_][label]["lifecycle"] = {"prevent_destroy": True}
     comment = ["Written by bedrock-gateway setup", *(_text(one) for one in gaps(resources))]
-    return {"//": " | ".join(comment), "resource": made}
+    offers = {
+        labels[one.key]: {"model_id": _text(one.properties["modelId"]), "offer_type": one.properties["offerType"]}
+        for one in resources
+        if one.kind == AGREEMENT
+    }
+    data = {"data": {OFFERS: offers}} if offers else {}
+    return {"//": " | ".join(comment), **data, "resource": made}
 
 
 def _free(label: str, taken: Mapping[str, object]) -> str:
