@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "preflight",
         help="check identity, Region, models and the invocation-logging chain",
-        epilog="Exit codes: 0 nothing found, 1 findings, 2 could not start, 3 AWS unreachable or LOG-01 unknown.",
+        epilog="Exit codes: 0 nothing found, 1 findings, 2 could not start, 3 AWS unreachable, or LOG-01 (with --canary, LOG-16) unknown.",
     )
     add_options(parser, "config", "env", "principal", "region", "profile", "output")
     parser.add_argument(
@@ -56,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the preflight, print the report, return its exit code."""
     from bedrock_gateway import Gateway
+    from bedrock_gateway.preflight.report import REQUIRED
 
     config = load_config(args)
     name = config.principal_name(args.principal)
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     _print(report, args.output)
     if args.html is not None:
         _write(report, args.html)
-    code: int = report.exit_code(args.fail_on)
+    code: int = report.exit_code(args.fail_on, (*REQUIRED, "LOG-16") if args.canary else REQUIRED)
     return code
 
 

@@ -229,6 +229,23 @@ def test_without_logging_no_model_is_called(flown, scene):
     assert not [one for one in events if one.name == "gateway.call_ended"]
 
 
+@pytest.mark.usefixtures("once")
+def test_under_a_gate_it_runs_once_and_opens_the_way(both, account, scene):
+    async def body() -> None:
+        events: list[Any] = []
+        values = {name: getattr(scene.config, name) for name in GatewayConfig.model_fields}
+        config = GatewayConfig(**(values | {"preflight": {"mode": "enforce", "deadline_seconds": 60}}))
+        session = both.session(*account.credentials("canary"))
+        async with both.gateway(config, principal="canary", session=session, observers=[events.append]) as gateway:
+            report = await gateway.preflight("minimal", canary=True, canary_seconds=0, deadline_seconds=60)
+            assert outcome(report) == dict.fromkeys(ALLOWED, "pass")
+            await gateway.converse("Hello", max_tokens=1)
+        assert [one.name for one in events].count("preflight.ended") == 1
+        assert [one.name for one in events].count("gateway.call_ended") == 3
+
+    both.run(body)
+
+
 def test_the_command_line_runs_it(account, scene, tmp_path, monkeypatch, capsys):
     from bedrock_gateway.cli import main
 

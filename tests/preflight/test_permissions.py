@@ -140,6 +140,8 @@ CALLERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("the boundary does not allow a read", where(do="cloudwatch:GetMetricData", **BY_BOUNDARY), {"IAM-04": "fail"}),
     ("a service control policy forbids a read", where("explicitDeny", do="cloudwatch:GetMetricData", **BY_ORGANIZATION),
         {"IAM-04": "fail"}),
+    ("reads of roles are granted on some", where(do="iam:GetRole"), {"IAM-04": "warn"}),
+    ("reads of roles are denied", where("explicitDeny", do="iam:GetRole"), {"IAM-04": "fail"}),
     ("the guardrail is not granted", where(do="bedrock:GetGuardrail"), {"IAM-04": "fail"}),
     ("only the bucket's policy can allow it", where(do="s3:GetBucketPolicy", on=BUCKET_ARN), {"IAM-04": "warn"}),
     ("a statement denies the bucket", where("explicitDeny", do="s3:GetBucketPolicy", on=BUCKET_ARN), {"IAM-04": "fail"}),
@@ -158,7 +160,7 @@ CALLERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         do="bedrock:PutModelInvocationLoggingConfiguration", MissingContextValues=["aws:SourceIp"], **BY_ORGANIZATION), {}),
     ("the simulator answers in pages", {"SimulatePrincipalPolicy": simulator(pages=3)}, {}),
     ("a denial is on the last page", {"SimulatePrincipalPolicy": simulator(
-        lambda action, *_: {"EvalDecision": "implicitDeny"} if action == "iam:SimulatePrincipalPolicy" else None, 2)},
+        lambda action, *_: {"EvalDecision": "explicitDeny"} if action == "iam:SimulatePrincipalPolicy" else None, 2)},
         {"IAM-04": "fail"}),
     ("the simulator is throttled", {"SimulatePrincipalPolicy": ThrottledError(
         "slow", operation="x", code="Throttling", status=400)},

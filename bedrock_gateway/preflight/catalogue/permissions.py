@@ -34,7 +34,7 @@ PERMISSIONS: tuple[Row, ...] = (
         OWN, ("ID-01",), f"{_IAM}access_policies_boundaries.html"),
     Row("IAM-04", "critical", "What is declared is granted", "deep",
         "fail: the simulator denies something that the capabilities need beside calls of models, and by what; warn: only a policy "
-        "of the resource can still allow it; unknown: it hangs on a condition key that is not known here",
+        "of the resource can still allow it, or it is not allowed on all of a kind; unknown: it hangs on a condition key that is not known here",
         "Attach what `bedrock-gateway policy` prints for this principal.", _SIMULATED, ("ID-01",), _SIMULATOR),
     Row("IAM-05", "high", "What must not be granted is not", "deep",
         "fail: the simulator allows one of the actions that switch off logging or guardrails, make credentials, or change who may "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,8 +33,16 @@ _ADVICE: Mapping[str, str] = {
     "statement": "Take the Deny statement away, or except it.",
     "nothing": "Attach what `bedrock-gateway policy` prints for this principal.",
 }
-_MAY_BE_GRANTED_THERE = ("s3:", "kms:", "bedrock:ApplyGuardrail", "secretsmanager:")
-"""What a policy of the resource can grant alone: the simulator looks at none of those for a role."""
+_RESOURCE_MAY = ("s3:", "kms:", "bedrock:ApplyGuardrail", "secretsmanager:")
+_OPEN: Mapping[str, Callable[[Wanted], bool]] = {
+    "a policy of the resource may allow it, and the simulator does not look there": lambda one: one.action.startswith(
+        _RESOURCE_MAY
+    ),
+    "on all of that kind, that is: it may be allowed on those that are there": lambda one: (
+        one.resource.endswith("/*") and not one.action.startswith(_RESOURCE_MAY)
+    ),
+}
+"""Why something that no policy allows may be allowed all the same, and of what that is so."""
 
 FORBIDDEN: Mapping[str, tuple[str, ...]] = {
     "*": (
@@ -97,8 +105,8 @@ def _forbidden(probe: Probe, needed: Sequence[Wanted]) -> list[Wanted]:
     return found
 
 
-def _simulated(judge: Any) -> Check:
-    """A check of what the simulator says; all of them ask the same, so that the answers are shared."""
+def _needed(judge: Any) -> Check:
+    """A check of what the principal needs; all of them ask the same, so that the answers are shared."""
 
     def check(probe: Probe) -> Checking:
         arn = yield from _arn(probe)
@@ -107,63 +115,68 @@ def _simulated(judge: Any) -> Check:
         try:
             needed = required(probe)
         except ConfigError as error:
-            return Finding("unknown", f"what is to be allowed cannot be told: {error.message}")
-        forbidden = _forbidden(probe, needed)
-        found = yield from simulated(probe, arn, [*needed, *forbidden])
-        finding: Finding = judge(probe, found[: len(needed)], found[len(needed) :])
+            return _untold(error)
+        found = yield from simulated(probe, arn, needed)
+        finding: Finding = judge(probe, found)
         return finding
 
     return check
 
 
-def _mod_05(probe: Probe, needed: Sequence[Simulated], _forbidden: Sequence[Simulated]) -> Finding:
+def _untold(error: ConfigError) -> Finding:
+    return Finding("unknown", f"what is to be allowed cannot be told: {error.message}")
+
+
+def _mod_05(probe: Probe, needed: Sequence[Simulated]) -> Finding:
     calls = [one for one in needed if one.wanted.of_model]
     if not calls:
         return Finding("not_applicable", "this principal calls no model")
     return _granted(probe, calls, "the simulator lets every declared model be called")
 
 
-def _iam_04(probe: Probe, needed: Sequence[Simulated], _forbidden: Sequence[Simulated]) -> Finding:
+def _iam_04(probe: Probe, needed: Sequence[Simulated]) -> Finding:
     others = [one for one in needed if not one.wanted.of_model]
     if not others:
         return Finding("not_applicable", "this principal needs nothing but to call its models: see MOD-05")
     return _granted(probe, others, "the simulator allows whatever else is declared")
 
 
-def _iam_05(_probe: Probe, _needed: Sequence[Simulated], forbidden: Sequence[Simulated]) -> Finding:
-    allowed = [one.wanted.action for one in forbidden if one.allowed]
+def _iam_05(probe: Probe) -> Checking:
+    """In calls of its own: an action that the simulator does not take must not hide what is needed."""
+    arn = yield from _arn(probe)
+    if arn is None:
+        return _NOBODY
+    try:
+        forbidden = _forbidden(probe, required(probe))
+    except ConfigError as error:
+        return _untold(error)
+    return _denied((yield from simulated(probe, arn, forbidden)))
+
+
+def _denied(forbidden: Sequence[Simulated]) -> Finding:
+    allowed = [one.wanted for one in forbidden if one.allowed]
     if allowed:
-        return Finding(
-            "fail", f"it may {_some(allowed)}, and nothing that is declared needs it", _evidence(forbidden, allowed)
-        )
-    doubtful = [one for one in forbidden if one.hangs_on]
-    if doubtful:
-        keys = sorted({key for one in doubtful for key in one.hangs_on})
-        said = f"whether it may {_some(one.wanted.action for one in doubtful)} hangs on {_some(keys)}"
-        return Finding("unknown", f"{said}, which is not known here")
-    if unanswered := [one.wanted.action for one in forbidden if one.decision == "unanswered"]:
-        return Finding("unknown", f"the simulator did not answer for {_some(unanswered)}")
+        said = f"it may {_some(one.action for one in allowed)}, and nothing that is declared needs it"
+        return Finding("fail", said, {one.action: one.resource for one in allowed})
+    if doubtful := [one for one in forbidden if one.hangs_on or one.decision == "unanswered"]:
+        return Finding("unknown", "; ".join(_doubts(doubtful)))
     return Finding("pass", f"the simulator denies all {len(forbidden)} actions that it must not have")
 
 
 def _granted(probe: Probe, found: Sequence[Simulated], good: str) -> Finding:
     """One finding of all: a denial fails, what hangs on what is not known here is unknown."""
     denied = [one for one in found if not one.allowed]
-    elsewhere = [one for one in denied if one.by == "nothing" and one.wanted.action.startswith(_MAY_BE_GRANTED_THERE)]
+    open_ = {why: [one for one in denied if one.by == "nothing" and test(one.wanted)] for why, test in _OPEN.items()}
     doubtful = [one for one in denied if one.decision == "unanswered" or one.hangs_on]
-    certain = [one for one in denied if one not in elsewhere and one not in doubtful]
+    certain = [one for one in denied if one not in doubtful and not any(one in some for some in open_.values())]
     if certain:
         by = certain[0].by
         command = _policy(probe) if by == "nothing" else None
         return Finding("fail", "; ".join(_said(certain)), _by_resource(certain), command, advice=_ADVICE.get(by))
     if doubtful:
         return Finding("unknown", "; ".join(_doubts(doubtful)))
-    if elsewhere:
-        said = "; ".join(_said(elsewhere))
-        advice = "Attach what `bedrock-gateway policy` prints, unless the resource's own policy allows it."
-        return Finding(
-            "warn", f"{said}; a policy of the resource may, and the simulator does not look there", advice=advice
-        )
+    if said := [f"{'; '.join(_said(some))}; {why}" for why, some in open_.items() if some]:
+        return Finding("warn", "; ".join(said), advice="Attach what `bedrock-gateway policy` prints, unless it is so.")
     return Finding("pass", good)
 
 
@@ -194,10 +207,6 @@ def _by_resource(denied: Sequence[Simulated]) -> dict[str, str]:
     return {f"{one.wanted.action} on {one.wanted.resource}": _BY.get(one.by, "") for one in denied[:20]}
 
 
-def _evidence(forbidden: Sequence[Simulated], allowed: Sequence[str]) -> dict[str, str]:
-    return {one.wanted.action: one.wanted.resource for one in forbidden if one.wanted.action in allowed}
-
-
 def _policy(probe: Probe) -> str:
     where = ["--env", probe.config.environment] if probe.config.environment else []
     return shlex.join(["bedrock-gateway", "policy", "--principal", probe.name, *where])
@@ -214,7 +223,7 @@ def _reg_08(probe: Probe) -> Checking:
     try:
         needed = required(probe)
     except ConfigError as error:
-        return Finding("unknown", f"what is to be allowed cannot be told: {error.message}")
+        return _untold(error)
     wanted: list[Wanted] = []
     for profile in profiles:
         wanted += yield from _destinations(probe, profile, needed)
@@ -249,8 +258,8 @@ def _destinations(probe: Probe, profile: str, needed: Sequence[Wanted]) -> Gener
 
 
 CHECKS: dict[str, Check] = {
-    "MOD-05": _simulated(_mod_05),
-    "IAM-04": _simulated(_iam_04),
-    "IAM-05": _simulated(_iam_05),
+    "MOD-05": _needed(_mod_05),
+    "IAM-04": _needed(_iam_04),
+    "IAM-05": _iam_05,
     "REG-08": _reg_08,
 }
