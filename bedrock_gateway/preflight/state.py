@@ -6,7 +6,9 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,10 @@ FOLDER = ".bedrock-gateway"
 """Where set-up keeps its manifests, beside gateway.toml."""
 _LIMIT = 1 << 20
 _MOUNTS = Path("/proc/self/mountinfo")
-_MOUNT_POINT, _NO_LINK = 4, getattr(os, "O_NOFOLLOW", 0)
+_MOUNT_POINT = 4
+_CAUTIOUS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Neither through a link, nor waiting for somebody to write into a pipe."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class State:
     unfinished: tuple[Creation, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Names of manifests that cannot be read."""
+    error: str | None = None
+    """Why the folder cannot be looked at; the rest then says nothing."""
 
 
 def read_state(folder: Path | None) -> State | None:
@@ -48,8 +55,15 @@ def read_state(folder: Path | None) -> State | None:
     if folder is None:
         return None
     kept = folder.absolute() / FOLDER
+    try:
+        return _looked_at(kept)
+    except OSError as error:
+        return State(str(kept), error=error.strerror or type(error).__name__)
+
+
+def _looked_at(kept: Path) -> State:
     place = next(one for one in (kept, *kept.parents) if one.is_dir())
-    unfinished, unreadable = _manifests(kept)
+    unfinished, unreadable = _manifests(kept) if place == kept else ((), ())
     return State(
         folder=str(place),
         writable=os.access(place, os.W_OK | os.X_OK),
@@ -63,24 +77,29 @@ def read_state(folder: Path | None) -> State | None:
 
 def _manifests(kept: Path) -> tuple[tuple[Creation, ...], tuple[str, ...]]:
     unfinished, unreadable = [], []
-    try:
-        paths = sorted(kept.glob("*.json"))
-    except OSError:
-        return (), (kept.name,)
-    for path in paths:
+    # glob would hide that it may not look
+    for path in sorted(one for one in kept.iterdir() if one.suffix == ".json"):
         try:
             raw = json.loads(_read(path))
-            if (
-                raw.get("knowledge_base") and not raw["complete"]
-            ):  # others of set-up's files are about no knowledge base
-                unfinished.append(Creation(str(raw["knowledge_base"]), str(raw["account"]), str(raw["region"])))
-        except (OSError, ValueError, LookupError, AttributeError, RecursionError):
-            unreadable.append(path.name)
+            # Others of set-up's files are about no knowledge base.
+            if raw.get("knowledge_base") and not raw["complete"]:
+                unfinished.append(_creation(raw))
+        except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+            unreadable.append(ascii(path.name)[1:-1])
     return tuple(unfinished), tuple(unreadable)
 
 
+def _creation(raw: dict[str, object]) -> Creation:
+    name = str(raw["knowledge_base"])
+    if not _NAME.fullmatch(name):
+        raise ValueError("no knowledge base is named so")
+    return Creation(name, str(raw["account"]), str(raw["region"]))
+
+
 def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | _NO_LINK), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | _CAUTIOUS), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("no file")
         return file.read(_LIMIT)
 
 

@@ -47,6 +47,7 @@ HOSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a file system in memory", state(filesystem="tmpfs"), {"ENV-08": "warn"}),
     ("a file system nobody knows", state(filesystem=None), {}),
     ("a configuration from no file", {"state": None}, {"ENV-08": "not_applicable", "KB-10": "not_applicable"}),
+    ("a folder that cannot be looked at", state(error="Permission denied"), {"ENV-08": "unknown", "KB-10": "unknown"}),
     ("clients built before the fork", {"forked": True}, {"ENV-09": "warn"}),
     ("clients built in uWSGI's master", {"server": "uwsgi", "before_fork": True}, {"ENV-09": "warn"}),
     ("a worker of gunicorn", {"server": "gunicorn"}, {}),

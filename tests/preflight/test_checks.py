@@ -173,6 +173,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("the role of the knowledge base", who(f"arn:aws:sts::{ACCOUNT}:assumed-role/{BASE_ROLE.rpartition('/')[2]}/b"),
         {"ID-13": "fail", "IAM-06": "warn"}),
     ("a bucket elsewhere", {"HeadBucket": {"BucketRegion": "us-west-2"}}, {"REG-05": "fail"}),
+    ("a proxy that answers for S3 with nothing", {"HeadBucket": {}}, {"REG-05": "unknown", "LOG-09": "unknown",
+        **dict.fromkeys(("LOG-10", "LOG-11", "LOG-12"), "unknown")}),
     ("no bucket", {"HeadBucket": missing("HeadBucket")}, {"REG-05": "fail", "LOG-09": "fail", **NO_BUCKET}),
     ("logging off", {"GetModelInvocationLoggingConfiguration": {}},
         {"LOG-01": "fail", **dict.fromkeys(("LOG-02", "LOG-03", "LOG-04", "LOG-14", "LOG-18"), "skip")}),
@@ -512,6 +514,30 @@ AS_EXPECTED, _ = drive(golden(), declared=EXPECTING)
 def test_a_quota_that_does_not_hold_what_is_expected_changes_exactly_what_it_should(change, expected):
     assert statuses(AS_EXPECTED)["QUO-01"] == "pass"
     check(drive(golden() | change, declared=EXPECTING)[0], AS_EXPECTED, expected)
+
+
+PROFILE_ARN = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:application-inference-profile/abcdefghij12"
+
+
+@pytest.mark.parametrize(
+    ("wraps", "found"),
+    [({}, "unknown"), ({PROFILE_ARN: [MODEL]}, "pass"), ({PROFILE_ARN: [MODEL, f"us.{MODEL}"]}, "unknown")],
+)
+def test_a_load_on_an_application_profile_is_compared_where_the_model_behind_it_is_told(wraps, found):
+    declared = config(wraps=wraps, preflight={"expected_load": {PROFILE_ARN: {"input_tokens_per_minute": 1}}})
+    assert statuses(drive(golden(), declared=declared)[0])["QUO-01"] == found
+
+
+def test_ids_of_one_model_take_from_one_quota_together():
+    loads = {MODEL: 40_000, f"arn:aws:bedrock:{REGION}::foundation-model/{MODEL}": 40_000}
+    load = {text: {"input_tokens_per_minute": count} for text, count in loads.items()}
+    assert statuses(drive(golden(), declared=config(preflight={"expected_load": load}))[0])["QUO-01"] == "warn"
+
+
+def test_throughput_that_is_bought_takes_from_no_quota():
+    bought = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:provisioned-model/abcdefghij12"
+    declared = config(preflight={"expected_load": {bought: {"input_tokens_per_minute": 10**9}}})
+    assert statuses(drive(golden(), declared=declared)[0])["QUO-01"] == "not_applicable"
 
 
 ANSWERING = config(

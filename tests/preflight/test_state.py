@@ -40,6 +40,35 @@ def test_only_what_is_not_complete_is_told(tmp_path):
     assert found.unreadable == ()
 
 
+@pytest.mark.parametrize("name", ["\x1b[2J", "a; rm -rf /", "", 7, "x" * 64])
+def test_a_name_that_no_knowledge_base_can_have_is_not_repeated(tmp_path, name):
+    manifest(tmp_path, "odd", {**CREATION, "knowledge_base": name or None, "complete": False})
+    found = read_state(tmp_path)
+    assert found.unfinished == ()
+    assert found.unreadable == (("odd.json",) if name else ())
+
+
+def test_the_name_of_a_file_is_shown_without_what_a_terminal_would_do(tmp_path):
+    manifest(tmp_path, "\x1b[2J", "{")
+    assert read_state(tmp_path).unreadable == ("\\x1b[2J.json",)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_no_manifest_and_nobody_waits_for_it(tmp_path):
+    (tmp_path / FOLDER).mkdir()
+    os.mkfifo(tmp_path / FOLDER / "pipe.json")
+    assert read_state(tmp_path).unreadable == ("pipe.json",)
+
+
+def test_a_folder_that_may_not_be_looked_at_says_so(tmp_path, monkeypatch):
+    def refused(_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / FOLDER).mkdir()
+    monkeypatch.setattr("bedrock_gateway.preflight.state.os.listdir", refused)
+    assert read_state(tmp_path).error == "Permission denied"
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "7", json.dumps(CREATION), "\x00", "[" * 100_000])
 def test_a_manifest_that_is_none_is_unreadable_and_no_traceback(tmp_path, content):
     manifest(tmp_path, "odd", content)

@@ -23,6 +23,8 @@ def _env_08(probe: Probe) -> Checking:
     state = probe.facts.state
     if state is None or not KEEPS_STATE & set(probe.principal.capabilities):
         return Finding("not_applicable", "this principal keeps nothing on this host")
+    if state.error:
+        return Finding("unknown", f"the folder of manifests, {state.folder}, cannot be looked at: {state.error}")
     evidence = {"folder": state.folder, "free_MiB": str(state.free_bytes >> 20), "filesystem": state.filesystem or ""}
     wrong = {
         "cannot be written": not state.writable,
@@ -57,6 +59,8 @@ def _kb_10(probe: Probe) -> Checking:
     state, config = probe.facts.state, probe.config
     if state is None:
         return Finding("not_applicable", "the configuration is from no file: no manifest is kept beside it")
+    if state.error:
+        return Finding("unknown", f"{state.folder} cannot be looked at: {state.error}")
     here = [one for one in state.unfinished if (one.account, one.region) == (config.account, config.region)]
     if here:
         names = [one.knowledge_base for one in here]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ _MINUTE: Kind = ("tokens", "minute")
 _DAY: Kind = ("tokens", "day")
 _REQUESTS: Kind = ("requests", "minute")
 _MUCH, _BUSY, _THROTTLED = 0.7, 0.8, 0.005
+_NOTHING = "no declared model takes from quotas"
 
 
 def _quotas(probe: Probe) -> Generator[Asking, Any, list[dict[str, Any]]]:
@@ -45,24 +46,41 @@ def _unnamed(text: str) -> Finding:
     return Finding("unknown", f"{said}; write the name as `quota_name` into [preflight.expected_load]")
 
 
+_BEHIND = frozenset({"application-profile", "prompt-router"})
+"""Kinds of ids behind which a model is that takes from quotas; only `wraps` can tell which."""
+
+
+def _targets(probe: Probe, texts: Iterable[str]) -> tuple[dict[str, Target], list[Finding]]:
+    """What each of these takes from, and what cannot be told; bought throughput takes from no quota."""
+    found, unknown = {}, []
+    for text in texts:
+        target = target_of(probe.config, text)
+        if target is not None:
+            found[text] = target
+        elif parse_model_id(text).kind in _BEHIND:
+            said = f"{text}: which model is behind it, the configuration does not tell; name it in [wraps]"
+            unknown.append(Finding("unknown", said))
+    return found, unknown
+
+
 def _each(nothing: str, judge: Callable[[Probe, str, Limits], Finding]) -> Check:
     """A check of each declared model that takes from quotas."""
 
     def check(probe: Probe) -> Checking:
-        targets = {text: target for text in declared_models(probe) if (target := target_of(probe.config, text))}
+        targets, unknown = _targets(probe, declared_models(probe))
         if not targets:
-            return Finding("not_applicable", nothing)
+            return worst(unknown, nothing)
         quotas = yield from _quotas(probe)
-        return worst([judge(probe, text, _limits(probe, quotas, text, one)) for text, one in targets.items()], nothing)
+        judged = [judge(probe, text, _limits(probe, quotas, text, one)) for text, one in targets.items()]
+        return worst([*judged, *unknown], nothing)
 
     return check
 
 
 def _quo_01(probe: Probe) -> Checking:
-    loads = probe.config.preflight.expected_load
-    targets = {text: target for text in loads if (target := target_of(probe.config, text))}
+    targets, unknown = _targets(probe, probe.config.preflight.expected_load)
     if not targets:
-        return Finding("not_applicable", "[preflight.expected_load] expects nothing of a model that takes from quotas")
+        return worst(unknown, "[preflight.expected_load] expects nothing of a model that takes from quotas")
     quotas = yield from _quotas(probe)
     wanted: dict[Target, Counter[Kind]] = {target: Counter() for target in targets.values()}
     for text, target in targets.items():  # two ids of one model take from the same
@@ -72,7 +90,7 @@ def _quo_01(probe: Probe) -> Checking:
         for text, target in targets.items()
         for finding in _compared(text, wanted[target], _limits(probe, quotas, text, target))
     ]
-    return worst(findings, "no load is expected")
+    return worst([*findings, *unknown], "no load is expected")
 
 
 def _expected(probe: Probe, text: str, target: Target) -> dict[Kind, int]:
@@ -119,16 +137,16 @@ def _quo_02(_: Probe, text: str, limits: Limits) -> Finding:
 
 
 def _quo_03(probe: Probe) -> Checking:
-    targets = {text: target for text in declared_models(probe) if (target := target_of(probe.config, text))}
+    targets, _ = _targets(probe, declared_models(probe))
     if not targets:
-        return Finding("not_applicable", "no declared model takes from quotas")
+        return Finding("not_applicable", _NOTHING)
     quotas = yield from _quotas(probe)
     series = yield from _measured(probe, list(targets))
     findings = [
         _judged(text, _limits(probe, quotas, text, target), *(series.get(f"{name}{at}", []) for name in _METRICS))
         for at, (text, target) in enumerate(targets.items())
     ]
-    return worst(findings, "no declared model takes from quotas")
+    return worst(findings, _NOTHING)
 
 
 _METRICS = {
@@ -189,5 +207,4 @@ def _judged(text: str, limits: Limits, calls: list[float], throttled: list[float
     return Finding("pass", f"{text}: {refused:.0f} of {sent:.0f} calls were throttled in the last 24 h", evidence)
 
 
-_NOTHING = "no declared model takes from quotas"
 CHECKS: dict[str, Check] = {"QUO-01": _quo_01, "QUO-02": _each(_NOTHING, _quo_02), "QUO-03": _quo_03}
