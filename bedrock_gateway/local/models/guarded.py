@@ -29,6 +29,7 @@ __all__ = ["Invoked", "converse", "guard_direct", "guards_of_body", "invoke", "n
 
 _TRACES = frozenset({"enabled", "enabled_full"})
 _ACTION, _TRACE, _CONFIG = "amazon-bedrock-guardrailAction", "amazon-bedrock-trace", "amazon-bedrock-guardrailConfig"
+_STREAM = "InvokeModelWithResponseStream"
 _DIRECT_TEXTS = frozenset({"inputText", "texts", "value", "query", "documents", "text"})
 """Where the bodies of embedding models and rerankers hold their texts."""
 
@@ -129,6 +130,8 @@ class Invoked:
     guards: Guarding
     suffix: str
     """Of the tags that mark what is to be guarded; empty: there are none."""
+    asynchronous: bool = False
+    """Whether a stream is to be sent before it is looked at."""
 
 
 def guards_of_body(call: Call, target: Target, request: dict[str, Any]) -> Invoked:
@@ -140,9 +143,10 @@ def guards_of_body(call: Call, target: Target, request: dict[str, Any]) -> Invok
     if _CONFIG in request and named(call.params) is None:
         raise invalid(f"{_CONFIG} in the body requires a guardrail identifier.")
     config = request.get(_CONFIG)
-    suffix = config.get("tagSuffix") if isinstance(config, dict) else None
+    told = config if isinstance(config, dict) else {}
     body = {name: value for name, value in request.items() if name != _CONFIG}
-    return Invoked(body, _guards(call, target), str(suffix or ""))
+    asynchronous = call.operation == _STREAM and told.get("streamProcessingMode") == "ASYNCHRONOUS"
+    return Invoked(body, _guards(call, target), str(told.get("tagSuffix") or ""), asynchronous)
 
 
 def invoke(given: Invoked, chat: Chat) -> Answer:
@@ -161,7 +165,7 @@ def invoke(given: Invoked, chat: Chat) -> Answer:
     system, *turns = ("".join(one) for one in said)
     heard = tuple(replace(turn, text=text) for turn, text in zip(chat.turns, turns, strict=True))
     answer = local_model.answer(replace(chat, system=system, turns=heard))
-    return _looked_at(guards, answer, slots, answer.stop_reason)
+    return _looked_at(guards, answer, slots, answer.stop_reason, asynchronous=given.asynchronous)
 
 
 def _parts(

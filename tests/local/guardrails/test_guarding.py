@@ -263,6 +263,17 @@ def test_attacks_on_a_prompt_are_looked_for_between_tags_alone(runtime, made):
     assert reply["amazon-bedrock-guardrailAction"] == "INTERVENED"
 
 
+def test_a_body_can_have_its_stream_sent_before_it_is_looked_at(runtime, made):
+    body = {**BODIES[HAIKU]("forbidden"), "amazon-bedrock-guardrailConfig": {"streamProcessingMode": "ASYNCHRONOUS"}}
+    named = {"guardrailIdentifier": made(**OUTPUT_WORDS), "guardrailVersion": "DRAFT"}
+    events = runtime.invoke_model_with_response_stream(modelId=HAIKU, body=json.dumps(body), **named)["body"]
+    chunks = [json.loads(event["chunk"]["bytes"]) for event in events]
+    heard = "".join(chunk.get("delta", {}).get("text", "") for chunk in chunks)
+    assert (heard, chunks[-1]["amazon-bedrock-guardrailAction"]) == ("[local echo] forbiddenNot this.", "INTERVENED")
+    whole = json.loads(runtime.invoke_model(modelId=HAIKU, body=json.dumps(body), **named)["body"].read())
+    assert whole["content"][0]["text"] == "Not this."
+
+
 def test_a_configuration_in_a_body_needs_a_guardrail(runtime):
     assert refused(runtime.invoke_model, modelId=HAIKU, body=json.dumps(tagged("Hi")))[0] == "ValidationException"
 
