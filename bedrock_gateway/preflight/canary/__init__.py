@@ -9,33 +9,23 @@ How long AWS takes to deliver, it does not document. Not verified against AWS.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
-from bedrock_gateway._commands import Flow, Send, Sleep
-from bedrock_gateway.errors import (
-    AccessDeniedError,
-    ConfigError,
-    GatewayError,
-    GovernanceError,
-    ModelNotReadyError,
-    ModelTimeoutError,
-    NotFoundError,
-    ServiceError,
-    StreamInterruptedError,
-    ThrottledError,
-    UnavailableError,
-)
-from bedrock_gateway.preflight.canary.records import STREAM, Expected, differences, large_place, pattern, records
+from bedrock_gateway._commands import Flow, Sleep
+from bedrock_gateway.errors import GatewayError
+from bedrock_gateway.preflight.canary.asking import Calls, Shared, answered, awaited, called, code_of, pause_seconds
+from bedrock_gateway.preflight.canary.records import Expected, differences, large_place
 from bedrock_gateway.preflight.catalogue import CATALOGUE, rows
 from bedrock_gateway.preflight.checks.logging import find_group, logging_configuration
-from bedrock_gateway.preflight.flow import Again, Finding, held_back, result_of, unread
+from bedrock_gateway.preflight.flow import Finding, held_back, result_of, unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from bedrock_gateway.preflight.catalogue import Level, Row
-    from bedrock_gateway.preflight.flow import Asking, Probe
+    from bedrock_gateway.preflight.flow import Probe
     from bedrock_gateway.preflight.report import CheckResult, Report, Status
 
 __all__ = ["LARGE_BYTES", "PATIENCE_SECONDS", "Calls", "run"]
@@ -44,55 +34,9 @@ PATIENCE_SECONDS = 90.0
 """How long a record is waited for; AWS promises none."""
 LARGE_BYTES = 120_000
 """Of a prompt whose body goes to S3: more than the 100 KB that a record holds."""
-_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
-_SLACK_MILLISECONDS = 15 * 60 * 1000
-"""Clocks differ: by how much a record may seem older than the run."""
 _PROMPT = "Answer with the one word: yes."
 
 Said = Flow[Finding]
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """What the canary does to the world; the gateway's, or a test's."""
-
-    converse: Callable[[str, Mapping[str, str]], Flow[Any]]
-    """Call the model with (prompt, request metadata)."""
-    stream: Callable[[str, Mapping[str, str]], Flow[Any]] | None
-    """As `converse`; None: the principal does not have the capability."""
-    read: Callable[[Send], Flow[dict[str, Any]]]
-    model: str
-    nonce: str
-    """Tells this run from every other."""
-    now: Callable[[], float]
-    """The driver's monotonic clock."""
-    wall_milliseconds: int
-    """When the run began, as CloudWatch Logs counts."""
-    emit: Callable[[CheckResult], None] = lambda _result: None
-
-
-@dataclass(slots=True)
-class _Made:
-    """One call that was made, and its record once it was found."""
-
-    operation: str
-    request_id: str
-    record: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class _Run:
-    """What the checks of one run share."""
-
-    calls: Calls
-    results: dict[str, CheckResult]
-    patience_seconds: float
-    made: list[_Made] = field(default_factory=list)
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What every call of the run carries."""
-        return {"bgw_purpose": "canary", "bgw_run": self.calls.nonce}
 
 
 def run(
@@ -103,7 +47,7 @@ def run(
     *patience_seconds*: how long a record is waited for.
     """
     started = calls.now()
-    shared = _Run(calls, {one.id: one for one in report.results}, patience_seconds)
+    shared = Shared(calls, {one.id: one for one in report.results}, patience_seconds)
     for row in sorted(rows(cast("Level", report.level), opt_in=True), key=lambda one: one.category != "CAN"):
         if row.opt_in:
             result = shared.results[row.id] = yield from _checked(row, probe(), shared)
@@ -112,85 +56,35 @@ def run(
     return replace(report, results=found, duration_seconds=report.duration_seconds + calls.now() - started)
 
 
-def _checked(row: Row, probe: Probe, shared: _Run) -> Flow[CheckResult]:
+def _checked(row: Row, probe: Probe, shared: Shared) -> Flow[CheckResult]:
     began, code = shared.calls.now(), None
     finding = held_back(row, shared.results)
     if finding is None:
         try:
             finding = yield from _CHECKS[row.id](probe, shared)
         except GatewayError as error:
-            code = _code(error)
+            code = code_of(error)
             finding = unread(error, probe)
     return result_of(row, finding, probe, shared.calls.now() - began, code or finding.error_code)
 
 
-def _code(error: GatewayError) -> str:
-    return error.code if isinstance(error, ServiceError) else type(error).__name__
-
-
-def _answered(steps: Generator[Asking, Any, Any], shared: _Run) -> Flow[Any]:
-    """Ask AWS what the steps of a check ask, one question after the other."""
-    outcomes: list[Any] | None = None
-    while True:
-        try:
-            questions = steps.send(outcomes)
-        except StopIteration as stop:
-            return stop.value
-        outcomes = []
-        for question in questions:
-            send = question.send if isinstance(question, Again) else question
-            if not isinstance(send, Send):
-                raise AssertionError("the canary looks at nothing but AWS")  # noqa: TRY004 - a mistake of ours
-            try:
-                outcomes.append((yield from shared.calls.read(send)))
-            except GatewayError as error:
-                outcomes.append(error)
-
-
 # -- calls of the model -----------------------------------------------------------------------------------------------
 
-_READABLE_LATER = (ThrottledError, UnavailableError, ModelNotReadyError, ModelTimeoutError)
 
-
-def _called(operation: str, call: Any, prompt: str, shared: _Run) -> Flow[Finding | _Made]:
-    """Call the model; what AWS refuses is a finding."""
-    try:
-        result = yield from call(prompt, shared.metadata)
-    except StreamInterruptedError as error:
-        said = f"{operation} was interrupted: {error.reason}"
-        return Finding("fail", said, {"model": shared.calls.model}, error_code=type(error).__name__)
-    except (GovernanceError, ConfigError) as error:
-        return Finding("fail", f"{operation} was not sent: {error.message}", error_code=_code(error))
-    except GatewayError as error:
-        return _refused(operation, error, shared)
-    if not result.request_id:
-        return Finding("unknown", f"{operation} was answered without a request id: its record cannot be told")
-    return _Made(operation, str(result.request_id))
-
-
-def _refused(operation: str, error: GatewayError, shared: _Run) -> Finding:
-    code = _code(error)
-    if not isinstance(error, ServiceError) or isinstance(error, _READABLE_LATER):
-        return Finding("unknown", f"{operation} gave no answer ({code})", error_code=code)
-    action = error.missing if isinstance(error, AccessDeniedError) else None
-    said = f"AWS refused {operation} ({code})" + (f": {action} is not granted" if action else "")
-    return Finding("fail", said, {"model": shared.calls.model}, iam_action=action, error_code=code)
-
-
-def _can_01(probe: Probe, shared: _Run) -> Said:
+def _can_01(probe: Probe, shared: Shared) -> Said:
     del probe
-    made = yield from _called("Converse", shared.calls.converse, _PROMPT, shared)
+    made = yield from called("Converse", shared.calls.converse, _PROMPT, shared)
     if isinstance(made, Finding):
         return made
     shared.made.append(made)
     return Finding("pass", f"{shared.calls.model} answered", {"request_id": made.request_id})
 
 
-def _can_02(probe: Probe, shared: _Run) -> Said:
+def _can_02(probe: Probe, shared: Shared) -> Said:
     del probe
     if shared.calls.stream is None:
         return Finding("not_applicable", "this principal does not stream")
-    made = yield from _called("ConverseStream", shared.calls.stream, _PROMPT, shared)
+    made = yield from called("ConverseStream", shared.calls.stream, _PROMPT, shared)
     if isinstance(made, Finding):
         return made
     shared.made.append(made)
@@ -200,19 +94,19 @@ def _can_02(probe: Probe, shared: _Run) -> Said:
 # -- records ----------------------------------------------------------------------------------------------------------
 
 
-def _can_03(probe: Probe, shared: _Run) -> Said:
-    config = yield from _answered(logging_configuration(probe), shared)
+def _can_03(probe: Probe, shared: Shared) -> Said:
+    config = yield from answered(logging_configuration(probe), shared)
     group = str((config.get("cloudWatchConfig") or {}).get("logGroupName") or "")
     if not group:
         return Finding("not_applicable", "logs go to S3 alone, in batches: they are not waited for")
-    known = yield from _answered(find_group(probe, group), shared)
+    known = yield from answered(find_group(probe, group), shared)
     if known is None:
         return Finding("fail", f"log group {group} does not exist: no record can arrive", {"log_group": group})
     if known.get("logGroupClass") == "INFREQUENT_ACCESS":
         return Finding(
             "unknown", f"log group {group} has class INFREQUENT_ACCESS, which cannot be searched for a record"
         )
-    lacking = yield from _awaited(probe, group, shared.made, shared)
+    lacking = yield from awaited(probe, group, shared.made, shared)
     evidence = {"log_group": group} | {one.operation: one.request_id for one in shared.made}
     if not lacking:
         named = " and ".join(one.operation for one in shared.made)
@@ -226,57 +120,17 @@ def _can_03(probe: Probe, shared: _Run) -> Said:
     return Finding("warn", f"{said}; not yet, or not at all", evidence)
 
 
-def _awaited(probe: Probe, group: str, wanted: list[_Made], shared: _Run) -> Flow[list[_Made]]:
-    """Look for the records of *wanted* until all are found, or time is up; return those that lack theirs."""
-    until = shared.calls.now() + shared.patience_seconds
-    turn = 0
-    while True:
-        lacking = [one for one in wanted if one.record is None]
-        for record in (yield from _searched(probe, group, lacking, shared, until)):
-            for one in lacking:
-                if one.request_id == record["requestId"] and one.record is None:
-                    one.record = record
-        lacking = [one for one in lacking if one.record is None]
-        left = until - shared.calls.now()
-        if not lacking or left <= 0:
-            return lacking
-        yield Sleep(min(_PAUSES_SECONDS[min(turn, len(_PAUSES_SECONDS) - 1)], left))
-        turn += 1
-
-
-def _searched(probe: Probe, group: str, wanted: list[_Made], shared: _Run, until: float) -> Flow[list[dict[str, Any]]]:
-    """Read the log stream to its last page, also past pages without events; to the end of the time there is at most."""
-    ids = [one.request_id for one in wanted]
-    asked: dict[str, Any] = {
-        "logGroupName": group,
-        "logStreamNames": [STREAM],
-        "startTime": shared.calls.wall_milliseconds - _SLACK_MILLISECONDS,
-        "filterPattern": pattern(ids),
-    }
-    found: list[dict[str, Any]] = []
-    while True:
-        try:
-            page = yield from _answered(probe.read("logs", "FilterLogEvents", **asked), shared)
-        except NotFoundError:  # the stream is made with the first record
-            return found
-        found += records(page.get("events") or (), ids)
-        token = page.get("nextToken")
-        if not token or len({one["requestId"] for one in found}) == len(ids) or shared.calls.now() >= until:
-            return found
-        asked["nextToken"] = token
-
-
 def _text_is_on(config: Mapping[str, Any]) -> bool:
     """A flag that was never set is on. Source: third parties' observations; AWS does not say."""
     return config.get("textDataDeliveryEnabled") is not False
 
 
-def _can_04(probe: Probe, shared: _Run) -> Said:
+def _can_04(probe: Probe, shared: Shared) -> Said:
     found = [one for one in shared.made if one.record is not None]
     if not found:
         return Finding("skip", "no record has arrived yet")
-    config = yield from _answered(logging_configuration(probe), shared)
-    who = yield from _answered(probe.read("sts", "GetCallerIdentity"), shared)
+    config = yield from answered(logging_configuration(probe), shared)
+    who = yield from answered(probe.read("sts", "GetCallerIdentity"), shared)
     own = probe.config
     expected = Expected(
         own.region, own.account, shared.calls.model, str(who["Arn"]), shared.metadata, _text_is_on(config)
@@ -289,8 +143,8 @@ def _can_04(probe: Probe, shared: _Run) -> Said:
     return Finding("pass", f"Region, model, caller and metadata are those of the calls, {bodies} their bodies")
 
 
-def _can_05(probe: Probe, shared: _Run) -> Said:
-    config = yield from _answered(logging_configuration(probe), shared)
+def _can_05(probe: Probe, shared: Shared) -> Said:
+    config = yield from answered(logging_configuration(probe), shared)
     cloudwatch = config.get("cloudWatchConfig") or {}
     large = cloudwatch.get("largeDataDeliveryS3Config") or {}
     group, bucket = str(cloudwatch.get("logGroupName") or ""), str(large.get("bucketName") or "")
@@ -299,17 +153,17 @@ def _can_05(probe: Probe, shared: _Run) -> Said:
             "not_applicable", "bodies above 100 KB have no bucket to go to, or are not delivered: see LOG-04"
         )
     prompt = f"{_PROMPT} {shared.calls.nonce} ".ljust(LARGE_BYTES, "x")
-    made = yield from _called("Converse", shared.calls.converse, prompt, shared)
+    made = yield from called("Converse", shared.calls.converse, prompt, shared)
     if isinstance(made, Finding):
         if made.error_code == "ValidationException":
             return replace(made, status="unknown", summary=f"the model may take no prompt of {LARGE_BYTES} bytes")
         return made
-    if (yield from _awaited(probe, group, [made], shared)):
+    if (yield from awaited(probe, group, [made], shared)):
         return Finding("warn", f"no record of it within {shared.patience_seconds:g} s; not yet, or not at all")
     return (yield from _in_bucket(probe, shared, made.record or {}, large))
 
 
-def _in_bucket(probe: Probe, shared: _Run, record: Mapping[str, Any], large: Mapping[str, Any]) -> Said:
+def _in_bucket(probe: Probe, shared: Shared, record: Mapping[str, Any], large: Mapping[str, Any]) -> Said:
     """Whether the object that the record names is there, in the place for large bodies."""
     place = large_place(record)
     if place is None:
@@ -322,17 +176,17 @@ def _in_bucket(probe: Probe, shared: _Run, record: Mapping[str, Any], large: Map
         return Finding("fail", f"its body is in another place than {large.get('bucketName')}/{folder}…/data/", evidence)
     until, turn = shared.calls.now() + shared.patience_seconds, 0
     while True:
-        listed = yield from _answered(probe.read("s3", "ListObjectsV2", Bucket=bucket, Prefix=key), shared)
+        listed = yield from answered(probe.read("s3", "ListObjectsV2", Bucket=bucket, Prefix=key), shared)
         if any(one.get("Key") == key and one.get("Size") for one in listed.get("Contents") or ()):
             return Finding("pass", f"a body of {LARGE_BYTES // 1000} KB arrived in {bucket}", evidence)
         left = until - shared.calls.now()
         if left <= 0:
             return Finding("warn", f"its body is not in {bucket} within {shared.patience_seconds:g} s", evidence)
-        yield Sleep(min(_PAUSES_SECONDS[min(turn, len(_PAUSES_SECONDS) - 1)], left))
+        yield Sleep(min(pause_seconds(turn), left))
         turn += 1
 
 
-def _log_16(probe: Probe, shared: _Run) -> Said:
+def _log_16(probe: Probe, shared: Shared) -> Said:
     """What the canary found, where the other checks of logging are read."""
     del probe
     yield from ()
@@ -343,7 +197,7 @@ def _log_16(probe: Probe, shared: _Run) -> Said:
 
 
 _WORST: tuple[Status, ...] = ("fail", "unknown", "warn", "skip", "not_applicable")
-_CHECKS: Mapping[str, Callable[[Probe, _Run], Said]] = {
+_CHECKS: Mapping[str, Callable[[Probe, Shared], Said]] = {
     "CAN-01": _can_01,
     "CAN-02": _can_02,
     "CAN-03": _can_03,
