@@ -23,7 +23,7 @@ from bedrock_gateway.setup.logging.declared import Declared
 from bedrock_gateway.setup.logging.flows import Applied, Undone
 from bedrock_gateway.setup.logging.plan import LoggingPlan, make_plan
 from bedrock_gateway.setup.logging.reading import sendable
-from bedrock_gateway.setup.logging.undoing import UndoPlan
+from bedrock_gateway.setup.logging.undo_plan import UndoPlan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

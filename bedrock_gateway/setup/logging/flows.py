@@ -14,13 +14,14 @@ from bedrock_gateway.setup.logging.declared import CAPABILITY, Declared
 from bedrock_gateway.setup.logging.plan import LoggingPlan, make_plan
 from bedrock_gateway.setup.logging.reading import known_flags, look
 from bedrock_gateway.setup.logging.snapshot import Snapshots, snapshots_path
+from bedrock_gateway.setup.logging.undo_plan import plan_undo
 
 if TYPE_CHECKING:
     import os
 
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.preflight import Report
-    from bedrock_gateway.setup.logging.undoing import UndoPlan
+    from bedrock_gateway.setup.logging.undo_plan import UndoPlan
 
     Folder = str | os.PathLike[str]
 
@@ -118,7 +119,7 @@ def undo_planned(gateway: Any, folder: Folder, *, replace: bool, patience: Patie
     snapshots: Snapshots = yield Record(partial(Snapshots.peek, path, gateway.config))
     entry = _entry(snapshots)
     yield from asking.caller()
-    return (yield from undoing.plan_undo(asking, declared, entry, replace=replace))
+    return (yield from plan_undo(asking, declared, entry, replace=replace))
 
 
 def undone(gateway: Any, folder: Folder, *, replace: bool, patience: Patience | None) -> Flow[Undone]:
@@ -129,7 +130,7 @@ def undone(gateway: Any, folder: Folder, *, replace: bool, patience: Patience | 
     try:
         entry = _entry(snapshots)
         yield from asking.caller()
-        plan = yield from undoing.plan_undo(asking, declared, entry, replace=replace)
+        plan = yield from plan_undo(asking, declared, entry, replace=replace)
         plan.raise_for_refusal()
         yield from undoing.take_back(asking, declared, plan, snapshots)
         yield Record(snapshots.forget)

@@ -6,18 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.errors import NotOursError
-from bedrock_gateway.iam.document import Policy, PolicyError
-from bedrock_gateway.preflight.deliveries import judge_use
-from bedrock_gateway.preflight.trust import Delivery, judge_trust
-from bedrock_gateway.setup.logging.declared import DEFAULT_RETENTION_DAYS, OWNED, PUBLIC_ACCESS, flag
-from bedrock_gateway.setup.logging.merging import merged, same, with_statements
+from bedrock_gateway.setup.logging.changes import Changes
 from bedrock_gateway.setup.logging.reading import Found
-from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from bedrock_gateway.setup.logging.declared import Declared
+    from bedrock_gateway.setup.resource import Change, Resource
 
 __all__ = ["LoggingPlan", "make_plan"]
 
@@ -68,234 +62,6 @@ class LoggingPlan:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Planning:
-    declared: Declared
-    found: Found
-    known: frozenset[str]
-    """Members of ``loggingConfig`` that botocore can send."""
-    ours: bool
-    replace: bool
-    boundary: bool
-
-    def changes(self) -> Iterator[Change]:
-        if self.declared.log_group:
-            if self.boundary:
-                yield self._boundary()
-            yield self._group(self.declared.log_group)
-            yield self._role()
-        if self.declared.key_is_ours and self.found.looked:
-            yield self._key_policy(str(self.declared.key))
-        for bucket in self.declared.buckets:
-            yield self._bucket(bucket)
-            yield self._bucket_policy(bucket)
-        yield self._logging()
-
-    def _change(self, kind: str, name: str, after: Mapping[str, Any], why: str = "") -> Change:
-        """Create, update or keep, whatever the comparison says."""
-        before = self.found.of(kind, name)
-        if before is None:
-            return Change(Resource(kind, name, after), "create", None, why)
-        if same(before, after):
-            return Change(Resource(kind, name, before), "keep", before)
-        return Change(Resource(kind, name, after), "update", before, why)
-
-    def _refuse(self, kind: str, name: str, after: Mapping[str, Any], why: str) -> Change:
-        return Change(Resource(kind, name, after), "refuse", self.found.of(kind, name), why)
-
-    def _boundary(self) -> Change:
-        kind, name, declared = "AWS::IAM::ManagedPolicy", self.declared.boundary_name, self.declared
-        before = self.found.of(kind, name)
-        if before is not None:  # what it allows is an administrator's to say
-            return Change(Resource(kind, name, before), "keep", before)
-        after = {"ManagedPolicyName": name, "Path": declared.boundary_path}
-        return self._change(kind, name, after | {"PolicyDocument": declared.boundary_document.dump()})
-
-    def _group(self, name: str) -> Change:
-        kind, before, days = "AWS::Logs::LogGroup", self.found.of("AWS::Logs::LogGroup", name), None
-        wanted = self.declared.retention_days
-        if before is None:
-            days = wanted or DEFAULT_RETENTION_DAYS
-            return self._change(kind, name, {"LogGroupName": name, "RetentionInDays": days})
-        now = before.get("RetentionInDays")
-        if wanted is None or now == wanted:
-            # Empty and kept for ever: an earlier run made it and got no further.
-            days = DEFAULT_RETENTION_DAYS if now is None and not self.found.stored_bytes else now
-        else:
-            days = wanted
-        after = {"LogGroupName": name} | ({"RetentionInDays": days} if days else {})
-        ours = (kind, name) in self.found.made
-        shorter = not ours and days is not None and (now is None or days < now) and self.found.stored_bytes
-        if shorter and not self.replace:
-            had = f"{now} days" if now else "for ever"
-            why = f"its {self.found.stored_bytes} bytes are kept {had}: {days} days would delete what is older; --replace does"
-            return self._refuse(kind, name, after, why)
-        return self._change(kind, name, after)
-
-    # -- the role ----------------------------------------------------------------------------------------------------------
-
-    def _role(self) -> Change:
-        kind, declared, name = "AWS::IAM::Role", self.declared, self.declared.role
-        before = self.found.of(kind, name)
-        own = {"PolicyName": declared.role_policy, "PolicyDocument": declared.documents.permissions.dump()}
-        if before is None:
-            after = {
-                "RoleName": name,
-                "Path": declared.role_path,
-                "AssumeRolePolicyDocument": declared.documents.trust.dump(),
-                "PermissionsBoundary": declared.boundary,
-                "Tags": declared.tags,
-                "Policies": [own],
-            }
-            return self._change(kind, name, after)
-        if self.found.role_elsewhere:
-            why = (
-                f"a role of that name is there as {self.found.role_elsewhere}, declared is {declared.scope.logging_role}:"
-                " IAM has one role of a name; correct `role` in [logging]"
-            )
-            return self._refuse(kind, name, {}, why)
-        trust, wrong = self._trust(before["AssumeRolePolicyDocument"])
-        policies = list(before.get("Policies") or ())
-        if not self._delivers(policies):
-            policies = [*(one for one in policies if one["PolicyName"] != own["PolicyName"]), own]
-        after = {**before, "AssumeRolePolicyDocument": trust} | ({"Policies": policies} if policies else {})
-        if wrong:
-            return self._refuse(kind, name, after, wrong)
-        return self._change(kind, name, after)
-
-    def _trust(self, there: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-        """The trust policy to be, and why Bedrock could not assume the role even so."""
-        if judge_trust(there, self.declared.scope).status != "fail":
-            return there, ""
-        joined = with_statements(there, self.declared.documents.trust)
-        verdict = judge_trust(joined, self.declared.scope)
-        return joined, f"its trust policy keeps Bedrock out: {verdict.summary}" if verdict.status == "fail" else ""
-
-    def _delivers(self, policies: list[Mapping[str, Any]]) -> bool:
-        """Whether the inline policies let the role write to its stream, without what else it may have."""
-        try:
-            held = [Policy.parse(one["PolicyDocument"]) for one in policies]
-        except PolicyError:
-            return False
-        return Delivery(self.declared.scope, self.declared.role_arn).judge(held, None).status in {"pass", "warn"}
-
-    # -- buckets -----------------------------------------------------------------------------------------------------------
-
-    def _bucket(self, name: str) -> Change:
-        kind, before = "AWS::S3::Bucket", self.found.of("AWS::S3::Bucket", name)
-        region, here = self.found.regions.get(name), self.declared.config.region
-        if region is not None and region != here:
-            why = f"the bucket is in {region}: AWS delivers to buckets of {here} only; name another in [logging]"
-            return self._refuse(kind, name, {}, why)
-        after = {"BucketName": name, "OwnershipControls": OWNED, "PublicAccessBlockConfiguration": PUBLIC_ACCESS}
-        after |= {"BucketEncryption": self.declared.encryption} if self.declared.key else {}
-        if before is None or (kind, name) in self.found.made:
-            return self._change(kind, name, after)
-        if not self.replace:
-            # Blocking would close what somebody may have opened on purpose, and another key locks others out; the
-            # preflight says what is wrong with either (LOG-11, LOG-12).
-            after = {"BucketName": name, "OwnershipControls": OWNED} | {
-                one: before[one] for one in ("PublicAccessBlockConfiguration", "BucketEncryption") if one in before
-            }
-            if not same(before.get("OwnershipControls"), OWNED):
-                why = "its ACLs are on, and with them Bedrock may not write: switched off, what they grant ends; --replace does"
-                return self._refuse(kind, name, after, why)
-        return self._change(kind, name, after)
-
-    def _bucket_policy(self, name: str) -> Change:
-        kind, before = "AWS::S3::BucketPolicy", self.found.of("AWS::S3::BucketPolicy", name)
-        document = before["PolicyDocument"] if before else None
-        why = ""
-        for place in self.declared.places:
-            if place.bucket != name:
-                continue
-            wanted = self.declared.bucket_statements(place)
-            if document is None or self._may_put(document, wanted) is not None:
-                document = with_statements(document, wanted)
-            why = why or self._may_put(document, wanted) or ""
-        after = {"Bucket": name, "PolicyDocument": document}
-        if why:
-            return self._refuse(kind, name, after, why)
-        return self._change(kind, name, after)
-
-    def _key_policy(self, key: str) -> Change:
-        before = self.found.of(KEY_POLICY, key)
-        if before is None:
-            return self._refuse(KEY_POLICY, key, {}, "there is no such key; correct `key` in [logging]")
-        document = before["PolicyDocument"]
-        if self._may_encrypt(document) is not None:
-            document = with_statements(document, self.declared.key_statements)
-        after = {**before, "PolicyDocument": document}
-        if why := self._may_encrypt(document):
-            return self._refuse(KEY_POLICY, key, after, why)
-        return self._change(KEY_POLICY, key, after)
-
-    def _may_encrypt(self, document: Mapping[str, Any]) -> str | None:
-        """Why Bedrock may not write under the key; None: it may."""
-        verdict = judge_use(document, self.declared.scope, "kms:GenerateDataKey", ["*"], self.declared.key_statements)
-        return None if verdict.status in {"pass", "warn"} else f"its policy keeps Bedrock out: {verdict.summary}"
-
-    def _may_put(self, document: Mapping[str, Any], wanted: Policy) -> str | None:
-        """Why Bedrock may not write where *wanted* lets it; None: it may."""
-        (statement,) = wanted.statements
-        (resource,) = statement.resources
-        keys = [resource.removesuffix("*") + end for end in _KEYS]
-        verdict = judge_use(document, self.declared.scope, "s3:PutObject", keys, wanted)
-        return None if verdict.status in {"pass", "warn"} else f"its policy keeps Bedrock out: {verdict.summary}"
-
-    # -- the configuration -------------------------------------------------------------------------------------------------
-
-    def _logging(self) -> Change:
-        name, before = self.declared.config.region, self.found.of(LOGGING, self.declared.config.region)
-        flags = self.declared.flags(self.known)
-        made = merged(before, self.declared.destinations, flags, ours=self.ours, replace=self.replace)
-        if made.taken:
-            why = (
-                f"logs go elsewhere by somebody else's configuration: {'; '.join(made.taken)}; --replace takes it over"
-            )
-            return self._refuse(LOGGING, name, made.config, why)
-        return self._change(LOGGING, name, made.config)
-
-    def _otherwise_encrypted(self, name: str, bucket: Mapping[str, Any] | None) -> bool:
-        if not self.declared.key or not bucket or self.replace or ("AWS::S3::Bucket", name) in self.found.made:
-            return False
-        rules = (bucket.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration") or [{}]
-        default = rules[0].get("ServerSideEncryptionByDefault") or {}
-        return bool(default.get("KMSMasterKeyID") != self.declared.key)
-
-    # -- what is to be known -----------------------------------------------------------------------------------------------
-
-    def notes(self) -> Iterator[str]:
-        role = self.found.of("AWS::IAM::Role", self.declared.role)
-        if self.declared.log_group and role is None and not self.boundary:
-            yield (
-                f"the role is made within the permissions boundary {self.declared.boundary}, which an administrator makes"
-                " once: `bedrock-gateway setup logging --create-boundary`, or `bedrock-gateway policy boundary`"
-            )
-        if role is not None and "PermissionsBoundary" not in role:
-            yield f"role {self.declared.role} has no permissions boundary: logging-admin may read it, and not change it"
-        for name in self.declared.buckets:
-            bucket = self.found.of("AWS::S3::Bucket", name)
-            if bucket and not self.replace and not same(bucket.get("PublicAccessBlockConfiguration"), PUBLIC_ACCESS):
-                yield f"bucket {name} does not block all public access, and is left so; --replace blocks it"
-            if self._otherwise_encrypted(name, bucket):
-                yield f"bucket {name} is not encrypted with the declared key, and is left so; --replace changes it"
-        if self.declared.key and not (self.declared.key_is_ours and self.found.looked):
-            statement = self.declared.key_statements.to_json()
-            yield f"whoever owns the key {self.declared.key} adds this to its policy: {statement}"
-        there = self.found.of(LOGGING, self.declared.config.region) or {}
-        old = (there.get("cloudWatchConfig") or {}).get("roleArn")
-        if self.replace and old and old != self.declared.destinations.get("cloudWatchConfig", {}).get("roleArn"):
-            yield f"to put back what is replaced takes iam:PassRole on {old}, which logging-admin does not grant"
-        used = {flag(one) for one in self.declared.modalities}
-        if more := sorted(name for name, on in there.items() if on is True and name not in used and not self.replace):
-            yield f"delivered, not declared, and left so: {', '.join(more)}; --replace switches it off"
-
-
-_KEYS = ("us-east-1/2026/01/01/00/x.json.gz", "us-east-1/2026/01/01/00/data/x.json.gz")
-"""Ends of a log file and of a large body."""
-
-
 def make_plan(
     declared: Declared,
     found: Found | None,
@@ -315,6 +81,6 @@ def make_plan(
         replace: Whether to take over what somebody else uses.
         boundary: Whether to make the permissions boundary too, which takes an administrator.
     """
-    planning = _Planning(declared, found or Found(), known, ours, replace, boundary)
+    changes = Changes(declared, found or Found(), known, ours, replace, boundary)
     place = str(declared.config.account), declared.config.region
-    return LoggingPlan(*place, tuple(planning.changes()), tuple(planning.notes()))
+    return LoggingPlan(*place, tuple(changes.all()), tuple(changes.notes()))

@@ -32,8 +32,6 @@ class Found:
 
     before: dict[tuple[str, str], Mapping[str, Any] | None] = field(default_factory=dict)
     """Kind and name → properties; None: it does not exist."""
-    stored_bytes: int = 0
-    """What the log group holds."""
     regions: dict[str, str] = field(default_factory=dict)
     """Bucket → its Region, where AWS says."""
     made: frozenset[tuple[str, str]] = frozenset()
@@ -62,23 +60,18 @@ def read_boundary(asking: Asking, declared: Declared) -> Flow[Properties | None]
     return {"ManagedPolicyName": found["Policy"]["PolicyName"], "Path": found["Policy"]["Path"]}
 
 
-def read_group(asking: Asking, declared: Declared) -> Flow[tuple[Properties | None, int]]:
-    """The log group of exactly that name, and how much it holds: AWS searches by prefix, page by page."""
+def read_group(asking: Asking, declared: Declared, _: str) -> Flow[Properties | None]:
+    """The log group of exactly that name: AWS searches by prefix, page by page."""
     params: dict[str, Any] = {"logGroupNamePrefix": declared.log_group}
     while True:
         reply = yield from asking.ask("logs", "DescribeLogGroups", **params)
         for group in reply.get("logGroups") or ():
             if group.get("logGroupName") == declared.log_group:
                 days = group.get("retentionInDays")
-                made = {"LogGroupName": declared.log_group} | ({"RetentionInDays": int(days)} if days else {})
-                return made, int(group.get("storedBytes") or 0)
+                return {"LogGroupName": declared.log_group} | ({"RetentionInDays": int(days)} if days else {})
         if not reply.get("nextToken"):
-            return None, 0
+            return None
         params["nextToken"] = reply["nextToken"]
-
-
-def _read_group(asking: Asking, declared: Declared, _: str) -> Flow[Properties | None]:
-    return (yield from read_group(asking, declared))[0]
 
 
 def read_role(asking: Asking, declared: Declared) -> Flow[Properties | None]:
@@ -202,7 +195,7 @@ def read_logging(asking: Asking) -> Flow[Properties | None]:
 
 READ: Mapping[str, Callable[[Asking, Declared, str], Flow[Properties | None]]] = {
     "AWS::IAM::ManagedPolicy": lambda asking, declared, _: read_boundary(asking, declared),
-    "AWS::Logs::LogGroup": _read_group,
+    "AWS::Logs::LogGroup": read_group,
     "AWS::IAM::Role": lambda asking, declared, _: read_role(asking, declared),
     "AWS::S3::Bucket": read_bucket,
     "AWS::S3::BucketPolicy": read_bucket_policy,
@@ -222,7 +215,7 @@ def look(asking: Asking, declared: Declared, *, boundary: bool) -> Flow[Found]:
     found.before[LOGGING, declared.config.region] = yield from read_logging(asking)
     if declared.log_group:
         group = ("AWS::Logs::LogGroup", declared.log_group)
-        found.before[group], found.stored_bytes = yield from read_group(asking, declared)
+        found.before[group] = yield from read_group(asking, declared, declared.log_group)
         if boundary:
             limit = ("AWS::IAM::ManagedPolicy", declared.boundary_name)
             found.before[limit] = yield from read_boundary(asking, declared)

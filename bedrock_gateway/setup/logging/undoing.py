@@ -1,21 +1,15 @@
-"""Taking the last `apply` back, from its snapshot. Logs are never removed, nor is what holds them.
-
-Of a policy the statements that set-up added are taken out, as far as they are still there: what others changed since stays.
-The logging configuration comes first: AWS checks an older one while everything that the newer one needed is still there.
-"""
+"""Taking the last `apply` back, as it was planned: one resource after the other, each looked at again first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import GatewayError, NotOursError, SetupIncompleteError
 from bedrock_gateway.governance.versions import lacking
 from bedrock_gateway.setup.logging.applying import owned, put_encryption, put_key_policy, put_logging, text
-from bedrock_gateway.setup.logging.merging import added_statements, same, statements_of, without_statements
+from bedrock_gateway.setup.logging.merging import same
 from bedrock_gateway.setup.logging.reading import READ, unknown_members
-from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
+from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,197 +17,11 @@ if TYPE_CHECKING:
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.setup.asking import Asking
     from bedrock_gateway.setup.logging.declared import Declared
-    from bedrock_gateway.setup.logging.snapshot import Entry, Kept, Snapshots
+    from bedrock_gateway.setup.logging.snapshot import Snapshots
+    from bedrock_gateway.setup.logging.undo_plan import UndoPlan
+    from bedrock_gateway.setup.resource import Change
 
-__all__ = ["UndoPlan", "plan_undo", "take_back"]
-
-
-@dataclass(frozen=True, slots=True)
-class UndoPlan:
-    """What taking back the last `apply` does, in order; nothing was changed yet."""
-
-    account: str
-    region: str
-    at: str
-    """When that `apply` began, as ISO 8601 in UTC."""
-    changes: tuple[Change, ...]
-
-    @property
-    def refused(self) -> tuple[Change, ...]:
-        """What somebody else changed since; while there is one, nothing is done."""
-        return tuple(one for one in self.changes if one.action == "refuse")
-
-    @property
-    def pending(self) -> tuple[Change, ...]:
-        """What is put back or removed."""
-        return tuple(one for one in self.changes if one.action in {"create", "update", "delete"})
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """What is left, and why; one sentence each."""
-        return tuple(f"{one.resource.kind} {one.resource.name}: {one.why}" for one in self.changes if _left(one))
-
-    def raise_for_refusal(self) -> None:
-        """Raise where something is refused.
-
-        Raises:
-            NotOursError: it is; nothing was changed.
-        """
-        for one in self.refused:
-            raise NotOursError(
-                f"{one.resource.name}: {one.why}; nothing was changed", kind=one.resource.kind, name=one.resource.name
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        place = {"account": self.account, "region": self.region, "at": self.at}
-        return place | {"changes": [one.to_dict() for one in self.changes], "kept": list(self.kept)}
-
-
-def _left(one: Change) -> bool:
-    return one.action == "keep" and bool(one.why)
-
-
-# -- the plan --------------------------------------------------------------------------------------------------------------
-
-
-def plan_undo(asking: Asking, declared: Declared, entry: Entry, *, replace: bool) -> Flow[UndoPlan]:
-    """Look at everything that *entry* changed, and say what is to be done about it.
-
-    *replace*: put the old logging configuration back even where somebody else put another since.
-    """
-    changes: list[Change] = []
-    last_made_first = entry.kept[::-1]
-    for kept in sorted(last_made_first, key=lambda one: one.kind != LOGGING):
-        now: Any = kept.after  # of a boundary, which is not for whoever sets up logging to read
-        if kept.kind in _UNMAKE:
-            now = yield from READ[kept.kind](asking, declared, kept.name)
-        changes.append(_BACK[kept.kind](declared, kept, now, replace))
-    return UndoPlan(str(declared.config.account), declared.config.region, entry.at, tuple(changes))
-
-
-def _change(kept: Kept, action: Any, after: Mapping[str, Any] | None, now: Any, why: str = "") -> Change:
-    return Change(Resource(kept.kind, kept.name, after or {}), action, now, why)
-
-
-def _logging_back(declared: Declared, kept: Kept, now: Any, replace: bool) -> Change:
-    if same(now, kept.before):
-        return _change(kept, "keep", now, now)
-    if not same(now, kept.after) and not replace:
-        if now and not _leads_to_ours(declared, now):
-            return _change(kept, "keep", now, now, "somebody else put another since, which leads elsewhere: it stays")
-        why = "somebody else changed the logging configuration since; --replace puts the older one back all the same"
-        return _change(kept, "refuse", kept.before, now, why)
-    return _change(kept, "update" if kept.before else "delete", kept.before, now)
-
-
-def _leads_to_ours(declared: Declared, now: Mapping[str, Any]) -> bool:
-    """Whether logs would be lost by what else is taken back."""
-    watch = now.get("cloudWatchConfig") or {}
-    places = (now.get("s3Config") or {}, watch.get("largeDataDeliveryS3Config") or {})
-    used = {watch.get("roleArn"), *(one.get("bucketName") for one in places)}
-    return bool(used & {declared.destinations.get("cloudWatchConfig", {}).get("roleArn"), *declared.buckets} - {None})
-
-
-def _role_back(declared: Declared, kept: Kept, now: Any, _: bool) -> Change:
-    if now is None:
-        return _change(kept, "keep", None, None)
-    if kept.before is None:
-        return _made_role_back(declared, kept, now)
-    before, after = kept.before, kept.after
-    trust = now["AssumeRolePolicyDocument"]
-    added = added_statements(before["AssumeRolePolicyDocument"], after["AssumeRolePolicyDocument"])
-    less = without_statements(trust, added)
-    wanted = {**now, "AssumeRolePolicyDocument": less if statements_of(less) else trust}
-    old = {one["PolicyName"]: one for one in before.get("Policies") or ()}
-    ours = {one["PolicyName"]: one for one in after.get("Policies") or ()}
-    policies = []
-    for one in now.get("Policies") or ():
-        name = one["PolicyName"]
-        changed = name in ours and not same(ours[name], old.get(name)) and same(one, ours[name])
-        policies += ([old[name]] if name in old else []) if changed else [one]
-    wanted = {**wanted, "Policies": policies}
-    return _change(kept, "keep" if same(wanted, {"Policies": [], **now}) else "update", wanted, now)
-
-
-def _made_role_back(declared: Declared, kept: Kept, now: Any) -> Change:
-    tags = {one["Key"]: one["Value"] for one in now.get("Tags") or ()}
-    others = [one["PolicyName"] for one in now.get("Policies") or () if one["PolicyName"] != declared.role_policy]
-    if tags.get(MARK) != declared.mark:
-        return _change(kept, "keep", now, now, f"it does not carry our tag {MARK}={declared.mark}: it is left alone")
-    if others or added_statements(kept.after["AssumeRolePolicyDocument"], now["AssumeRolePolicyDocument"]):
-        what = f"policies of others ({', '.join(others)})" if others else "a trust that others changed"
-        return _change(kept, "keep", now, now, f"it has {what} by now: it is left alone")
-    return _change(kept, "delete", None, now)
-
-
-def _bucket_policy_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
-    if now is None:
-        return _change(kept, "keep", None, None)
-    old = kept.before["PolicyDocument"] if kept.before else None
-    less = without_statements(now["PolicyDocument"], added_statements(old, kept.after["PolicyDocument"]))
-    if same(less, now["PolicyDocument"]):
-        return _change(kept, "keep", now, now)
-    if not statements_of(less):
-        return _change(kept, "delete", None, now)
-    return _change(kept, "update", {**now, "PolicyDocument": less}, now)
-
-
-def _key_policy_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
-    if now is None or kept.before is None:
-        return _change(kept, "keep", now, now)
-    added = added_statements(kept.before["PolicyDocument"], kept.after["PolicyDocument"])
-    less = {**now, "PolicyDocument": without_statements(now["PolicyDocument"], added)}
-    return _change(kept, "keep" if same(less, now) else "update", less, now)
-
-
-def _group_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
-    if now is None:
-        return _change(kept, "keep", None, None)
-    if kept.before is None:
-        return _change(kept, "keep", now, now, f"it holds logs: remove it by hand, {_remove_group(kept.name)}")
-    old, days = kept.before.get("RetentionInDays"), now.get("RetentionInDays")
-    if days == old or days != kept.after.get("RetentionInDays"):
-        return _change(kept, "keep", now, now, "" if days == old else "somebody else changed its retention since")
-    if old is None or old > days:
-        return _change(kept, "update", kept.before, now)
-    return _change(kept, "keep", now, now, f"its retention stays {days} days: {old} days would delete logs")
-
-
-def _remove_group(name: str) -> str:
-    return f"`aws logs delete-log-group --log-group-name '{name}'`"
-
-
-def _bucket_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
-    if now is None:
-        return _change(kept, "keep", None, None)
-    if kept.before is None:
-        why = f"it holds logs, or what AWS wrote to try it: empty and remove it by hand, `aws s3 rb s3://{kept.name}`"
-        return _change(kept, "keep", now, now, why)
-    wanted = dict(now)
-    for member in ("OwnershipControls", "PublicAccessBlockConfiguration", "BucketEncryption"):
-        old = kept.before.get(member)
-        if old is not None and same(now.get(member), kept.after.get(member)):
-            wanted[member] = old
-    return _change(kept, "keep" if same(wanted, now) else "update", wanted, now)
-
-
-def _boundary_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
-    return _change(kept, "keep", now, now, "other roles may be bounded by it: an administrator removes it")
-
-
-_BACK: Mapping[str, Callable[[Declared, Kept, Any, bool], Change]] = {
-    LOGGING: _logging_back,
-    "AWS::IAM::Role": _role_back,
-    "AWS::S3::BucketPolicy": _bucket_policy_back,
-    KEY_POLICY: _key_policy_back,
-    "AWS::S3::Bucket": _bucket_back,
-    "AWS::Logs::LogGroup": _group_back,
-    "AWS::IAM::ManagedPolicy": _boundary_back,
-}
-
-
-# -- doing it --------------------------------------------------------------------------------------------------------------
+__all__ = ["take_back"]
 
 
 def take_back(asking: Asking, declared: Declared, plan: UndoPlan, snapshots: Snapshots) -> Flow[None]:
