@@ -37,6 +37,7 @@ __all__ = [
     "aware",
     "checks",
     "held_back",
+    "key_of",
     "level_of",
     "result_of",
     "unread",
@@ -197,9 +198,12 @@ def _as_aws_would(name: str, outcome: Outcome) -> Outcome:
     elif isinstance(outcome, GatewayError):
         strange = False
     else:
-        kind = outcome.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
+        headers = outcome.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        kind = headers.get("content-type", "")
         needed = ALWAYS_SENT.get(name)
         missing = needed is not None and needed not in outcome
+        if name == "s3:HeadBucket":  # its answer is all header: the Region, which a newer botocore shows as a member
+            missing = "BucketRegion" not in outcome and "x-amz-bucket-region" not in headers
         strange = kind.startswith("text/html") or missing or not _is_an_answer(outcome.get(BODY), SENT_ALONE.get(name))
     if not strange:
         return outcome
@@ -220,6 +224,11 @@ def _is_an_answer(body: bytes | None, alone: str | None) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and (alone is None or not found or alone in found)
+
+
+def key_of(send: Send) -> str:
+    """Return what the same question has in common: checks that ask it share one answer."""
+    return f"{send.service}:{send.operation}{send.region or ''}{sorted(send.params.items())}"
 
 
 Check = Callable[[Probe], Generator[Asking, Any, Finding]]

@@ -40,13 +40,22 @@ def _kept(probe: Probe, group: str | None, places: Sequence[Place]) -> Weak:
     if group:
         questions.append(Send("logs", "GetDataProtectionPolicy", {"logGroupIdentifier": group}))
     outcomes = yield from probe.outcomes(questions)
+    gone = {
+        question.params["Bucket"] for question, outcome in zip(questions, outcomes, strict=True) if _no_bucket(outcome)
+    }
     replies = [_answered(probe, question, outcome) for question, outcome in zip(questions, outcomes, strict=True)]
     weak = []
     if group and not replies[-1].get("policyDocument"):
         weak.append(f"log group {group} masks nothing: it has no data protection policy")
     for at, bucket in enumerate(buckets):
+        if bucket in gone:
+            continue  # LOG-09 says so
         weak += [f"bucket {bucket} {what}" for what in _loose(*replies[3 * at : 3 * at + 3])]
     return weak
+
+
+def _no_bucket(outcome: Outcome) -> bool:
+    return isinstance(outcome, NotFoundError) and outcome.code == "NoSuchBucket"
 
 
 def _answered(probe: Probe, question: Send, outcome: Outcome) -> dict[str, Any]:
@@ -145,8 +154,8 @@ def _ops_01(probe: Probe) -> Checking:
     for question, outcome in zip(questions, outcomes, strict=True):
         if isinstance(outcome, GatewayError):
             raise probe.blamed(question, outcome)  # that trail may record them
-    none = "" if reply["trailList"] else "there is no trail: "
-    return Finding("warn", f"{none}no trail that is on records data events of {', '.join(missing)}")
+    who = "no trail that is on" if reply["trailList"] else "there is no trail: nothing"
+    return Finding("warn", f"{who} records data events of {', '.join(missing)}")
 
 
 def _elsewhere(probe: Probe, trail: dict[str, Any]) -> str | None:

@@ -99,7 +99,7 @@ def _reg_05(probe: Probe) -> Checking:
             denied += [bucket] if isinstance(error, AccessDeniedError) else []
         else:
             metadata = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-            region = reply.get("BucketRegion") or metadata.get("x-amz-bucket-region") or config.region
+            region = reply.get("BucketRegion") or metadata.get("x-amz-bucket-region")
         if region != config.region:
             return Finding("fail", f"bucket {bucket} is in {region}, not in {config.region}", {bucket: region})
     note = f"; whose {', '.join(denied)} is could not be read" if denied else ""
