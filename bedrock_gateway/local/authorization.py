@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from bedrock_gateway.iam.document import Policy, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Decision, enforce
 from bedrock_gateway.local.demands.facts import AccountFacts
 from bedrock_gateway.local.demands.rows import (
@@ -26,7 +27,6 @@ from bedrock_gateway.local.demands.rows import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bedrock_gateway.iam.document import Policy
     from bedrock_gateway.local.call import State
     from bedrock_gateway.local.principals import Directory, Principal
 
@@ -57,6 +57,7 @@ _LAYERS = {
     "session": "a session policy",
     "scp": "a service control policy",
 }
+_EVERYTHING = Policy((Statement("Allow", actions=("*",), resources=("*",)),))
 _BEARER = "Bedrock User Guide, api-keys-permissions"
 _ROOT_ASSUMES = "Roles may not be assumed by root accounts."
 
@@ -210,17 +211,29 @@ def decide(principal: Principal, demand: Demand, directory: Directory, region: s
     policy = _resource_policy(service, demand.resource, directory)
     layers = directory.layers(principal, policy)
     context = {**_request_context(principal, directory, region), **demand.context}
+    owner = _foreign_owner(service, demand.resource, directory)
+    if owner is not None and principal.kind == "root":
+        layers = replace(layers, identity=(_EVERYTHING,))
     asked = AccessRequest(
         demand.action,
         demand.resource,
         context,
         principal.ref,
+        owner,
         resource_must_allow=_must_be_named(service, demand.resource),
     )
     decision = enforce(asked, layers)
-    if principal.kind == "root" and not decision.explicit_deny:
+    if principal.kind == "root" and not decision.explicit_deny and owner is None:
         return Decision(True, "the root user is subject to no identity-based policy", "identity")
     return decision
+
+
+def _foreign_owner(service: str, resource: str, directory: Directory) -> str | None:
+    """Return the account that owns a bucket where it is another one; None: the account's own."""
+    if service != "s3" or not resource.startswith("arn:"):
+        return None
+    owner = directory.bucket_owner(resource.split(":", 5)[5].partition("/")[0])
+    return owner if owner != directory.account else None
 
 
 def _must_be_named(service: str, resource: str) -> bool:

@@ -17,10 +17,11 @@ from bedrock_gateway.local.moto_bridge import LOCK
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bedrock_gateway.local.call import Call, Fault
+    from bedrock_gateway.local.call import Call, Fault, State
     from bedrock_gateway.local.delivery import Logged
+    from bedrock_gateway.local.principals import Directory
 
-__all__ = ["NAMESPACE", "Kept", "count_call", "count_delivery", "observe"]
+__all__ = ["NAMESPACE", "Kept", "add", "count_call", "count_delivery", "observe"]
 
 NAMESPACE = "AWS/Bedrock"
 _THROTTLED, _OUR_FAULT = 429, 500
@@ -64,6 +65,8 @@ def _of_call(logged: Logged) -> Iterator[tuple[str, float]]:
     for name, tokens in (("InputTokenCount", logged.input_tokens), ("OutputTokenCount", logged.output_tokens)):
         if tokens is not None:
             yield name, tokens
+    # What a model's answer takes from the quota is more than its length for some; which ones is not known here.
+    yield "EstimatedTPMQuotaUsage", (logged.input_tokens or 0) + (logged.output_tokens or 0)
     if logged.target.model.status == "LEGACY":
         yield "LegacyModelInvocations", 1
 
@@ -81,12 +84,17 @@ def count_delivery(call: Call, destination: str, *, arrived: bool) -> None:
 
 def observe(call: Call, values: Mapping[str, float], model: str | None = None) -> None:
     """Add *values*, metric by metric, to those of this minute."""
+    add(call.aws.directory, call.state, call.region, values, model)
+
+
+def add(directory: Directory, state: State, region: str, values: Mapping[str, float], model: str | None = None) -> None:
+    """Add *values* to those of this minute in *region*."""
     minute = datetime.now(UTC).replace(second=0, microsecond=0, tzinfo=None)
     with LOCK:
-        held, kept = call.aws.directory.metrics(call.region), call.state.of(Kept)
-        shelf = kept.by_region.get(call.region)
+        held, kept = directory.metrics(region), state.of(Kept)
+        shelf = kept.by_region.get(region)
         if shelf is None or shelf.home is not held:
-            shelf = kept.by_region[call.region] = _Shelf(held)
+            shelf = kept.by_region[region] = _Shelf(held)
         for name, value in values.items():
             _add(shelf, (name, model or "", minute), value)
 

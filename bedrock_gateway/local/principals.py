@@ -240,20 +240,37 @@ class Directory:
         boundary = self._user_boundaries.get(name) if kind == "user" else None
         return Entity(found.arn, getattr(found, "permissions_boundary_arn", None) or boundary, _tags(found))
 
+    def log_group(self, name: str, region: str) -> Any | None:
+        """Return moto's log group of that name, or None; whoever changes it holds the lock."""
+        return self._backend("logs")[region].groups.get(name)
+
     def metrics(self, region: str) -> list[Any]:
         """Return the list in which CloudWatch of *region* keeps what was put; whoever changes it holds the lock."""
         held: list[Any] = self._backend("cloudwatch")[region].metric_data
         return held
 
+    def _bucket(self, name: str) -> Any | None:
+        """Return moto's S3 bucket of that name, whosever it is: names are given out once in a partition."""
+        from moto.backends import get_backend
+
+        held: Any = get_backend("s3")
+        partition, account = held.bucket_accounts.get(name, (self.partition, self.account))
+        return held[account][partition].buckets.get(name)
+
     def bucket_region(self, bucket: str) -> str | None:
         """Return the Region of an S3 bucket, whosever it is, or None where there is none."""
-        found = self._backend("s3")[self.partition].buckets.get(bucket)
+        found = self._bucket(bucket)
         return str(found.region_name) if found is not None else None
 
+    def bucket_owner(self, bucket: str) -> str | None:
+        """Return the account of an S3 bucket, or None where there is none."""
+        found = self._bucket(bucket)
+        return str(found.account_id) if found is not None else None
+
     def bucket_policy(self, bucket: str) -> Policy | None:
-        """Return the policy of an S3 bucket, or None."""
-        found = self._backend("s3")[self.partition].buckets.get(bucket)
-        return parsed(found.policy) if found is not None and found.account_id == self.account else None
+        """Return the policy of an S3 bucket, whosever it is, or None."""
+        found = self._bucket(bucket)
+        return parsed(found.policy) if found is not None else None
 
     def vector_bucket_policy(self, arn: str) -> Policy | None:
         """Return the policy of the S3 Vectors bucket that *arn* names, or that the index of that ARN is in; or None."""

@@ -27,7 +27,9 @@ def refuse_unfounded(service: str, params: Mapping[str, Any], directory: Directo
     Raises:
         Fault: the bucket belongs to another account than it expects, or the boundary that it sets does not exist.
     """
-    if service == "s3" and params.get("ExpectedBucketOwner") not in {None, directory.account}:
+    expected = params.get("ExpectedBucketOwner") if service == "s3" else None
+    owner = directory.bucket_owner(str(params.get("Bucket"))) or directory.account
+    if expected not in {None, owner}:
         raise Fault("AccessDenied", "Access Denied", 403)
     boundary = params.get("PermissionsBoundary") if service == "iam" else None
     if boundary is not None and not directory.has_policy(str(boundary)):

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
+from bedrock_gateway.local import LocalBedrock
+
 TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"bedrock.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+
+
+def refused(call, **params):
+    with pytest.raises(ClientError) as caught:
+        call(**params)
+    return caught.value.response["Error"]["Code"]
 
 
 def test_a_bucket_is_not_anothers(served):
@@ -24,3 +34,25 @@ def test_a_boundary_has_to_be_there(served):
     with pytest.raises(iam.exceptions.NoSuchEntityException, match="does not exist or is not attachable"):
         iam.create_role(**role, PermissionsBoundary="arn:aws:iam::123456789012:policy/none")
     iam.create_role(**role, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
+
+
+def test_a_bucket_of_another_account_is_open_to_whom_its_own_policy_and_their_rights_let_in():
+    with LocalBedrock(account="111122223333", region="us-east-1") as ours, LocalBedrock(region="us-east-1") as theirs:
+        ours.reset()
+        other = theirs.session().client("s3")
+        other.create_bucket(Bucket="taken")
+        other.delete_public_access_block(Bucket="taken")
+        s3 = ours.session().client("s3")
+        assert refused(s3.head_bucket, Bucket="taken") == "403"
+        assert refused(s3.put_object, Bucket="taken", Key="x", Body=b"") == "AccessDenied"
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Action": "s3:ListBucket",
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement | {"Resource": "arn:aws:s3:::taken"}]}
+        other.put_bucket_policy(Bucket="taken", Policy=json.dumps(policy))
+        assert s3.head_bucket(Bucket="taken")["ResponseMetadata"]["HTTPStatusCode"] == 200
+        assert refused(s3.head_bucket, Bucket="taken", ExpectedBucketOwner="111122223333") == "403"
+        assert refused(s3.get_bucket_policy, Bucket="taken") == "AccessDenied"
+        ours.reset()

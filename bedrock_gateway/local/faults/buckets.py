@@ -31,7 +31,7 @@ def _emptied(hand: Hand) -> str:
     s3, bucket = hand.client("s3"), hand.bucket
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
+            s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"], BypassGovernanceRetention=True)
     s3.delete_bucket(Bucket=bucket)
     return bucket
 
@@ -40,28 +40,52 @@ def _no_bucket(hand: Hand) -> None:
     _emptied(hand)
 
 
+def _kept(hand: Hand, bucket: str) -> list[tuple[str, dict[str, Any]]]:
+    """What has to be put again to have the same bucket: (operation, parameters)."""
+    s3, name = hand.client("s3"), {"Bucket": bucket}
+    life = s3.get_bucket_lifecycle_configuration(**name)["Rules"]
+    encryption = s3.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]
+    lock = s3.get_object_lock_configuration(**name)["ObjectLockConfiguration"]
+    return [
+        ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
+        ("put_object_lock_configuration", {"ObjectLockConfiguration": lock}),
+        ("put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": life}}),
+        ("put_bucket_policy", {"Policy": s3.get_bucket_policy(**name)["Policy"]}),
+        ("put_bucket_encryption", {"ServerSideEncryptionConfiguration": encryption}),
+    ]
+
+
 def _elsewhere(hand: Hand) -> None:
-    """The same bucket, policy and encryption, in another Region."""
-    s3, bucket = hand.client("s3"), hand.bucket
-    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
-    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
-    _emptied(hand)
+    """The same bucket in another Region; one that keeps what its owner can make it keep."""
+    kept = _kept(hand, hand.bucket)
+    bucket = _emptied(hand)
     region = _other_region(hand)
     there = hand.client("s3", region)
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    there.create_bucket(Bucket=bucket, **where)
-    there.put_bucket_policy(Bucket=bucket, Policy=policy)
-    there.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=encryption)
+    there.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True, **_located(region))
+    for operation, params in kept:
+        getattr(there, operation)(Bucket=bucket, **params)
+
+
+def _located(region: str) -> dict[str, Any]:
+    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
 def _taken(hand: Hand) -> None:
-    """Another account makes a bucket of that name as soon as ours is gone."""
+    """Another account makes a bucket of that name as soon as ours is gone, and lets everybody look and write."""
     from bedrock_gateway.local.instance import LocalBedrock
 
     bucket = _emptied(hand)
-    session = LocalBedrock(account=_other_account(hand)).session(region=hand.region)
-    where = {} if hand.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": hand.region}}
-    session.client("s3").create_bucket(Bucket=bucket, **where)
+    s3 = LocalBedrock(account=_other_account(hand)).session(region=hand.region).client("s3")
+    s3.create_bucket(Bucket=bucket, **_located(hand.region))
+    s3.delete_public_access_block(Bucket=bucket)
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    everybody = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["s3:ListBucket", "s3:PutObject"],
+        "Resource": resources,
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=document(everybody))
 
 
 def _no_policy(hand: Hand) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.local.knowledge.store import Job
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "source_of"]
 
 _SCANNED = 100
 _JOB_SECONDS = 30.0
@@ -24,7 +24,8 @@ def _held(hand: Hand) -> KnowledgeBase:
     return hand.state.of(KnowledgeStore).bases[hand.region, hand.base]
 
 
-def _source(hand: Hand) -> DataSource:
+def source_of(hand: Hand) -> DataSource:
+    """Return the data source of the knowledge base."""
     return next(iter(_held(hand).sources.values()))
 
 
@@ -42,24 +43,27 @@ def _no_base(hand: Hand) -> None:
 
 
 def _no_source(hand: Hand) -> None:
-    source = _source(hand)
+    source = source_of(hand)
     hand.client("bedrock-agent").delete_data_source(knowledgeBaseId=hand.base, dataSourceId=source.data_source_id)
 
 
 def _never_ingested(hand: Hand) -> None:
     """The same data source, made anew."""
-    source, agent = _source(hand), hand.client("bedrock-agent")
+    source, agent = source_of(hand), hand.client("bedrock-agent")
     _no_source(hand)
-    agent.create_data_source(knowledgeBaseId=hand.base, name=source.name, dataSourceConfiguration=source.configuration)
+    encrypted = {"serverSideEncryptionConfiguration": source.encryption} if source.encryption else {}
+    agent.create_data_source(
+        knowledgeBaseId=hand.base, name=source.name, dataSourceConfiguration=source.configuration, **encrypted
+    )
 
 
 def _undeletable(hand: Hand) -> None:
-    _source(hand).status = "DELETE_UNSUCCESSFUL"
+    source_of(hand).status = "DELETE_UNSUCCESSFUL"
 
 
 def _failed_job(hand: Hand) -> None:
     """A job that is started while the role may do nothing."""
-    source, agent, broken = _source(hand), hand.client("bedrock-agent"), hand.without_rights(hand.base_role)
+    source, agent, broken = source_of(hand), hand.client("bedrock-agent"), hand.without_rights(hand.base_role)
     next(broken)
     started = agent.start_ingestion_job(knowledgeBaseId=hand.base, dataSourceId=source.data_source_id)
     source.jobs[started["ingestionJob"]["ingestionJobId"]].ended.wait(_JOB_SECONDS)
@@ -67,7 +71,7 @@ def _failed_job(hand: Hand) -> None:
 
 
 def _last_job(hand: Hand) -> Job:
-    return max(_source(hand).jobs.values(), key=lambda one: one.started_at)
+    return max(source_of(hand).jobs.values(), key=lambda one: one.started_at)
 
 
 def _under_way(hand: Hand) -> None:
@@ -75,7 +79,7 @@ def _under_way(hand: Hand) -> None:
 
 
 def _old(hand: Hand) -> None:
-    for job in _source(hand).jobs.values():
+    for job in source_of(hand).jobs.values():
         job.started_at -= timedelta(days=40)
 
 

@@ -14,7 +14,7 @@ from bedrock_gateway.local.moto_bridge import LOCK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "call_model"]
 
 _MODEL = "amazon.nova-lite-v1:0"
 _FOREIGN = "123456789012"
@@ -83,7 +83,8 @@ def _no_role(hand: Hand) -> None:
     hand.delete_role(hand.logging_role)
 
 
-def _call(hand: Hand, text: str = "Hello") -> None:
+def call_model(hand: Hand, text: str = "Hello") -> None:
+    """Call a model as root."""
     messages = [{"role": "user", "content": [{"text": text}]}]
     hand.client("bedrock-runtime").converse(modelId=hand.details.get("model") or _MODEL, messages=messages)
 
@@ -97,14 +98,14 @@ def _broken(steps: Iterator[None]) -> Iterator[None]:
 
 def _lost(hand: Hand) -> None:
     with _broken(hand.without_rights(hand.logging_role)):
-        _call(hand)
+        call_model(hand)
 
 
 def _lost_in_s3(hand: Hand) -> None:
     s3, bucket = hand.client("s3"), hand.bucket
     text = s3.get_bucket_policy(Bucket=bucket)["Policy"]
     s3.delete_bucket_policy(Bucket=bucket)
-    _call(hand, _LARGE)
+    call_model(hand, _LARGE)
     s3.put_bucket_policy(Bucket=bucket, Policy=text)
 
 
@@ -121,7 +122,7 @@ def _undelivered(hand: Hand) -> None:
     _no_traffic(hand)
     config = hand.logging
     _off(hand)
-    _call(hand)
+    call_model(hand)
     hand.client("bedrock").put_model_invocation_logging_configuration(loggingConfig=config)
 
 

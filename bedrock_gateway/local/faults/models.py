@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway.local.data_retention import DataRetention
 from bedrock_gateway.local.faults.hand import AccountFault, Hand
 from bedrock_gateway.local.guardrails.store import Edition, Guardrails
 from bedrock_gateway.local.models import catalogue
@@ -106,10 +105,6 @@ def _enforce(hand: Hand, guardrail: str, version: str) -> None:
 
 def _ours_enforced(hand: Hand) -> None:
     _enforce(hand, hand.guardrail, hand.details.get("version") or "1")
-
-
-def _retained(mode: str) -> Callable[[Hand], None]:
-    return lambda hand: hand.state.of(DataRetention).set(mode)
 
 
 _CALLS: Mapping[str, Callable[[Hand], None]] = {
