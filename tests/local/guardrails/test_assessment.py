@@ -33,7 +33,7 @@ pieces = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(given_pieces=st.lists(pieces, max_size=4), side=st.sampled_from([INPUT, OUTPUT]))
 def test_it_says_the_same_again_and_counts_what_it_was_given(given_pieces, side):
     first, second = assess(POLICIES, given_pieces, side), assess(POLICIES, given_pieces, side)
@@ -44,7 +44,7 @@ def test_it_says_the_same_again_and_counts_what_it_was_given(given_pieces, side)
         assert one.guarded or text == one.text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=texts.filter(lambda text: "{" not in text and "}" not in text))
 def test_nothing_that_is_masked_is_left_and_nothing_else_is_gone(text):
     only = {"sensitiveInformationPolicy": POLICIES["sensitiveInformationPolicy"]}
@@ -69,10 +69,10 @@ LONG = [
 
 @pytest.mark.parametrize("repeated", LONG)
 def test_no_text_takes_for_ever(repeated):
-    """Some hundredths of a second for a text of 200,000 characters; a pattern that goes back and forth takes minutes."""
-    text = (repeated * 200_000)[:200_000]
+    """A fifth of a second for 120,000 characters; a pattern that goes back and forth takes a quarter of a minute and more."""
+    text = (repeated * 120_000)[:120_000]
     started = time.process_time()
     for kind in KINDS:
         spans(kind, f"pin {text}")
     assess({name: POLICIES[name] for name in ("wordPolicy", "contentPolicy", "topicPolicy")}, [Piece(text)], INPUT)
-    assert time.process_time() - started < 30
+    assert time.process_time() - started < 5
