@@ -213,10 +213,12 @@ def test_of_what_belongs_to_others_only_what_has_no_id_yet_and_what_is_read_are_
         "iam:GetPolicy",
         "iam:GetPolicyVersion",
         # An auditor looks at whoever runs the preflight, and at the key of what logs are written to.
+        "iam:GenerateServiceLastAccessedDetails",
         "iam:GetRole",
         "iam:GetRolePolicy",
         "iam:ListAttachedRolePolicies",
         "iam:ListRolePolicies",
+        "iam:SimulatePrincipalPolicy",
         "kms:DescribeKey",
         "kms:GetKeyPolicy",
     }
