@@ -38,8 +38,14 @@ class Scene:
             "models": [MODEL],
             "require_guardrail": True,
         }
+        identity = {"kind": "role", "name": "caller", "trust": [{"kind": "ec2"}]}
         self.config = account.config(
-            principals={"caller": caller}, guardrail={"id": GUARDRAIL, "version": "3"}, knowledge_bases={}
+            principals={
+                "caller": {**caller, "identity": identity},
+                "auditor": {"capabilities": ["preflight-deep"]},
+            },
+            guardrail={"id": GUARDRAIL, "version": "3"},
+            knowledge_bases={},
         )
         self.iam = world.client(world.admin, "iam")
         arn = world.create_role("caller")["Arn"]
@@ -56,12 +62,20 @@ class Scene:
     def policy(self, *statements: dict[str, Any]) -> None:
         self.put("role", "caller", "generated", document(*statements))
 
-    def looked_at(self) -> dict[str, Any]:
+    def auditor(self) -> Any:
+        arn = self.account.world.create_role("auditor")["Arn"]
+        allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn}
+        self.put("user", "you", "assume-the-auditor", document(allow))
+        policy = generate(["preflight-deep"], self.config.scope("auditor")).policy.to_json()
+        self.put("role", "auditor", "generated", policy)
+        return self.account.world.become("auditor")
+
+    def looked_at(self, name: str = "caller", session: Any = None) -> dict[str, Any]:
         """The results of just these checks: a whole preflight would ask a hundred questions more."""
         catalogue = tuple(row for row in CATALOGUE if row.id in {"ID-01", *CHECKS})
         facts = Facts(Credentials("assume-role", "ASIA"))
-        with Gateway(self.config, principal="caller", session=self.session, observers=()) as gateway:
-            probe = partial(Probe, self.config, "caller", self.config.principals["caller"], "deep", facts)
+        with Gateway(self.config, principal=name, session=session or self.session, observers=()) as gateway:
+            probe = partial(Probe, self.config, name, self.config.principals[name], "deep", facts)
             work = Round(catalogue, probe)
 
             def asked() -> Iterator[Any]:
@@ -149,3 +163,12 @@ def test_a_boundary_that_does_not_allow_models_is_named(scene):
     scene.iam.delete_role_permissions_boundary(RoleName="caller")
     assert outcome(found) == GOOD | {"MOD-05": "fail", "REG-08": "fail"}
     assert "the permissions boundary does not allow it" in found["MOD-05"].summary
+
+
+def test_an_auditor_finds_what_another_principal_lacks(scene):
+    scene.policy(*without(scene.generated, resource=model_in("us-west-2")))
+    found = scene.looked_at("auditor", scene.auditor())
+    simulated = {name: found[name].status for name in ("MOD-05", "REG-08", "IAM-04", "IAM-05")}
+    assert simulated == {"MOD-05": "fail", "REG-08": "fail", "IAM-04": "pass", "IAM-05": "pass"}
+    assert found["MOD-05"].summary.startswith("caller: ")
+    assert model_in("us-west-2") in found["MOD-05"].summary

@@ -379,3 +379,55 @@ def test_who_iam_has_no_policies_of_is_not_simulated():
     assert {one.status for one in report.results if one.id in {"MOD-05", "IAM-04", "IAM-05", "REG-08"}} == {
         "not_applicable"
     }
+
+
+AUDITED = config(
+    principals={
+        "caller": {
+            **DECLARED.principals["caller"].model_dump(exclude_defaults=True),
+            "capabilities": ["converse", "converse-stream"],
+            "identity": {"kind": "role", "name": "caller", "trust": [{"kind": "ec2"}]},
+        },
+        "gone": {"capabilities": ["converse"], "models": [MODEL], "identity": {"kind": "user"}},
+        "people": {"capabilities": ["converse"], "models": [MODEL], "identity": {"kind": "group", "name": "people"}},
+        "auditor": {"capabilities": ["preflight-deep"]},
+    }
+)
+CALLERS_ARN = f"arn:aws:iam::{ACCOUNT}:role/bedrock-gateway/caller"
+
+
+def audited(refused: Any = lambda _asked: False) -> Any:
+    """An auditor looks; *refused*: which questions about the caller its simulator denies."""
+    usual = simulator()
+
+    def simulate(asked: dict[str, Any]) -> Any:
+        deny = asked["PolicySourceArn"] == CALLERS_ARN and refused(asked)
+        return simulator(lambda *_: {"EvalDecision": "implicitDeny"})(asked) if deny else usual(asked)
+
+    def role(asked: dict[str, Any]) -> Any:
+        return {"Role": {"Arn": CALLERS_ARN}} if asked["RoleName"] == "caller" else golden()["GetRole"](asked)
+
+    replies = calling() | {"GetRole": role, "GetUser": missing("GetUser"), "SimulatePrincipalPolicy": simulate}
+    return drive(replies, declared=AUDITED)
+
+
+def test_an_auditor_finds_what_another_principal_lacks():
+    report, sent = audited()
+    asked = {one.params["PolicySourceArn"] for one in sent if one.operation == "SimulatePrincipalPolicy"}
+    assert asked == {f"arn:aws:iam::{ACCOUNT}:role/app", CALLERS_ARN}
+    simulating = {"MOD-05", "REG-08", "IAM-04", "IAM-05"}
+    assert {one.status for one in report.results if one.id in simulating} == {"pass"}
+    report, _ = audited(lambda asked: INVOKE in asked["ActionNames"])
+    failed = {one.id: one for one in report.failed}
+    assert set(failed) == {"MOD-05", "REG-08"}
+    assert failed["MOD-05"].summary.startswith("caller: bedrock:InvokeModel on ")
+    assert failed["MOD-05"].fix.command == "bedrock-gateway policy --principal caller"
+
+
+def test_a_denied_simulation_of_another_principal_is_unknown_and_named():
+    replies = calling() | {
+        "GetRole": lambda asked: denied("GetRole") if asked["RoleName"] == "caller" else golden()["GetRole"](asked)
+    }
+    report, _ = drive(replies, declared=AUDITED)
+    assert {one.id for one in report.unknown} == {"MOD-05", "REG-08", "IAM-04", "IAM-05"}
+    assert {one.fix.iam_action for one in report.unknown} == {"iam:GetRole"}

@@ -12,7 +12,7 @@ from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError, NotFoundError
 from bedrock_gateway.iam.model_legs import own_arns
 from bedrock_gateway.preflight.checks.permissions import kind_of
-from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
 from bedrock_gateway.preflight.simulator import Simulated, Wanted, required, simulated
 
 __all__ = ["CHECKS", "FORBIDDEN"]
@@ -76,18 +76,51 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 """Resource → what nobody who calls models, nor who sets things up with our policies, may do on all of that kind."""
 
 
-def _arn(probe: Probe) -> Generator[Asking, Any, str | None]:
-    """The ARN to simulate, path included, which a session's ARN does not have; None for whom IAM has no policies."""
-    who = yield from probe.read("sts", "GetCallerIdentity")
-    kind, name = kind_of(str(who["Arn"]))
-    if kind not in {"role", "user"}:
-        return None
+Judging = Callable[[Probe, str], Checking]
+"""Judges the role or user of that ARN, as the principal that the probe is about."""
+
+
+def _entity_arn(probe: Probe, kind: str, name: str) -> Generator[Asking, Any, str]:
+    """The ARN to simulate, path included, which neither a session's ARN nor a name has."""
     of = kind.capitalize()
     [reply] = yield from probe.read_each([Send("iam", f"Get{of}", {f"{of}Name": name})])
     return str(reply[of]["Arn"])
 
 
+def _own_arn(probe: Probe) -> Generator[Asking, Any, str | None]:
+    """None for whom IAM has no policies."""
+    who = yield from probe.read("sts", "GetCallerIdentity")
+    kind, name = kind_of(str(who["Arn"]))
+    if kind not in {"role", "user"}:
+        return None
+    return (yield from _entity_arn(probe, kind, name))
+
+
 _NOBODY = Finding("not_applicable", "IAM holds no policies of this principal")
+
+
+def _each(judge: Judging) -> Check:
+    """A check of whoever runs it, and of every other principal whose role or user the configuration declares."""
+
+    def check(probe: Probe) -> Checking:
+        own = yield from _own_arn(probe)
+        findings = [(yield from judge(probe, own)) if own else _NOBODY]
+        for name, one in probe.config.principals.items():
+            if name == probe.name or one.identity is None or one.identity.kind == "group":
+                continue
+            view = replace(probe, name=name, principal=one)
+            try:
+                arn = yield from _entity_arn(view, one.identity.kind, one.identity.named(name))
+                if arn != own:
+                    found = yield from judge(view, arn)
+                    findings.append(replace(found, summary=f"{name}: {found.summary}"))
+            except NotFoundError:
+                continue  # nobody has made it yet: there is nothing to judge
+            finally:
+                probe.calls, probe.last = view.calls, view.last
+        return worst(findings, "")
+
+    return check
 
 
 def _forbidden(probe: Probe, needed: Sequence[Wanted]) -> list[Wanted]:
@@ -105,22 +138,17 @@ def _forbidden(probe: Probe, needed: Sequence[Wanted]) -> list[Wanted]:
     return found
 
 
-def _needed(judge: Any) -> Check:
-    """A check of what the principal needs; all of them ask the same, so that the answers are shared."""
+def _needed(judge: Callable[[Probe, Sequence[Simulated]], Finding]) -> Check:
+    """A check of what a principal needs; all of them ask the same, so that the answers are shared."""
 
-    def check(probe: Probe) -> Checking:
-        arn = yield from _arn(probe)
-        if arn is None:
-            return _NOBODY
+    def judging(probe: Probe, arn: str) -> Checking:
         try:
             needed = required(probe)
         except ConfigError as error:
             return _untold(error)
-        found = yield from simulated(probe, arn, needed)
-        finding: Finding = judge(probe, found)
-        return finding
+        return judge(probe, (yield from simulated(probe, arn, needed)))
 
-    return check
+    return _each(judging)
 
 
 def _untold(error: ConfigError) -> Finding:
@@ -141,11 +169,8 @@ def _iam_04(probe: Probe, needed: Sequence[Simulated]) -> Finding:
     return _granted(probe, others, "the simulator allows whatever else is declared")
 
 
-def _iam_05(probe: Probe) -> Checking:
+def _iam_05(probe: Probe, arn: str) -> Checking:
     """In calls of its own: an action that the simulator does not take must not hide what is needed."""
-    arn = yield from _arn(probe)
-    if arn is None:
-        return _NOBODY
     try:
         forbidden = _forbidden(probe, required(probe))
     except ConfigError as error:
@@ -212,14 +237,11 @@ def _policy(probe: Probe) -> str:
     return shlex.join(["bedrock-gateway", "policy", "--principal", probe.name, *where])
 
 
-def _reg_08(probe: Probe) -> Checking:
+def _reg_08(probe: Probe, arn: str) -> Checking:
     """Every Region where AWS says that a declared profile may run: it chooses one for each call, so one call shows nothing."""
     profiles = [one for one in probe.principal.models if parse_model_id(one).kind in {"profile", "application-profile"}]
     if not profiles:
         return Finding("not_applicable", "this principal calls no inference profile")
-    arn = yield from _arn(probe)
-    if arn is None:
-        return _NOBODY
     try:
         needed = required(probe)
     except ConfigError as error:
@@ -260,6 +282,6 @@ def _destinations(probe: Probe, profile: str, needed: Sequence[Wanted]) -> Gener
 CHECKS: dict[str, Check] = {
     "MOD-05": _needed(_mod_05),
     "IAM-04": _needed(_iam_04),
-    "IAM-05": _iam_05,
-    "REG-08": _reg_08,
+    "IAM-05": _each(_iam_05),
+    "REG-08": _each(_reg_08),
 }
