@@ -44,13 +44,20 @@ def _on(
     )
 
 
+def _read_policy(name: str) -> Operation:
+    """A policy of a principal, and the boundary, which is looked at and never written."""
+    boundary = Leg(f"iam:{name}", "principal-boundary", why="What the boundary lacks, no policy of a principal can give.")
+    return Operation(name, "iam", "free", (Leg(f"iam:{name}", "principal-policy"), boundary))
+
+
 ROWS = (
     Capability(
         "principal-provision",
         "Make and change the roles, groups, users and managed policies of the configuration's principals.",
         "administration",
         (
-            *_on("principal-policy", "GetPolicy", "GetPolicyVersion", "ListPolicyVersions"),
+            *(_read_policy(name) for name in ("GetPolicy", "GetPolicyVersion")),
+            *_on("principal-policy", "ListPolicyVersions"),
             *_on("principal-policy", "CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion", "DeletePolicy"),
             *_on("principal-role", "GetRole", "ListAttachedRolePolicies"),
             *_on("principal-role", "CreateRole", condition="bounded-principal", why=_BOUNDED, tag="TagRole"),

@@ -67,6 +67,7 @@ Resource = Literal[
     "principal-group",
     "principal-user",
     "principal-policy",
+    "principal-boundary",
     "managed-policies",
     "any-role",
     "any-user",

@@ -107,6 +107,11 @@ def _principal_policies(scope: Scope) -> list[str]:
     return [f"{one}/*" for one in _principals("policy", names, scope)]
 
 
+def _principal_boundaries(scope: Scope) -> list[str]:
+    made = (*scope.principal_roles, *scope.principal_groups, *scope.principal_users)
+    return [arn(scope, "iam", f"policy/{one}", region="") for one in scope.principal_boundaries if made]
+
+
 def boundary_arn(scope: Scope) -> str:
     """Return the ARN of the managed policy that bounds the service roles of *scope*."""
     return arn(scope, "iam", f"policy/{scope.boundary}", region="")
@@ -158,6 +163,7 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "principal-group": lambda scope: _principals("group", scope.principal_groups, scope),
     "principal-user": lambda scope: _principals("user", scope.principal_users, scope),
     "principal-policy": _principal_policies,
+    "principal-boundary": _principal_boundaries,
     "logging-role": lambda scope: [_role(scope, scope.logging_role)],
     # Which policies are attached to the role is known only after reading it; AWS's own carry "aws" as account.
     "managed-policies": lambda scope: [
@@ -272,8 +278,7 @@ def _linked_to_search(_: Scope, __: str) -> Conditions:
 
 
 def _bounded_principal(scope: Scope, _: str) -> Conditions:
-    bounds = (arn(scope, "iam", f"policy/{one}", region="") for one in scope.principal_boundaries)
-    return one_condition("StringEquals", "iam:PermissionsBoundary", *bounds)
+    return one_condition("StringEquals", "iam:PermissionsBoundary", *_principal_boundaries(scope))
 
 
 def _own_policy(scope: Scope, _: str) -> Conditions:

@@ -131,7 +131,12 @@ def test_what_makes_principals_reaches_no_boundary_and_nothing_outside_its_path(
         *("iam:DeleteUserPermissionsBoundary", "iam:PutRolePolicy", "iam:PutUserPolicy", "iam:AttachUserPolicy"),
         *("iam:PutGroupPolicy", "iam:PassRole", "iam:CreateLoginProfile", "iam:CreateServiceSpecificCredential"),
     }
-    everything = {arn for one in policy.statements for arn in one.resources}
+    reads = {"iam:GetPolicy", "iam:GetPolicyVersion"}
+    (looks,) = (
+        one for one in policy.statements if any("AmazonBedrockGateway-principals" in arn for arn in one.resources)
+    )
+    assert set(looks.actions) == reads
+    everything = {arn for one in policy.statements if one != looks for arn in one.resources}
     iam = "arn:aws:iam::111122223333"
     assert everything == {
         f"{iam}:policy/bedrock-gateway/app/*",

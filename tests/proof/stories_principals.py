@@ -53,6 +53,9 @@ def _principal_provision(s: Setting) -> Story:
     bound = {"PermissionsBoundary": s.arn("iam", f"policy/{s.principal_boundary}", region="")}
     role, group, user = (_name(one) for one in (s.principal_role, s.principal_group, s.principal_user))
     made, policy = _policy(s, s.principal_role)
+    boundary = {"PolicyArn": bound["PermissionsBoundary"]}
+    yield Call("iam", "GetPolicy", boundary)
+    yield Call("iam", "GetPolicyVersion", {**boundary, "VersionId": "v1"})
     yield from _written(made, policy)
     path = {"Path": f"/{s.principal_role.rpartition('/')[0]}/"}
     named = {"RoleName": role}

@@ -236,7 +236,7 @@ OTHERS = (
     ),
     _changed(
         "another boundary of principals",
-        {"principal-provision": frozenset({"CreateRole", "CreateUser"})},
+        {"principal-provision": frozenset({"CreateRole", "CreateUser", "GetPolicy", "GetPolicyVersion"})},
         principal_boundary="other/boundary",
     ),
     _changed(

@@ -50,6 +50,8 @@ class Wanted:
     notes: tuple[str, ...]
     account: str
     partition: str
+    boundary: str | None = None
+    """ARN of the policy that caps it; None: nothing does."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -123,7 +125,7 @@ def wanted(config: GatewayConfig, name: str, *, strict: bool = False) -> Wanted:
         )
     if not bound:
         notes.append("warning: no permissions boundary: making it takes an administrator, not principal-provision")
-    place = config.account, config.partition
+    place = config.account, config.partition, bound.get("PermissionsBoundary")
     return Wanted(name, mark, config.application, entity, policies, holder, users, tuple(notes), *place)
 
 

@@ -19,18 +19,20 @@ from bedrock_gateway.errors import (
 )
 from bedrock_gateway.setup.asking import Asking, Patience
 from bedrock_gateway.setup.knowledge.manifest import FOLDER
+from bedrock_gateway.setup.logging.merging import same
 from bedrock_gateway.setup.logging.snapshot import Snapshots
 from bedrock_gateway.setup.principals import deciding
-from bedrock_gateway.setup.principals.desired import USER, Wanted, wanted
+from bedrock_gateway.setup.principals.desired import USER, Wanted, boundary_of, wanted
 from bedrock_gateway.setup.principals.live import Live, read, read_members
 from bedrock_gateway.setup.principals.steps import MEMBERS, PROVISION, Step, steps, steps_back
 from bedrock_gateway.setup.resource import Change, Resource
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bedrock_gateway._commands import Flow
+    from bedrock_gateway.config import GatewayConfig
 
 __all__ = ["Done", "Options", "PrincipalPlan", "applying", "planning", "snapshot_path", "undoing"]
 
@@ -137,8 +139,28 @@ def _plan(gateway: Any, want: Wanted, live: Live, options: Options) -> Principal
         made = tuple(deciding.member_changes(want, live))
     others = deciding.strangers(want, live)
     notes = [*want.notes, *(f"note: {one} is in the group too, and is left there" for one in others)]
+    if want.boundary and PROVISION in _declared(gateway):
+        notes += _capped(gateway.config, want.boundary, live)
     every = tuple(step for one in made for step in steps(one, want, live))
     return PrincipalPlan(want.principal, made, every, tuple(notes))
+
+
+def _capped(config: GatewayConfig, boundary: str, live: Live) -> Iterator[str]:
+    """What is to be known of the boundary: whatever it lacks, no policy of a principal can give."""
+    if live.boundary is None:
+        yield f"warning: {_no_boundary(boundary)}"
+    elif not same(live.boundary, boundary_of(config, boundary.partition(":policy/")[2]).dump()):
+        yield (
+            f"warning: {boundary} is not what the configuration says now, and what it lacks is denied whatever a policy says:"
+            " an administrator puts a new version of it, from `bedrock-gateway policy principals-boundary`"
+        )
+
+
+def _no_boundary(boundary: str) -> str:
+    return (
+        f"the permissions boundary {boundary} does not exist: an administrator makes it once, from `bedrock-gateway policy"
+        " principals-boundary`"
+    )
 
 
 def planning(gateway: Any, name: str, options: Options) -> Flow[PrincipalPlan]:
@@ -154,9 +176,12 @@ def applying(gateway: Any, name: str, folder: str | os.PathLike[str], options: O
     path = snapshot_path(folder, gateway, want.principal)
     snapshots: Snapshots = yield Record(partial(Snapshots.open, path, gateway.config))
     try:
-        plan = _plan(gateway, want, (yield from _look(gateway, want, options)), options)
+        live = yield from _look(gateway, want, options)
+        plan = _plan(gateway, want, live, options)
         plan.raise_for_refusal()
         mine = [one for one in plan.steps if one.capability in declared]
+        if want.boundary and live.boundary is None and any(one.operation in _MAKING for one in mine):
+            raise ConfigError(f"{_no_boundary(want.boundary)}; nothing was changed")
         left = tuple(_left(one) for one in plan.steps if one.capability not in declared)
         if not mine:
             return Done(want.principal, (), left)
@@ -249,10 +274,7 @@ def _call(asking: Asking, step: Step) -> Flow[dict[str, Any]]:
         if step.operation.startswith(("Delete", "Detach", "Remove")):
             return {}
         if step.operation in _MAKING and (boundary := step.params.get("PermissionsBoundary")):
-            raise ConfigError(
-                f"the permissions boundary {boundary} does not exist: an administrator makes it once, from "
-                "`bedrock-gateway policy principals-boundary`"
-            ) from error
+            raise ConfigError(_no_boundary(str(boundary))) from error
         raise
 
 

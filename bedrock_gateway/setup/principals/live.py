@@ -44,6 +44,8 @@ class Live:
     """Name of a policy → its versions."""
     members: tuple[str, ...] = ()
     """Names of all users in the group."""
+    boundary: Mapping[str, Any] | None = None
+    """What caps the principal; None: there is no such policy, or it was not looked at."""
 
     def of(self, one: Resource) -> Properties | None:
         """The properties of *one* as they are; None: it does not exist."""
@@ -102,6 +104,15 @@ def _read_policy(asking: Asking, wanted: Wanted, name: str, live: Live) -> Flow[
     }
 
 
+def _read_boundary(asking: Asking, arn: str) -> Flow[Mapping[str, Any] | None]:
+    found = yield from asking.look("iam", "GetPolicy", PolicyArn=arn)
+    if found is None:
+        return None
+    version = found["Policy"]["DefaultVersionId"]
+    shown = yield from asking.ask("iam", "GetPolicyVersion", PolicyArn=arn, VersionId=version)
+    return parsed(shown["PolicyVersion"]["Document"])
+
+
 def _read_role(asking: Asking, name: str) -> Flow[Properties | None]:
     found = yield from _found(asking, "GetRole", f"role/bedrock-gateway/{name}", RoleName=name)
     if found is None:
@@ -154,6 +165,8 @@ def _read_user(asking: Asking, name: str, wanted: Wanted, live: Live) -> Flow[Pr
 def read(asking: Asking, wanted: Wanted) -> Flow[Live]:
     """Look at everything that *wanted* names."""
     live = Live()
+    if wanted.boundary is not None:
+        live.boundary = yield from _read_boundary(asking, wanted.boundary)
     for one in wanted.policies:
         live.before[one.key] = yield from _read_policy(asking, wanted, one.name, live)
     holder = wanted.holder

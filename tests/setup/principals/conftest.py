@@ -101,7 +101,16 @@ class Account:
     # -- who acts ------------------------------------------------------------------------------------------------------
 
     def client(self, session: boto3.Session, service: str) -> Any:
-        return session.client(service, endpoint_url=self.endpoint, config=ONCE)
+        """A bare client with the credentials of *session*; one session reads botocore's models for all of them."""
+        given = session.get_credentials().get_frozen_credentials()
+        return self.root.client(
+            service,
+            endpoint_url=self.endpoint,
+            config=ONCE,
+            aws_access_key_id=given.access_key,
+            aws_secret_access_key=given.secret_key,
+            aws_session_token=given.token,
+        )
 
     @property
     def iam(self) -> Any:

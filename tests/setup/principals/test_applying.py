@@ -50,7 +50,7 @@ def test_a_plan_shows_every_difference_and_changes_nothing(account: Account) -> 
     ]
     assert "bedrock:InvokeModel" in plan.changes[0].diff
     assert '"Key": "bedrock-gateway"' in plan.changes[1].diff
-    assert sent == ["GetPolicy", "GetRole"]
+    assert sent == ["GetPolicy", "GetPolicyVersion", "GetPolicy", "GetRole"]
     assert account.picture() == before
     assert list(account.folder.iterdir()) == []
 
@@ -242,11 +242,19 @@ def test_a_boundary_is_never_set_on_what_is_there(account: Account) -> None:
         account.apply("app", replace=True)
 
 
-def test_without_the_boundary_it_says_who_makes_it(account: Account) -> None:
+def test_without_the_boundary_it_says_who_makes_it_and_changes_nothing(account: Account) -> None:
     account.iam.delete_policy(PolicyArn=BOUNDARY)
-    with pytest.raises(SetupIncompleteError, match="principals-boundary") as caught:
+    assert any("does not exist: an administrator makes it" in one for one in account.plan("app").notes)
+    with pytest.raises(ConfigError, match="principals-boundary"):
         account.apply("app")
-    assert caught.value.exists == (f"CreatePolicy {APP}-1",)
+    assert account.picture() == {}
+
+
+def test_a_boundary_that_the_configuration_has_outgrown_is_told(account: Account) -> None:
+    """Else a policy would be put right, and what it grants denied all the same."""
+    assert not account.plan("app").notes
+    grown = account.text.replace(MODEL, OTHER_MODEL)
+    assert any("is not what the configuration says now" in one for one in account.plan("app", text=grown).notes)
 
 
 def test_users_that_nobody_declared_stay_in_the_group_and_are_told(account: Account) -> None:
