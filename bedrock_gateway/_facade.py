@@ -355,42 +355,25 @@ class Facade:
     def _checked(self, level: Any, seconds: float, *, takes: bool, closing: bool = True) -> Flow[Any]:
         """Run a preflight; *takes*: passes of other processes of this host may stand for one's own, if so declared."""
         from bedrock_gateway import preflight
-        from bedrock_gateway.preflight.readers import LOOKS
+        from bedrock_gateway.preflight.readers import LOOKS, read_facts
 
-        began = self._context.now()
-        until = began + seconds
         # Small reads: who is to start an application does not wait minutes to hear that AWS is silent.
         patience = replace(self._context, timeouts=_shorter(self._context.timeouts, _PREFLIGHT))
-        facts = yield from _flow.retried(self._facts(until), patience)
+        read = partial(read_facts, self.config, timeouts=self._context.timeouts, folder=self.folder)
         checks = preflight.run(
             self.config,
             self.principal,
             level,
-            facts,
+            _facts(read),
+            late=partial(read, in_time=False),
             emit=self._context.emit,
             clock=self._context.now,
             looks=LOOKS,
             deadline_seconds=seconds,
-            began=began,
             sharing=self._sharing(level, seconds, takes=takes),
             closing=closing,
         )
         return (yield from _flow.retried(checks, patience))
-
-    def _facts(self, until: float) -> Flow[Any]:
-        """Read what the process knows. A source of credentials may hang: without them, what is left is read."""
-        from bedrock_gateway.preflight.readers import read_facts
-        from bedrock_gateway.preflight.within import TIMED_OUT, within
-
-        read = partial(read_facts, self.config, timeouts=self._context.timeouts, folder=self.folder)
-        found = yield from within(Inspect(), until)
-        if found is not TIMED_OUT:
-            session, made = found
-            seen = {"client_regions": made.regions, "sdk_attempts": made.attempts, "forked": made.forked}
-            facts = yield from within(Record(partial(read, session, **seen)), until)
-            if facts is not TIMED_OUT:
-                return facts
-        return (yield Record(partial(read, in_time=False)))
 
     def _sharing(self, level: Any, seconds: float, *, takes: bool) -> Any:
         """What is shared with the other processes of this host, or None; a Bedrock within this process has none."""
@@ -439,6 +422,16 @@ _WAITED_FOR = 0.5
 
 def _shorter(one: Timeouts, other: Timeouts) -> Timeouts:
     return Timeouts(**{each.name: min(getattr(one, each.name), getattr(other, each.name)) for each in fields(one)})
+
+
+def _facts(read: Callable[..., Any]) -> Flow[Any]:
+    """Read what the process knows; a source of credentials may hang."""
+    session, made = yield Inspect()
+    return (
+        yield Record(
+            partial(read, session, client_regions=made.regions, sdk_attempts=made.attempts, forked=made.forked)
+        )
+    )
 
 
 def _same(send: Send) -> Send:

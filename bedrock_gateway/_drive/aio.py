@@ -132,8 +132,9 @@ class AsyncPerform:
     async def identity(self) -> Any:
         """Return what the preflight looks at instead of a session: the one credentials of this gateway, resolved."""
         self._belongs()
-        session = self._known_session()
-        return await aio_http.resolved(session)
+        assert self._building is not None
+        async with self._building:  # a session that is asked by two at once runs its source of credentials twice
+            return await aio_http.resolved(self._known_session())
 
     async def made(self) -> Made:
         """What there is of clients; the one that runs models is built if there is none yet."""

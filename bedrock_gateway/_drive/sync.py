@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Acquire, Deliver, Inspect, Receive, Record, Renew, Send, Sleep, Timeouts, Together
@@ -275,7 +276,21 @@ class Perform:
     def _together(self, command: Together) -> None:
         from bedrock_gateway._drive import run, together
 
-        together.in_threads(command, lambda flow: run(flow, self))
+        together.in_threads(command, lambda flow: run(flow, self), partial(self._read_models, command.work))
+
+    def _read_models(self, work: Any) -> None:
+        """Read AWS's models of the services that *work* is about to ask: megabytes, which no thread should keep apart."""
+        services = {one for one in getattr(work, "services", ()) if (one, self._config.region) not in self._clients}
+        if not services:
+            return
+        import boto3
+
+        with contextlib.suppress(Exception):  # what is wrong with the session, building the client says
+            self._session = self._session or self._given or boto3.Session(region_name=self._config.region)
+            loader = clients.core_of(self._session).get_component("data_loader")
+            for service in sorted(services):
+                for kind in ("service-2", "endpoint-rule-set-1"):
+                    loader.load_service_model(service, kind, api_version=None)
 
 
 _READING = CallState(0.0, 0.0)

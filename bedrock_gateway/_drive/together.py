@@ -21,8 +21,12 @@ MOST_AT_ONCE = 8
 T = TypeVar("T")
 
 
-def in_threads(command: Together, drive: Callable[[Flow[Any]], Any]) -> None:
+def in_threads(
+    command: Together, drive: Callable[[Flow[Any]], Any], prepare: Callable[[], None] = lambda: None
+) -> None:
     """Do the work of *command*, at most `MOST_AT_ONCE` flows at a time; *drive* takes one flow to its end.
+
+    *prepare* is called in this thread before new flows are handed out: what it reads is kept in one heap, not in one a thread.
 
     A thread that hangs, in a resolver for example, is left behind: it is a daemon and keeps no program alive.
     """
@@ -41,7 +45,9 @@ def in_threads(command: Together, drive: Callable[[Flow[Any]], Any]) -> None:
     pending = 0
     try:
         while not command.work.finished:
-            for item in command.work.ready():
+            ready = command.work.ready()
+            prepare()
+            for item in ready:
                 todo.put(item)
                 pending += 1
                 if threads < min(pending, MOST_AT_ONCE):

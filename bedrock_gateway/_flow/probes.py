@@ -5,6 +5,7 @@ They are sent again as calls are, but no breaker of the calls keeps them back, t
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -60,20 +61,26 @@ def _alone(command: Any) -> Flow[Any]:
 
 
 class _Probes:
-    """Work whose questions are probes, none of which outlasts the whole."""
+    """Work whose questions are probes, none of which outlasts the whole; what is a flow already stays one."""
 
     def __init__(self, work: Work, ctx: Context, until: float) -> None:
         self._work, self._ctx, self._until = work, ctx, until
         self.tell = work.tell
+        self.services: set[str] = set()
+        """Which are asked: who drives this may prepare for them."""
 
     @property
     def finished(self) -> bool:
         return self._work.finished
 
     def ready(self) -> list[tuple[Hashable, Flow[Any]]]:
-        return [(key, self._flow(command)) for key, command in self._work.ready()]
+        found = self._work.ready()
+        self.services = {command.service for _, command in found if isinstance(command, Send)}
+        return [(key, self._flow(command)) for key, command in found]
 
     def _flow(self, command: Any) -> Flow[Any]:
+        if isinstance(command, Generator):
+            return command
         return probing(command, self._patient()) if isinstance(command, Send) else _alone(command)
 
     def _patient(self) -> Context:

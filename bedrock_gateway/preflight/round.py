@@ -17,6 +17,7 @@ from bedrock_gateway._commands import Flow, Record, Send, Together
 from bedrock_gateway.errors import GatewayError, ServiceError, TransportError
 from bedrock_gateway.events import CheckEnded, PassesIgnored, PreflightEnded
 from bedrock_gateway.preflight.catalogue import Level, Row, rows
+from bedrock_gateway.preflight.facts import Facts
 from bedrock_gateway.preflight.flow import (
     Again,
     Finding,
@@ -26,10 +27,12 @@ from bedrock_gateway.preflight.flow import (
     Question,
     checks,
     held_back,
+    key_of,
     level_of,
     result_of,
     unread,
 )
+from bedrock_gateway.preflight.opening import Opening
 from bedrock_gateway.preflight.report import CheckResult, Report
 from bedrock_gateway.preflight.within import within
 
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
 
     from bedrock_gateway.config import GatewayConfig
-    from bedrock_gateway.preflight.facts import Facts
     from bedrock_gateway.preflight.flow import Asking, Check
     from bedrock_gateway.preflight.sharing import Sharing
 
@@ -51,32 +53,45 @@ def run(
     config: GatewayConfig,
     principal: str | None,
     level: Level | None,
-    facts: Facts,
+    facts: Facts | Flow[Facts],
     *,
+    late: Callable[[], Facts] | None = None,
     emit: Callable[[Any], None] = lambda _event: None,
     clock: Callable[[], float] = time.monotonic,
     looks: Mapping[str, Callable[[str], Mapping[str, Any]]] = MappingProxyType({}),
     deadline_seconds: float = DEADLINE_SECONDS,
-    began: float | None = None,
     sharing: Sharing | None = None,
     closing: bool = True,
 ) -> Flow[Report]:
     """Run every check of *level* (None: what *principal* is granted) and return the report.
 
-    *looks* are `readers.LOOKS`, or what a test has in their place. *began*: when, on *clock*, it did, where that is some
-    time ago; the deadline is from then. *sharing*: with the other processes of the host. *closing*: False where more follows, of
+    *facts* may be what reads them; *late* then reads what can be had where that does not end in time. *looks* are
+    `readers.LOOKS`, or what a test has in their place. *sharing*: with the other processes of the host. *closing*: False where more follows, of
     which whoever goes on tells the end.
     """
     name = config.principal_name(principal)
     level = level or level_of(config.principals[name])
-    started = clock() if began is None else began
-    probe = partial(Probe, config, name, config.principals[name], level, facts)
+    started = clock()
     every = checks()
     if sharing is not None:
         every, looks = sharing.around(every), {**looks, "passes": sharing.take}
+
+    def begin(known: Facts, answers: Mapping[Any, Outcome], asked: Mapping[Any, Send]) -> Round:
+        probe = partial(Probe, config, name, config.principals[name], level, known)
+        return Round(rows(level), probe, every=every, looks=looks, emit=emit, clock=clock, answers=answers, asked=asked)
+
     try:
-        work = Round(rows(level), probe, every=every, looks=looks, emit=emit, clock=clock)
-        yield Together(work, until=started + deadline_seconds)
+        work: Round | None
+        if isinstance(facts, Facts):
+            work = begin(facts, {}, {})
+            yield Together(work, until=started + deadline_seconds)
+        else:
+            opening = Opening(facts, begin)
+            yield Together(opening, until=started + deadline_seconds)
+            work = opening.round
+        if work is None:  # what gives the credentials hangs: the rest of the facts is read without them
+            assert late is not None
+            work = begin((yield Record(late)), {}, {})
         work.close(f"no answer within {deadline_seconds:g} s")
         report = Report(work.results, level, name, config.account, config.region, config.local, clock() - started)
         if sharing is not None:
@@ -115,7 +130,10 @@ class Round:
         looks: Mapping[str, Callable[[str], Mapping[str, Any]]] = MappingProxyType({}),
         emit: Callable[[Any], None] = lambda _event: None,
         clock: Callable[[], float] = time.monotonic,
+        answers: Mapping[Hashable, Outcome] = MappingProxyType({}),
+        asked: Mapping[Hashable, Question] = MappingProxyType({}),
     ) -> None:
+        """*answers* are known already, and *asked* is under way."""
         self._catalogue = catalogue
         self._probe = probe
         self._looks = looks
@@ -124,9 +142,9 @@ class Round:
         self._checks = checks() if every is None else every
         self._waiting = list(catalogue)
         self._running: dict[str, _Running] = {}
-        self._asked: dict[Hashable, Question] = {}
+        self._asked: dict[Hashable, Question] = dict(asked)
         """Questions without an answer so far."""
-        self._answers: dict[Hashable, Outcome] = {}
+        self._answers: dict[Hashable, Outcome] = dict(answers)
         self._silent: dict[tuple[str, str | None], GatewayError] = {}
         """Services, and the Region where it is another one, that cannot be reached: nothing more is asked of them."""
         self._ready: list[tuple[Hashable, Send | Record]] = []
@@ -207,7 +225,7 @@ class Round:
         if isinstance(question, Look):
             return self._put(question, question, Record(partial(self._looks[question.what], question.host)))
         send, turn = (question.send, f"#{question.number}") if isinstance(question, Again) else (question, "")
-        key = f"{send.service}:{send.operation}{send.region or ''}{sorted(send.params.items())}{turn}"
+        key = key_of(send) + turn
         if key not in self._answers and key not in self._asked and (send.service, send.region) in self._silent:
             self._answers[key] = self._silent[send.service, send.region]
         return self._put(key, send, send)

@@ -13,11 +13,11 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._commands import Send
 from bedrock_gateway.errors import GatewayError
 from bedrock_gateway.preflight.catalogue import rows
 from bedrock_gateway.preflight.catalogue.reads import LOGGING, STS
 from bedrock_gateway.preflight.flow import Finding, Look
+from bedrock_gateway.preflight.opening import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sharing", "may_be_shared"]
 
-_QUESTIONS = tuple(Send(service, name, {}) for service, _, name in (one.partition(":") for one in (*STS, *LOGGING)))
 _OWN = frozenset({*STS, *LOGGING})
 
 
@@ -89,7 +88,7 @@ class Sharing:
         """How old a pass of *name* is; None: there is none. All checks share the questions and the look."""
         apart = replace(probe, calls=[])  # what the key needs is not what the check has read
         try:
-            who, logging = yield from apart.read_each(_QUESTIONS)
+            who, logging = yield from apart.read_each(FIRST)
         except GatewayError:
             return None
         self._key = _key(probe, who, logging)
