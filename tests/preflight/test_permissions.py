@@ -141,6 +141,7 @@ CALLERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a service control policy forbids a read", where("explicitDeny", do="cloudwatch:GetMetricData", **BY_ORGANIZATION),
         {"IAM-04": "fail"}),
     ("reads of roles are granted on some", where(do="iam:GetRole"), {"IAM-04": "warn"}),
+    ("reads of alarms are granted on some", where(do="cloudwatch:DescribeAlarms"), {"IAM-04": "warn"}),
     ("reads of roles are denied", where("explicitDeny", do="iam:GetRole"), {"IAM-04": "fail"}),
     ("the guardrail is not granted", where(do="bedrock:GetGuardrail"), {"IAM-04": "fail"}),
     ("only the bucket's policy can allow it", where(do="s3:GetBucketPolicy", on=BUCKET_ARN), {"IAM-04": "warn"}),

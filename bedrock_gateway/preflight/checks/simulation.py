@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,13 +34,21 @@ _ADVICE: Mapping[str, str] = {
     "statement": "Take the Deny statement away, or except it.",
     "nothing": "Attach what `bedrock-gateway policy` prints for this principal.",
 }
+_ANY = re.compile(r"[a-z-]+[/:]\*")
+"""The end of an ARN that stands for everything of a type."""
+
+
+def _of_any(resource: str) -> bool:
+    return _ANY.fullmatch(resource.split(":", _ARN_PARTS - 1)[-1]) is not None
+
+
 _RESOURCE_MAY = ("s3:", "kms:", "bedrock:ApplyGuardrail", "secretsmanager:")
 _OPEN: Mapping[str, Callable[[Wanted], bool]] = {
     "a policy of the resource may allow it, and the simulator does not look there": lambda one: one.action.startswith(
         _RESOURCE_MAY
     ),
     "on all of that kind, that is: it may be allowed on those that are there": lambda one: (
-        one.resource.endswith("/*") and not one.action.startswith(_RESOURCE_MAY)
+        _of_any(one.resource) and not one.action.startswith(_RESOURCE_MAY)
     ),
 }
 """Why something that no policy allows may be allowed all the same, and of what that is so."""
