@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -92,7 +92,7 @@ def record(folder: Path) -> dict[str, Any]:
 
     waves: list[int] = []
 
-    def in_waves(command: Any, drive: Any) -> None:
+    def in_waves(command: Any, drive: Any, _prepare: Any) -> None:
         while not command.work.finished:
             waves.append(0)
             for key, flow in command.work.ready():
@@ -106,13 +106,14 @@ def record(folder: Path) -> dict[str, Any]:
         with serving(recorder, "127.0.0.1", 0) as server:
             world = World(local, server.endpoint, folder)
             world.seed(folder / "documents")
-            recorder.on = True
             together.in_threads, before = in_waves, together.in_threads
             for level, principal in LEVELS.items():
+                recorder.kept, recorder.on = {}, True
                 found[level] = _one_run(world, level, principal, waves)
+                recorder.on = False
+                (folder / f"{level}.json").write_text(json.dumps(recorder.kept))
             together.in_threads = before
             found["config"] = world.config.model_dump(mode="json")
-    (folder / "answers.json").write_text(json.dumps(recorder.kept))
     return found
 
 
@@ -140,8 +141,7 @@ def _one_run(world: Any, level: str, principal: str, waves: list[int]) -> dict[s
         questions.clear()
         gateway.preflight(level, deadline_seconds=600)
         clients = sorted(service for service, _ in gateway._perform._clients)  # noqa: SLF001 - what there is to compare
-    # Of the waves, two are no questions: the clients' making and the reading of facts.
-    return {"report": report.counts, "questions": questions, "clients": clients, "chain": len(waves) - 2}
+    return {"report": report.counts, "questions": questions, "clients": clients, "chain": len(waves)}
 
 
 # -- answering: in a process of its own --------------------------------------------------------------------------------
@@ -185,8 +185,8 @@ def _reply(answers: dict[str, Any], method: str, target: str, headers: dict[str,
 
 
 @contextmanager
-def stub(folder: Path, latency: float) -> Iterator[str]:
-    command = [sys.executable, __file__, "--answer", str(folder / "answers.json"), "--latency", str(latency)]
+def stub(answers: Path, latency: float) -> Iterator[str]:
+    command = [sys.executable, __file__, "--answer", str(answers), "--latency", str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdin is not None
@@ -253,7 +253,9 @@ def measured(which: str, work: dict[str, Any]) -> dict[str, float]:
     command = [sys.executable, __file__, "--measure", which]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = kept | KEYS | {"AWS_EC2_METADATA_DISABLED": "true"}
-    done = subprocess.run(command, input=json.dumps(work), stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    done = subprocess.run(
+        command, input=json.dumps(work), stdout=subprocess.PIPE, text=True, check=True, env=environment
+    )
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
@@ -262,13 +264,14 @@ def figures(folder: Path, rounds: int, latency: float) -> dict[str, dict[str, fl
     """Everything, interleaved; medians."""
     found = record(folder)
     runs: dict[tuple[str, str], list[dict[str, float]]] = {}
-    with stub(folder, latency) as endpoint:
+    with ExitStack() as stack:
+        endpoints = {level: stack.enter_context(stub(folder / f"{level}.json", latency)) for level in LEVELS}
         for _ in range(rounds):
             for level, principal in LEVELS.items():
                 work = {
                     **found[level],
                     "config": found["config"],
-                    "endpoint": endpoint,
+                    "endpoint": endpoints[level],
                     "level": level,
                     "principal": principal,
                 }

@@ -11,7 +11,8 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, requires, version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,6 +88,8 @@ _PACKAGES = ("boto3", "botocore", "urllib3", "aiobotocore", "aiohttp")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _LOGGERS = ("botocore", "boto3", "urllib3", "aiobotocore", "aiohttp")
 _NUMBERS = re.compile(r"\d+")
+_VERSION = re.compile(r"^Version:\s*(\S+)", re.MULTILINE)
+_REQUIRES = re.compile(r"^Requires-Dist:\s*(.+?)\s*$", re.MULTILINE)
 _FLOOR = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(?:\[.*?\])?(?P<limits>[<>=!~][^;]*)?(?P<only>;.*)?$")
 _READ = {
     "GetFoundationModel": ("modelDetails", "modelLifecycle", "endOfLifeTime"),
@@ -95,24 +98,42 @@ _READ = {
 }
 
 
+@cache
+def _metadata(name: str) -> str:
+    """The metadata of an installed package, as text: to read it as the e-mail that it is takes most of a start-up's facts.
+
+    Raises:
+        PackageNotFoundError: it is not installed.
+    """
+    found = distribution(name)
+    return found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+
+
+def _version(name: str) -> str:
+    found = _VERSION.search(_metadata(name))
+    if found is None:
+        raise PackageNotFoundError(name)
+    return found[1]
+
+
 def _versions() -> dict[str, str]:
     found = {}
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
+            found[name] = _version(name)
     return found
 
 
 def _below_the_floor() -> dict[str, str]:
     """A resolver once chose boto3 of 2018: what is installed is compared with what this distribution asks for."""
     found = {}
-    for requirement in requires("bedrock-gateway") or ():
+    for requirement in _REQUIRES.findall(_metadata("bedrock-gateway")):
         match = _FLOOR.match(requirement.replace(" ", ""))
         if match is None or match["only"] or not match["limits"]:
             continue
         lowest = next((limit[2:] for limit in match["limits"].split(",") if limit.startswith(">=")), None)
         with suppress(PackageNotFoundError):
-            if lowest and _parts(version(match["name"])) < _parts(lowest):
+            if lowest and _parts(_version(match["name"])) < _parts(lowest):
                 found[match["name"]] = match["limits"]
     return found
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import requires, version
+
 import pytest
 
 from bedrock_gateway.config import GatewayConfig
+from bedrock_gateway.preflight import readers
 from bedrock_gateway.preflight.readers import read_facts
 
 LOCAL = GatewayConfig(
@@ -38,3 +41,14 @@ def test_a_region_that_has_bedrock_is_known_and_no_secret_is_kept(credentials):
     assert facts.credentials.key_prefix == "AKIA"
     assert "IOSFODNN7" not in repr(facts)
     assert SECRET not in repr(facts)
+
+
+def test_versions_and_floors_are_those_that_the_standard_library_reads(credentials, monkeypatch):
+    facts = read_facts(LOCAL, environment={})
+    assert facts.versions
+    assert {name: version(name) for name in facts.versions} == facts.versions
+    assert facts.below_the_floor == {}
+    asked = [one.split(";")[0] for one in requires("bedrock-gateway") if ";" not in one]
+    assert [one for one in readers._REQUIRES.findall(readers._metadata("bedrock-gateway")) if ";" not in one] == asked
+    monkeypatch.setattr(readers, "_version", lambda _name: "1.7.12")
+    assert {"boto3", "pydantic"} <= read_facts(LOCAL, environment={}).below_the_floor.keys()
