@@ -122,6 +122,9 @@ class _Directory:
 
     trust_policy = vector_bucket_policy = bucket_policy
 
+    def bucket_owner(self, _: str) -> str:
+        return self.account
+
     def key_policy(self, _: str) -> Policy:
         """Every key here has the policy that KMS gives a key by default: the account's identity policies decide."""
         account = {"Effect": "Allow", "Principal": {"AWS": self.account}, "Action": "kms:*", "Resource": "*"}
