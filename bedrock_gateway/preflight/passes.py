@@ -56,6 +56,7 @@ class Passes:
         self._environment = os.environ if environment is None else environment
         self._guard = threading.Lock()
         self._lock: int | None = None
+        self._holder = os.getpid()
         self._over = False
         _watch_forks()
         _ALIVE.add(self)
@@ -111,6 +112,8 @@ class Passes:
         with self._guard:
             held, self._lock = self._lock, None
         if held is not None:
+            if self._holder == os.getpid():  # else a child of a fork that has not let go yet would keep it locked
+                _unlocked(held)
             os.close(held)
 
     @contextlib.contextmanager
@@ -187,7 +190,7 @@ class Passes:
             else:
                 with self._guard:
                     if not self._over:
-                        self._lock = file
+                        self._lock, self._holder = file, os.getpid()
                         return True
         os.close(file)
         return False
@@ -288,6 +291,13 @@ def _tidy(folder: int, now: float) -> None:
                 old = now - entry.stat(follow_symlinks=False).st_mtime > _LEFT_SECONDS
                 if old and _OF_OURS.fullmatch(entry.name):
                     os.unlink(entry.name, dir_fd=folder)
+
+
+def _unlocked(file: int) -> None:
+    import fcntl
+
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 _ALIVE: weakref.WeakSet[Passes] = weakref.WeakSet()
