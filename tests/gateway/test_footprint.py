@@ -95,6 +95,4 @@ def test_up_to_level_standard_the_catalogue_leaves_room_for_an_application_that_
     named = {one.partition(":")[2] for row in rows("standard") for one in row.operations}
     calls = {"InvokeModel", "InvokeModelWithResponseStream"}
     assert len((named | calls) & ALARM) <= MOST
-    assert all(
-        one.partition(":")[2].startswith(READS) for level in LEVELS for row in rows(level) for one in row.operations
-    )
+    assert all(is_read(one) for level in LEVELS for row in rows(level) for one in row.operations)
