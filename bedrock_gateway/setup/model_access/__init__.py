@@ -9,8 +9,9 @@ await what it returns. *folder* is that of gateway.toml: what was accepted is ke
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from bedrock_gateway._drive import arun, run
 from bedrock_gateway._sealed import sealed, sealed_async
@@ -21,13 +22,17 @@ from bedrock_gateway.setup.model_access.form import form_of
 from bedrock_gateway.setup.model_access.plan import OBSOLETE, AccessPlan, declared_models, wanted_resources
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
+    from bedrock_gateway.aio import AsyncGateway
+    from bedrock_gateway.client import Gateway
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.setup.resource import Resource
 
 __all__ = ["OBSOLETE", "AccessPlan", "Applied", "Patience", "apply", "form_of", "plan", "resources", "undo"]
+
+
+Folder = str | os.PathLike[str]
 
 
 def resources(
@@ -41,6 +46,22 @@ def resources(
     return wanted_resources(declared_models(config, models), form)
 
 
+@overload
+def plan(
+    gateway: Gateway,
+    *,
+    models: Sequence[str] = (),
+    form: Mapping[str, str] | None = None,
+    patience: Patience | None = None,
+) -> AccessPlan: ...
+@overload
+def plan(
+    gateway: AsyncGateway,
+    *,
+    models: Sequence[str] = (),
+    form: Mapping[str, str] | None = None,
+    patience: Patience | None = None,
+) -> Awaitable[AccessPlan]: ...
 def plan(
     gateway: Any,
     *,
@@ -63,10 +84,28 @@ def plan(
     return _run(gateway, partial(flows.planning, gateway, flows.Options(models, form, patience or Patience())))
 
 
+@overload
+def apply(
+    gateway: Gateway,
+    *,
+    folder: Folder,
+    models: Sequence[str] = (),
+    form: Mapping[str, str] | None = None,
+    patience: Patience | None = None,
+) -> Applied: ...
+@overload
+def apply(
+    gateway: AsyncGateway,
+    *,
+    folder: Folder,
+    models: Sequence[str] = (),
+    form: Mapping[str, str] | None = None,
+    patience: Patience | None = None,
+) -> Awaitable[Applied]: ...
 def apply(
     gateway: Any,
     *,
-    folder: str | os.PathLike[str],
+    folder: Folder,
     models: Sequence[str] = (),
     form: Mapping[str, str] | None = None,
     patience: Patience | None = None,
@@ -85,9 +124,15 @@ def apply(
     return _run(gateway, partial(flows.applying, gateway, folder, options))
 
 
+@overload
 def undo(
-    gateway: Any, *, folder: str | os.PathLike[str], dry_run: bool = False, patience: Patience | None = None
-) -> Any:
+    gateway: Gateway, *, folder: Folder, dry_run: bool = False, patience: Patience | None = None
+) -> tuple[str, ...]: ...
+@overload
+def undo(
+    gateway: AsyncGateway, *, folder: Folder, dry_run: bool = False, patience: Patience | None = None
+) -> Awaitable[tuple[str, ...]]: ...
+def undo(gateway: Any, *, folder: Folder, dry_run: bool = False, patience: Patience | None = None) -> Any:
     """End the agreements that the last `apply` accepted, and return their models; the form cannot be taken back.
 
     The next call of whoever may subscribe makes an agreement anew.

@@ -10,8 +10,9 @@ it returns. *folder* is that of gateway.toml: what was there before is kept belo
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from bedrock_gateway._drive import arun, run
 from bedrock_gateway._sealed import sealed, sealed_async
@@ -20,10 +21,13 @@ from bedrock_gateway.setup.principals import flows
 from bedrock_gateway.setup.principals.desired import boundary_of, wanted
 from bedrock_gateway.setup.principals.flows import Done, PrincipalPlan
 from bedrock_gateway.setup.principals.keys import AccessKey, making_a_key
+from bedrock_gateway.setup.principals.steps import Step
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Awaitable
 
+    from bedrock_gateway.aio import AsyncGateway
+    from bedrock_gateway.client import Gateway
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.setup.resource import Resource
 
@@ -32,6 +36,7 @@ __all__ = [
     "Done",
     "Patience",
     "PrincipalPlan",
+    "Step",
     "access_key",
     "apply",
     "boundary_of",
@@ -39,6 +44,9 @@ __all__ = [
     "resources",
     "undo",
 ]
+
+
+Folder = str | os.PathLike[str]
 
 
 def resources(config: GatewayConfig, name: str, *, strict: bool = False) -> tuple[Resource, ...]:
@@ -50,6 +58,14 @@ def resources(config: GatewayConfig, name: str, *, strict: bool = False) -> tupl
     return wanted(config, name, strict=strict).resources
 
 
+@overload
+def plan(
+    gateway: Gateway, name: str, *, adopt: bool = False, replace: bool = False, strict: bool = False
+) -> PrincipalPlan: ...
+@overload
+def plan(
+    gateway: AsyncGateway, name: str, *, adopt: bool = False, replace: bool = False, strict: bool = False
+) -> Awaitable[PrincipalPlan]: ...
 def plan(gateway: Any, name: str, *, adopt: bool = False, replace: bool = False, strict: bool = False) -> Any:
     """Look at what is there of principal *name*, and return the `PrincipalPlan`; nothing is changed.
 
@@ -68,11 +84,33 @@ def plan(gateway: Any, name: str, *, adopt: bool = False, replace: bool = False,
     return _run(gateway, partial(flows.planning, gateway, name, options))
 
 
+@overload
+def apply(
+    gateway: Gateway,
+    name: str,
+    *,
+    folder: Folder,
+    adopt: bool = False,
+    replace: bool = False,
+    strict: bool = False,
+    patience: Patience | None = None,
+) -> Done: ...
+@overload
+def apply(
+    gateway: AsyncGateway,
+    name: str,
+    *,
+    folder: Folder,
+    adopt: bool = False,
+    replace: bool = False,
+    strict: bool = False,
+    patience: Patience | None = None,
+) -> Awaitable[Done]: ...
 def apply(
     gateway: Any,
     name: str,
     *,
-    folder: str | os.PathLike[str],
+    folder: Folder,
     adopt: bool = False,
     replace: bool = False,
     strict: bool = False,
@@ -92,11 +130,19 @@ def apply(
     return _run(gateway, partial(flows.applying, gateway, name, folder, options))
 
 
+@overload
+def undo(
+    gateway: Gateway, name: str, *, folder: Folder, dry_run: bool = False, patience: Patience | None = None
+) -> tuple[tuple[Step, ...], Done]: ...
+@overload
+def undo(
+    gateway: AsyncGateway, name: str, *, folder: Folder, dry_run: bool = False, patience: Patience | None = None
+) -> Awaitable[tuple[tuple[Step, ...], Done]]: ...
 def undo(
     gateway: Any,
     name: str,
     *,
-    folder: str | os.PathLike[str],
+    folder: Folder,
     dry_run: bool = False,
     patience: Patience | None = None,
 ) -> Any:
@@ -114,6 +160,10 @@ def undo(
     return _run(gateway, partial(flows.undoing, gateway, name, folder, options, dry_run=dry_run))
 
 
+@overload
+def access_key(gateway: Gateway, name: str, user: str) -> AccessKey: ...
+@overload
+def access_key(gateway: AsyncGateway, name: str, user: str) -> Awaitable[AccessKey]: ...
 def access_key(gateway: Any, name: str, user: str) -> Any:
     """Make a long-lived access key of *user* of principal *name*, and return the `AccessKey`: AWS shows its secret once.
 
