@@ -1,0 +1,119 @@
+"""The faults of the matrix that the local Bedrock makes, what they must change there, and why it makes no others.
+
+What must change is what `test_checks` and `faults` say of the same fault, by the same name: one table, two oracles. Only
+where a real account cannot change in one answer alone is something added here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bedrock_gateway.local.faults import FAULTS, endpoints, principals
+
+from . import faults, test_checks
+from .local_runner import Case
+
+__all__ = ["ALSO", "EXPECTED", "MADE", "NOT_HERE", "case_of", "reason"]
+
+TABLES: tuple[list[tuple[str, dict[str, Any], dict[str, str]]], ...] = (
+    test_checks.ROWS,
+    test_checks.USERS,
+    faults.ROWS,
+    test_checks.PROCESSES,
+    test_checks.DECLARED,
+    test_checks.DRIFTS,
+    faults.HOSTS,
+    faults.CALLERS,
+)
+EXPECTED: dict[str, dict[str, str]] = {
+    name: expected for table in reversed(TABLES) for name, _change, expected in table
+}
+"""Fault → every result that changes, as the tables have it."""
+OF_USERS = {name for name, _, _ in test_checks.USERS}
+OF_ROLES = frozenset(principals.FAULTS) - OF_USERS
+
+WAYS = tuple(name for name in endpoints.FAULTS if name not in EXPECTED)
+"""Faults of the way to AWS, under which nothing can be found out."""
+
+SIMULATED = {"IAM-05": "fail"}
+"""IAM's simulator sees the same policies."""
+ALSO: dict[str, dict[str, str]] = {
+    "an administrator": SIMULATED,
+    "everything of Bedrock": SIMULATED,
+    "logging may be changed": SIMULATED,
+    "a wide policy through a group": {**SIMULATED, "IAM-07": "pass"},  # AWS's policy passes roles, to named services
+    "a quota of 0 for the model": {"QUO-03": "warn"},  # it was called, which no quota of 0 lets happen
+    "a bucket of somebody else": {"LOG-20": "unknown"},  # how its owner keeps records is nobody else's to read
+    "no traffic": {"QUO-03": "not_applicable"},  # it reads the same metrics
+}
+"""Fault → what changes besides in an account in which everything hangs together."""
+
+_PROCESS = "of the process that asks, not of the account"
+_DECLARED = "of what is declared, not of the account"
+_NETWORK = "a local Bedrock is called at an address of this machine: nothing is resolved, no certificate is looked at"
+_LOCKED = "a bucket with Object Lock keeps its versions and its lock for ever"
+_OTHERWISE = "another form of an answer that means the same"
+_PAGES = "the answers here have a page each"
+_MEANWHILE = "it would have to go between two questions"
+_NO_REQUESTS = "AWS limits requests a minute no more, and the local Bedrock has no such quota"
+_CALLED = "the golden account was called once, and not a thousand times"
+_MANAGED = "the local Bedrock serves knowledge bases of type VECTOR only"
+NOT_HERE: dict[str, str] = {
+    "another account": "one local Bedrock is one account",
+    "another partition": "one local Bedrock is of the partition aws",
+    "the logging role itself": "the role may not read what the checks read: nearly everything would be unknown",
+    "the role of the knowledge base": "the role may not read what the checks read: nearly everything would be unknown",
+    "in no group": "a user in no group has no right left to look with",
+    "logging null": "the local Bedrock leaves the member out, as AWS does",
+    "a guardrail that failed": "only a DRAFT can; a version that is declared was READY when it was made",
+    "a proxy that answers for S3 with nothing": "as “a proxy that answers with nothing”, for one service",
+    **dict.fromkeys(("no versions in the bucket", "versions that were stopped", "no Object Lock"), _LOCKED),
+    "Object Lock that locks nothing by itself": "moto changes Object Lock of an empty bucket only",
+    **dict.fromkeys(("a log group without protection, as an error", "alarms over an expression"), _OTHERWISE),
+    "a trail that is kept elsewhere": _OTHERWISE,
+    **dict.fromkeys(("alarms on a second page", "the log group on a second page"), _PAGES),
+    "a user of an API key on the second page": _PAGES,
+    **dict.fromkeys(("a user of an API key who is gone since", "a data source that is gone since"), _MEANWHILE),
+    **dict.fromkeys(
+        ("a trail that cannot be read", "a second trail that cannot be read"), "see the matrix of permissions"
+    ),
+    **dict.fromkeys(("no requests a minute", "requests a minute that AWS lists no more"), _NO_REQUESTS),
+    **dict.fromkeys(("no quota of the model", "a busy model without a known quota"), "every model has its quotas here"),
+    **dict.fromkeys(
+        ("a few calls that are throttled", "nothing but throttled calls", "a minute below four fifths of it"), _CALLED
+    ),
+    **dict.fromkeys(("a managed knowledge base without a key", "a managed knowledge base with a key"), _MANAGED),
+    "alarms for what is used": "that is what the golden account has",
+    "resource types of events that are no data": "moto refuses such selectors, as AWS does",
+    "a mode of data retention nobody knows": "the local Bedrock knows AWS's modes only",
+    **dict.fromkeys(("no DNS", "a resolver that is silent", "old TLS", "a bad certificate"), _NETWORK),
+    "a proxy that reads along": _NETWORK,
+    **{
+        name: _PROCESS
+        for name, _, _ in (*test_checks.PROCESSES, *faults.HOSTS, *faults.CALLERS)
+        if name not in endpoints.FAULTS
+    },
+    "a botocore without data retention": _PROCESS,
+    **{name: _DECLARED for name, _, _ in (*test_checks.DECLARED, *test_checks.DRIFTS)},
+}
+"""Fault of the tables → why the local Bedrock does not make it."""
+
+
+WHO = {"a user": "anna", "the root user": "root"}
+"""Not of the account, but of who asks it."""
+MADE = (*WHO, *(name for name in FAULTS if name in EXPECTED and name not in NOT_HERE))
+"""The faults of the tables that the local Bedrock makes."""
+
+
+def reason(name: str) -> str:
+    """Return why a fault is not made, or an empty string where nobody has said."""
+    return "" if name in MADE else NOT_HERE.get(name, "")
+
+
+def case_of(name: str) -> Case:
+    """Return how to look at a fault."""
+    if name in WHO:
+        return Case(who=WHO[name])
+    if name in OF_USERS:
+        return Case(name, {"user": "anna"}, who="anna")
+    return Case(name, {"role": "helpdesk-auditor"} if name in OF_ROLES else {})
