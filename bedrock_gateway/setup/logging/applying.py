@@ -17,7 +17,7 @@ from bedrock_gateway.errors import (
     SetupIncompleteError,
 )
 from bedrock_gateway.governance.versions import lacking
-from bedrock_gateway.setup.logging.merging import same
+from bedrock_gateway.setup.logging.merging import is_as_put, same
 from bedrock_gateway.setup.logging.reading import READ, read_logging, unknown_members
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
 
@@ -39,6 +39,7 @@ __all__ = [
     "put_encryption",
     "put_key_policy",
     "put_logging",
+    "put_on_bucket",
     "text",
     "written",
 ]
@@ -58,6 +59,18 @@ def is_new_role(error: ServiceError) -> bool:
 
 def _no_such_role(error: ServiceError) -> bool:
     return error.code == "NoSuchEntity"
+
+
+def _is_busy(error: ServiceError) -> bool:
+    """S3 does one change of a bucket at a time. Source: S3 API Reference, ErrorResponses, OperationAborted."""
+    return error.code == "OperationAborted"
+
+
+def put_on_bucket(asking: Asking, operation: str, **params: Any) -> Flow[None]:
+    """Change a bucket, when S3 has done with what it was told before."""
+    yield from asking.insist(
+        "AWS::S3::Bucket", params["Bucket"], _is_busy, partial(asking.ask, "s3", operation, **params)
+    )
 
 
 def text(document: Any) -> str:
@@ -201,7 +214,7 @@ def _bucket(asking: Asking, _: Declared, change: Change) -> Flow[None]:
         ("PublicAccessBlockConfiguration", "PutPublicAccessBlock"),
     ):
         if member in wanted and not same(before.get(member), wanted[member]):
-            yield from asking.ask("s3", operation, **named, **{member: wanted[member]})
+            yield from put_on_bucket(asking, operation, **named, **{member: wanted[member]})
     yield from put_encryption(asking, named, before, wanted)
 
 
@@ -218,13 +231,14 @@ def put_encryption(
         }
         for one in wanted["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     ]
-    yield from asking.ask("s3", "PutBucketEncryption", **named, ServerSideEncryptionConfiguration={"Rules": rules})
+    encryption = {"ServerSideEncryptionConfiguration": {"Rules": rules}}
+    yield from put_on_bucket(asking, "PutBucketEncryption", **named, **encryption)
 
 
 def _bucket_policy(asking: Asking, _: Declared, change: Change) -> Flow[None]:
     wanted = change.resource.properties
     document = text(wanted["PolicyDocument"])
-    yield from asking.ask("s3", "PutBucketPolicy", **owned(asking, wanted["Bucket"]), Policy=document)
+    yield from put_on_bucket(asking, "PutBucketPolicy", **owned(asking, wanted["Bucket"]), Policy=document)
 
 
 def put_key_policy(asking: Asking, _: Declared, change: Change) -> Flow[None]:
@@ -249,7 +263,7 @@ def put_logging(asking: Asking, config: Mapping[str, Any]) -> Flow[None]:
     put = partial(asking.ask, "bedrock", _PUT, loggingConfig=dict(config))
     yield from asking.insist(LOGGING, asking.config.region, is_new_role, put)
     now = yield from read_logging(asking)
-    if now is None or any(not same(now.get(name), one) for name, one in config.items()):
+    if not is_as_put(now, config):
         raise NotOursError(
             "AWS has another logging configuration than the one that was put: somebody else put one at the same time",
             kind=LOGGING,

@@ -230,8 +230,9 @@ class Changes:
                 f"the role is made within the permissions boundary {self.declared.boundary}, which an administrator makes"
                 " once: `bedrock-gateway setup logging --create-boundary`, or `bedrock-gateway policy boundary`"
             )
-        if role is not None and "PermissionsBoundary" not in role:
-            yield f"role {self.declared.role} has no permissions boundary: logging-admin may read it, and not change it"
+        if role is not None and role.get("PermissionsBoundary") != self.declared.boundary:
+            limit = self.declared.boundary
+            yield f"role {self.declared.role} is not within {limit}: logging-admin may look at it, and not change it"
         for name in self.declared.buckets:
             bucket = self.found.of("AWS::S3::Bucket", name)
             if bucket and not self.replace and not same(bucket.get("PublicAccessBlockConfiguration"), PUBLIC_ACCESS):

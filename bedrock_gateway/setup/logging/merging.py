@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Merged",
     "added_statements",
+    "is_as_put",
     "merged",
     "parsed",
     "same",
@@ -149,6 +151,17 @@ def merged(
             taken += [] if ours else [said]
         made[name] = True
     return Merged(made, tuple(taken))
+
+
+def is_as_put(there: Mapping[str, Any] | None, put: Mapping[str, Any]) -> bool:
+    """Whether *there* is what was *put*; AWS may show flags besides that nobody set."""
+    if there is None:
+        return False
+    besides = set(there) - set(put)
+    return all(same(there.get(name), one) for name, one in put.items()) and all(map(_FLAG.fullmatch, besides))
+
+
+_FLAG = re.compile(r"[a-z]+DataDeliveryEnabled")
 
 
 def _at(config: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any] | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.setup.files import Lock, locked, read_own, replace_file, told
 from bedrock_gateway.setup.knowledge.manifest import FOLDER
+from bedrock_gateway.setup.logging.merging import is_as_put
 from bedrock_gateway.setup.resource import LOGGING
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Snapshots:
     def put_by_us(self, config: Mapping[str, Any] | None) -> bool:
         """Whether the logging configuration that is there is the one that the last `apply` put."""
         last = self.entries[-1].kept if self.entries else []
-        return any(one.kind == LOGGING and one.after == config for one in last)
+        return any(one.kind == LOGGING and is_as_put(config, one.after) for one in last)
 
     @property
     def made(self) -> frozenset[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import NotOursError
-from bedrock_gateway.setup.logging.merging import added_statements, same, statements_of, without_statements
+from bedrock_gateway.setup.logging.merging import added_statements, is_as_put, same, statements_of, without_statements
 from bedrock_gateway.setup.logging.reading import READ
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
 
@@ -97,7 +97,7 @@ def _change(kept: Kept, action: Any, after: Mapping[str, Any] | None, now: Any, 
 def _logging_back(declared: Declared, kept: Kept, now: Any, replace: bool) -> Change:
     if same(now, kept.before):
         return _change(kept, "keep", now, now)
-    if not same(now, kept.after) and not replace:
+    if not is_as_put(now, kept.after) and not replace:
         if now and not _leads_to_ours(declared, now):
             return _change(kept, "keep", now, now, "somebody else put another since, which leads elsewhere: it stays")
         why = "somebody else changed the logging configuration since; --replace puts the older one back all the same"

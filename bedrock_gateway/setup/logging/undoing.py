@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from bedrock_gateway.errors import GatewayError, NotOursError, SetupIncompleteError
 from bedrock_gateway.governance.versions import lacking
-from bedrock_gateway.setup.logging.applying import owned, put_encryption, put_key_policy, put_logging, text
+from bedrock_gateway.setup.logging.applying import (
+    owned,
+    put_encryption,
+    put_key_policy,
+    put_logging,
+    put_on_bucket,
+    text,
+)
 from bedrock_gateway.setup.logging.merging import same
 from bedrock_gateway.setup.logging.reading import READ, unknown_members
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
@@ -93,7 +100,7 @@ def _put_bucket_policy_back(asking: Asking, _: Declared, change: Change) -> Flow
         yield from asking.ask("s3", "DeleteBucketPolicy", **named)
     else:
         document = text(change.resource.properties["PolicyDocument"])
-        yield from asking.ask("s3", "PutBucketPolicy", **named, Policy=document)
+        yield from put_on_bucket(asking, "PutBucketPolicy", **named, Policy=document)
 
 
 def _put_bucket_back(asking: Asking, _: Declared, change: Change) -> Flow[None]:
@@ -103,7 +110,7 @@ def _put_bucket_back(asking: Asking, _: Declared, change: Change) -> Flow[None]:
         ("OwnershipControls", "PutBucketOwnershipControls"),
     ):
         if not same(now.get(member), wanted.get(member)):
-            yield from asking.ask("s3", operation, **named, **{member: wanted[member]})
+            yield from put_on_bucket(asking, operation, **named, **{member: wanted[member]})
     yield from put_encryption(asking, named, now, wanted)
 
 

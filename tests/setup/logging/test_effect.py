@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from bedrock_gateway import AsyncGateway
 from bedrock_gateway.capabilities import CAPABILITIES
@@ -182,3 +183,69 @@ def test_hostile_names_reach_no_terminal_and_lose_nothing(account: Account) -> N
     assert (
         made["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/x"] == HOSTILE
     )
+
+
+def operations(account: Account, config: Any, *, replace: bool = False) -> set[str]:
+    """What set-up itself sends to apply and to take back."""
+    view, watched = account.view(config=config)
+    account.apply(view, replace=replace)
+    account.undo(view, replace=True)
+    return set(watched.sent)
+
+
+def test_what_the_capability_names_is_exactly_what_set_up_sends(account: Account) -> None:
+    key = account.root("kms").create_key()["KeyMetadata"]["Arn"]
+    config = config_of({**DECLARED, "key": key, "retention_days": 30})
+    sent = operations(account, config)
+    account.wipe()
+    account.bound(config_of())
+    account.make_role(LAMBDA)
+    account.root("logs").create_log_group(logGroupName=GROUP)
+    sent |= operations(account, config, replace=True)
+    named = {one.name for one in CAPABILITIES["logging-admin"].operations}
+    assert sent - {"GetCallerIdentity"} == named
+
+
+def test_a_role_under_a_path_is_made_and_taken_back_by_the_operator(account: Account) -> None:
+    """IAM knows no path of a role that is not there, so asking for it is denied under a policy that names the path."""
+    config = config_of({**DECLARED, "role": f"bedrock-gateway/{ROLE}"})
+    gateway = account.gateway(config)
+    account.apply(gateway)
+    assert account.role()["Path"] == "/bedrock-gateway/"
+    assert account.plan(gateway).pending == ()
+    assert len(account.delivered()) == 1
+    account.undo(gateway)
+    assert f"role {ROLE}" not in account.everything()
+
+
+def test_flags_that_aws_shows_besides_are_not_somebody_elses_change(account: Account) -> None:
+    from bedrock_gateway._responses import BODY
+
+    def around(watched: Any, send: Any) -> Any:
+        reply = watched.perform(send)
+        if send.operation == "GetModelInvocationLoggingConfiguration":
+            shown = json.loads(reply[BODY])
+            if shown.get("loggingConfig"):
+                shown["loggingConfig"]["hologramDataDeliveryEnabled"] = True
+                reply[BODY] = json.dumps(shown).encode()
+        return reply
+
+    account.apply(account.view(around)[0])
+    account.undo(account.view(around)[0])
+    assert account.configured() is None
+
+
+def test_a_bucket_that_is_busy_is_waited_for(account: Account) -> None:
+    left = ["PutPublicAccessBlock", "PutPublicAccessBlock", "PutBucketPolicy"]
+    said = {"Error": {"Code": "OperationAborted", "Message": "A conflicting conditional operation is in progress"}}
+
+    def around(watched: Any, send: Any) -> Any:
+        if send.operation in left:
+            left.remove(send.operation)
+            raise ClientError(said | {"ResponseMetadata": {"HTTPStatusCode": 409}}, send.operation)
+        return watched.perform(send)
+
+    view, watched = account.view(around)
+    account.apply(view)
+    assert watched.slept == [1.0, 2.0, 1.0]
+    assert account.plan().pending == ()
