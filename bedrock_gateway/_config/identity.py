@@ -96,6 +96,11 @@ class IdentityConfig(Table):
             raise ValueError("`users` names a user twice")
         return self
 
+    @property
+    def runs_on_instances(self) -> bool:
+        """Whether EC2 may assume the role, which takes an instance profile."""
+        return any(one.kind == "ec2" for one in self.trust)
+
     def named(self, principal: str) -> str:
         """Return its name in IAM, without path."""
         return self.name or f"AmazonBedrockGateway-principal-{principal}"

@@ -153,6 +153,9 @@ def _identities(config: GatewayConfig, principal: PrincipalConfig) -> dict[str, 
     users = (f"{IDENTITY_PATH}/{user}" for name, one in made.items() for user in one.members(name))
     return {
         "principal_roles": tuple(named["role",]),
+        "principal_instances": tuple(
+            f"{IDENTITY_PATH}/{one.named(name)}" for name, one in made.items() if one.runs_on_instances
+        ),
         "principal_groups": tuple(named["group", "user"]),
         "principal_users": _once_each(users),
         "principal_boundaries": _once_each(str(one.boundary) for one in made.values()),

@@ -46,7 +46,9 @@ def _on(
 
 def _read_policy(name: str) -> Operation:
     """A policy of a principal, and the boundary, which is looked at and never written."""
-    boundary = Leg(f"iam:{name}", "principal-boundary", why="What the boundary lacks, no policy of a principal can give.")
+    boundary = Leg(
+        f"iam:{name}", "principal-boundary", why="What the boundary lacks, no policy of a principal can give."
+    )
     return Operation(name, "iam", "free", (Leg(f"iam:{name}", "principal-policy"), boundary))
 
 
@@ -67,6 +69,23 @@ ROWS = (
                 "principal-role", "AttachRolePolicy", "DetachRolePolicy", condition="bounded-own-policy", why=_BOUNDED
             ),
             *_on("principal-role", "DeleteRole"),
+            *_on("principal-instance", "GetInstanceProfile", "CreateInstanceProfile"),
+            Operation(
+                "AddRoleToInstanceProfile",
+                "iam",
+                "free",
+                (
+                    Leg("iam:AddRoleToInstanceProfile", "principal-instance"),
+                    Leg(
+                        "iam:PassRole",
+                        "principal-instance-role",
+                        source="IAM User Guide: id_roles_use_switch-role-ec2_instance-profiles",
+                        condition="passed-to-ec2",
+                        why="A role that is put into an instance profile is passed to EC2.",
+                    ),
+                ),
+            ),
+            *_on("principal-instance", "RemoveRoleFromInstanceProfile", "DeleteInstanceProfile"),
             *_on("principal-group", "GetGroup", "ListAttachedGroupPolicies", "CreateGroup", "DeleteGroup"),
             *_on("principal-group", "AttachGroupPolicy", "DetachGroupPolicy", condition="own-policy"),
             *_on("principal-user", "GetUser"),

@@ -183,6 +183,8 @@ class Scope:
     """AWS Marketplace product ids that may be subscribed to; empty: any, through Bedrock only."""
     principal_roles: tuple[str, ...] = ()
     """Roles of the principals that a principal may make, with their path, under ``bedrock-gateway/``."""
+    principal_instances: tuple[str, ...] = ()
+    """Instance profiles of those roles that EC2 may assume, with their path."""
     principal_groups: tuple[str, ...] = ()
     """Groups of such principals, with their path."""
     principal_users: tuple[str, ...] = ()
@@ -250,7 +252,8 @@ class Scope:
             "knowledge_base": self.knowledge_bases,
             "role": (
                 *(*self.knowledge_base_roles, self.logging_role, self.batch_role, self.boundary),
-                *(*self.principal_roles, *self.principal_groups, *self.principal_users, *self.principal_boundaries),
+                *(*self.principal_roles, *self.principal_instances, *self.principal_groups, *self.principal_users),
+                *self.principal_boundaries,
             ),
             "log_group": (self.log_group,),
             "bucket": (

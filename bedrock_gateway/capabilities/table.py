@@ -64,6 +64,8 @@ Resource = Literal[
     "provisioned-role",
     "logging-role",
     "principal-role",
+    "principal-instance",
+    "principal-instance-role",
     "principal-group",
     "principal-user",
     "principal-policy",
@@ -98,6 +100,7 @@ MARK = "bedrock-gateway"
 
 Condition = Literal[
     "passed-to-bedrock",
+    "passed-to-ec2",
     "document-prefix",
     "bounded",
     "only-guarded",
@@ -124,6 +127,7 @@ Condition = Literal[
 CONDITIONS: Mapping[Condition, str] = MappingProxyType(
     {
         "passed-to-bedrock": "`iam:PassedToService` is Bedrock",
+        "passed-to-ec2": "`iam:PassedToService` is EC2",
         "document-prefix": "`s3:prefix` is the declared one",
         "bounded": "`iam:PermissionsBoundary` is the scope's: the role has that boundary",
         "only-guarded": "`bedrock:GuardrailIdentifier` is the guardrail in its version, where the scope requires it",

@@ -189,6 +189,7 @@ _NOUNS = (
     ("knowledge-base/", "KnowledgeBase"),
     (":role/", "Role"),
     (":user/", "User"),
+    (":instance-profile/", "InstanceProfile"),
     (":group/", "Group"),
     (":policy/bedrock-gateway/", "PrincipalPolicies"),
     (":policy/", "ManagedPolicies"),

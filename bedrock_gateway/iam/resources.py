@@ -160,6 +160,8 @@ RESOURCES: Mapping[Resource, Callable[[Scope], list[str]]] = {
     "knowledge-base-role": lambda scope: [_role(scope, name) for name in scope.knowledge_base_roles],
     "provisioned-role": lambda scope: [_role(scope, ours(name)) for name in scope.knowledge_base_roles],
     "principal-role": lambda scope: _principals("role", scope.principal_roles, scope),
+    "principal-instance": lambda scope: _principals("instance-profile", scope.principal_instances, scope),
+    "principal-instance-role": lambda scope: _principals("role", scope.principal_instances, scope),
     "principal-group": lambda scope: _principals("group", scope.principal_groups, scope),
     "principal-user": lambda scope: _principals("user", scope.principal_users, scope),
     "principal-policy": _principal_policies,
@@ -206,6 +208,10 @@ BEDROCK = "bedrock.amazonaws.com"
 
 def _passed_to_bedrock(_: Scope, __: str) -> Conditions:
     return one_condition("StringEquals", "iam:PassedToService", BEDROCK)
+
+
+def _passed_to_ec2(_: Scope, __: str) -> Conditions:
+    return one_condition("StringEquals", "iam:PassedToService", "ec2.amazonaws.com")
 
 
 def _document_prefix(scope: Scope, bucket_arn: str) -> Conditions:
@@ -291,6 +297,7 @@ def _marked_user(_: Scope, __: str) -> Conditions:
 
 CONDITIONS: Mapping[Condition, Callable[[Scope, str], Conditions]] = {
     "passed-to-bedrock": _passed_to_bedrock,
+    "passed-to-ec2": _passed_to_ec2,
     "document-prefix": _document_prefix,
     "bounded": _bounded,
     "only-guarded": _only_guarded,

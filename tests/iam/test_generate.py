@@ -22,6 +22,7 @@ FULL = {
     "vector_indexes": (("example-vectors", "handbook"),),
     "guardrail": ("abcdefghij12", "3"),
     "principal_roles": ("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    "principal_instances": ("bedrock-gateway/AmazonBedrockGateway-principal-app",),
     "principal_groups": ("bedrock-gateway/AmazonBedrockGateway-principal-people",),
     "principal_users": ("bedrock-gateway/alice",),
 }

@@ -54,6 +54,7 @@ VALID = {
     "subscribe": True,
     "products": ("prod-ozonys2hmmpeu",),
     "principal_roles": ("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    "principal_instances": ("bedrock-gateway/AmazonBedrockGateway-principal-app",),
     "principal_groups": ("bedrock-gateway/AmazonBedrockGateway-principal-people",),
     "principal_users": ("bedrock-gateway/alice",),
 }
@@ -102,6 +103,7 @@ PLACES = {
     "third_party_secrets": (SECRET, lambda text: (text,)),
     "products": ("prod-ozonys2hmmpeu", lambda text: (text,)),
     "principal_roles": ("bedrock-gateway/AmazonBedrockGateway-principal-app", lambda text: (text,)),
+    "principal_instances": ("bedrock-gateway/AmazonBedrockGateway-principal-app", lambda text: (text,)),
     "principal_groups": ("bedrock-gateway/AmazonBedrockGateway-principal-people", lambda text: (text,)),
     "principal_users": ("bedrock-gateway/alice", lambda text: (text,)),
     "principal_boundaries": ("bedrock-gateway/AmazonBedrockGateway-principals", lambda text: (text,)),

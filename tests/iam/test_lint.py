@@ -38,6 +38,7 @@ EXAMPLE = Scope(
     embedding_models=("amazon.titan-embed-text-v2:0",),
     guardrail=("abcdefghij12", "3"),
     principal_roles=("bedrock-gateway/AmazonBedrockGateway-principal-app",),
+    principal_instances=("bedrock-gateway/AmazonBedrockGateway-principal-app",),
     principal_groups=("bedrock-gateway/AmazonBedrockGateway-principal-people",),
     principal_users=("bedrock-gateway/alice",),
 )

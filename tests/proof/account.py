@@ -338,6 +338,7 @@ class Account:
             f"principal_{kind}": f"bedrock-gateway/proof-{kind}-{number}"
             for kind in ("role", "group", "user", "boundary")
         }
+        names["principal_instance"] = names["principal_role"]
         ready, iam = replace(s, **names), self.client("iam", who="root")
         path, _, name = ready.principal_boundary.rpartition("/")
         everything = document({"Effect": "Allow", "Action": "*", "Resource": "*"})

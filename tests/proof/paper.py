@@ -68,7 +68,7 @@ def existing(s: Setting) -> Existing:
 
 
 def _principals(s: Setting, bound: str) -> dict[tuple[str, str], Entity]:
-    places = {"group": s.principal_group, "user": s.principal_user}
+    places = {"group": s.principal_group, "user": s.principal_user, "instance-profile": s.principal_instance}
     arns = {(kind, one.rpartition("/")[2]): s.arn("iam", f"{kind}/{one}", region="") for kind, one in places.items()}
     return {
         key: Entity(arn, bound, {"bedrock-gateway": "helpdesk/app"}) if key[0] == "user" else Entity(arn)

@@ -95,6 +95,7 @@ class Setting:
     """Of a vector store outside AWS."""
     tagging: bool = False
     principal_role: str = "bedrock-gateway/AmazonBedrockGateway-principal-app"
+    principal_instance: str = "bedrock-gateway/AmazonBedrockGateway-principal-app"
     principal_group: str = "bedrock-gateway/AmazonBedrockGateway-principal-people"
     principal_user: str = "bedrock-gateway/alice"
     principal_boundary: str = "bedrock-gateway/AmazonBedrockGateway-principals"
@@ -134,6 +135,7 @@ class Setting:
             knowledge_base_key=self.knowledge_base_key,
             third_party_secrets=(self.store_secret,) if self.store_secret else (),
             principal_roles=(self.principal_role,),
+            principal_instances=(self.principal_instance,),
             principal_groups=(self.principal_group,),
             principal_users=(self.principal_user,),
             principal_boundaries=(self.principal_boundary,),

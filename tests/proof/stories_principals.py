@@ -65,6 +65,13 @@ def _principal_provision(s: Setting) -> Story:
     yield Call("iam", "AttachRolePolicy", {**named, **policy})
     yield Call("iam", "ListAttachedRolePolicies", named)
     yield Call("iam", "UpdateAssumeRolePolicy", {**named, "PolicyDocument": _trust(s)})
+    instance = {"InstanceProfileName": _name(s.principal_instance)}
+    role_in_it = {**instance, "RoleName": _name(s.principal_instance)}
+    yield Call("iam", "CreateInstanceProfile", {**instance, **path})
+    yield Call("iam", "GetInstanceProfile", instance)
+    yield Call("iam", "AddRoleToInstanceProfile", role_in_it)
+    yield Call("iam", "RemoveRoleFromInstanceProfile", role_in_it)
+    yield Call("iam", "DeleteInstanceProfile", instance)
     yield Call("iam", "DetachRolePolicy", {**named, **policy})
     yield Call("iam", "DeleteRole", named)
     yield Call("iam", "DeletePolicy", policy)

@@ -46,6 +46,10 @@ _PRINCIPAL_ROLE = frozenset(
 _PRINCIPAL_GROUP = frozenset(
     {f"{verb}GroupPolicy" for verb in ("Attach", "Detach")} | {f"{verb}Group" for verb in ("Create", "Get", "Delete")}
 ) | {"AddUserToGroup", "RemoveUserFromGroup", "ListAttachedGroupPolicies"}
+_PRINCIPAL_INSTANCE = frozenset(f"{verb}InstanceProfile" for verb in ("Create", "Get", "Delete")) | {
+    "AddRoleToInstanceProfile",
+    "RemoveRoleFromInstanceProfile",
+}
 _PRINCIPAL_USER = frozenset(f"{verb}User" for verb in ("Create", "Get", "Delete")) | {
     "ListAccessKeys",
     "CreateAccessKey",
@@ -223,6 +227,11 @@ OTHERS = (
         "another principal's role",
         {"principal-provision": _PRINCIPAL_ROLE | _PRINCIPAL_POLICY},
         principal_role="bedrock-gateway/AmazonBedrockGateway-principal-other",
+    ),
+    _changed(
+        "another principal's instance profile",
+        {"principal-provision": _PRINCIPAL_INSTANCE},
+        principal_instance="bedrock-gateway/AmazonBedrockGateway-principal-other",
     ),
     _changed(
         "another principal's group",

@@ -12,6 +12,7 @@ _NAMES = {
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::IAM::Role": "RoleName",
     "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
     "AWS::IAM::User": "UserName",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::S3::Bucket": "BucketName",
@@ -56,6 +57,10 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
         "AWS::IAM::ManagedPolicy",
         {"name": "ManagedPolicyName", "path": "Path", "policy": "PolicyDocument", "description": "Description"},
     ),
+    "aws_iam_instance_profile": (
+        "AWS::IAM::InstanceProfile",
+        {"name": "InstanceProfileName", "path": "Path", "role": "Roles"},
+    ),
     "aws_s3_bucket": ("AWS::S3::Bucket", {"bucket": "BucketName", "tags": "Tags"}),
     "aws_s3_bucket_policy": ("AWS::S3::BucketPolicy", {"bucket": "Bucket", "policy": "PolicyDocument"}),
     "aws_kms_key_policy": ("aws_kms_key_policy", {"key_id": "KeyId", "policy": "PolicyDocument"}),
@@ -91,6 +96,8 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, str):
         assert not re.search(r"(?<!\$)\$\{|(?<!%)%\{", value), "an interpolation where a literal was meant"
         value = value.replace("$${", "${").replace("%%{", "%{")
+    if name == "Roles":
+        return [value]
     if name in _DOCUMENTS:
         return json.loads(value)
     return [{"Key": key, "Value": one} for key, one in value.items()] if name == "Tags" else value

@@ -169,6 +169,11 @@ _OPTIONS: Sequence[_Option] = (
     _Option(
         *_repeated("--principal-role", "ROLE", "role of a principal that may be made"), "principal_roles", _once_each
     ),
+    _Option(
+        *_repeated("--principal-instance", "PROFILE", "instance profile of such a role"),
+        "principal_instances",
+        _once_each,
+    ),
     _Option(*_repeated("--principal-group", "GROUP", "group of such a principal"), "principal_groups", _once_each),
     _Option(*_repeated("--principal-user", "USER", "user of such a group"), "principal_users", _once_each),
     _flag("--tagging", "what is created is also tagged"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.iam.document import Policy, PolicyError
 from bedrock_gateway.setup.logging.merging import same
-from bedrock_gateway.setup.principals.desired import GROUP, POLICY, ROLE, USER
+from bedrock_gateway.setup.principals.desired import GROUP, INSTANCE, POLICY, ROLE, USER
 from bedrock_gateway.setup.resource import Change
 
 if TYPE_CHECKING:
@@ -96,6 +96,15 @@ def _group(before: Properties, one: Resource, wanted: Wanted, *, adopt: bool, re
     return {**before, "ManagedPolicyArns": _with_policies(before, one, wanted)}
 
 
+def _instance(before: Properties, one: Resource, _: Wanted, **__: bool) -> Properties:
+    """An instance profile holds one role, and cannot be described: it is ours where it holds ours, or none."""
+    others = [name for name in before["Roles"] if name not in one.properties["Roles"]]
+    if others or before["Path"] != one.properties["Path"]:
+        what = f"it holds role {others[0]}" if others else f"its path is {before['Path']}"
+        raise _RefusedError(f"it is not ours: {what}; name the principal otherwise")
+    return {**before, "Roles": one.properties["Roles"]}
+
+
 def _user(before: Properties, one: Resource, wanted: Wanted, *, adopt: bool, replace: bool) -> Properties:
     if _tag(before) != wanted.users_mark and not (adopt or replace):
         raise _RefusedError(f"it is not ours: its tag {MARK} is {_tag(before) or 'missing'}; --adopt takes it over")
@@ -103,7 +112,13 @@ def _user(before: Properties, one: Resource, wanted: Wanted, *, adopt: bool, rep
     return {**before, **made, **_bounded(before, one, "user")}
 
 
-_MERGED: Mapping[str, Callable[..., Properties]] = {POLICY: _policy, ROLE: _role, GROUP: _group, USER: _user}
+_MERGED: Mapping[str, Callable[..., Properties]] = {
+    POLICY: _policy,
+    ROLE: _role,
+    GROUP: _group,
+    INSTANCE: _instance,
+    USER: _user,
+}
 
 
 def changes(wanted: Wanted, live: Live, *, adopt: bool = False, replace: bool = False) -> Iterator[Change]:

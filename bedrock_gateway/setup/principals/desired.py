@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.iam.document import Statement
 
-__all__ = ["GROUP", "POLICY", "ROLE", "USER", "Wanted", "boundary_of", "wanted"]
+__all__ = ["GROUP", "INSTANCE", "POLICY", "ROLE", "USER", "Wanted", "boundary_of", "wanted"]
 
-POLICY, ROLE, GROUP, USER = (f"AWS::IAM::{one}" for one in ("ManagedPolicy", "Role", "Group", "User"))
+POLICY, ROLE, GROUP, USER, INSTANCE = (
+    f"AWS::IAM::{one}" for one in ("ManagedPolicy", "Role", "Group", "User", "InstanceProfile")
+)
 PATH = f"/{IDENTITY_PATH}/"
 POLICIES_PER_GROUP = 10
 """Source: IAM User Guide, reference_iam-quotas; it cannot be raised."""
@@ -52,11 +54,14 @@ class Wanted:
     partition: str
     boundary: str | None = None
     """ARN of the policy that caps it; None: nothing does."""
+    instance: Resource | None = None
+    """The instance profile of a role that EC2 may assume."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:
         """All of it, in the order in which it can be made."""
-        return (*self.policies, self.holder, *self.users)
+        instances = (self.instance,) if self.instance else ()
+        return (*self.policies, self.holder, *instances, *self.users)
 
     @property
     def policy_prefix(self) -> str:
@@ -125,7 +130,9 @@ def wanted(config: GatewayConfig, name: str, *, strict: bool = False) -> Wanted:
         )
     if not bound:
         notes.append("warning: no permissions boundary: making it takes an administrator, not principal-provision")
-    place = config.account, config.partition, bound.get("PermissionsBoundary")
+    profile = {"InstanceProfileName": entity, "Path": PATH, "Roles": [entity]}
+    instance = Resource(INSTANCE, entity, profile) if identity.runs_on_instances else None
+    place = config.account, config.partition, bound.get("PermissionsBoundary"), instance
     return Wanted(name, mark, config.application, entity, policies, holder, users, tuple(notes), *place)
 
 

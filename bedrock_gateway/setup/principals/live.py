@@ -129,6 +129,16 @@ def _read_role(asking: Asking, name: str) -> Flow[Properties | None]:
     }
 
 
+def _read_instance(asking: Asking, name: str) -> Flow[Properties | None]:
+    place = f"instance-profile/bedrock-gateway/{name}"
+    found = yield from _found(asking, "GetInstanceProfile", place, InstanceProfileName=name)
+    if found is None:
+        return None
+    profile = found["InstanceProfile"]
+    roles = [one["RoleName"] for one in profile.get("Roles") or ()]
+    return {"InstanceProfileName": profile["InstanceProfileName"], "Path": profile["Path"], "Roles": roles}
+
+
 def _read_group(asking: Asking, name: str, live: Live, *, policies: bool) -> Flow[Properties | None]:
     place = f"group/bedrock-gateway/{name}"
     found = yield from _found(asking, "GetGroup", place, GroupName=name)
@@ -174,6 +184,8 @@ def read(asking: Asking, wanted: Wanted) -> Flow[Live]:
         live.before[holder.key] = yield from _read_role(asking, holder.name)
     else:
         live.before[holder.key] = yield from _read_group(asking, holder.name, live, policies=True)
+    if wanted.instance is not None:
+        live.before[wanted.instance.key] = yield from _read_instance(asking, wanted.instance.name)
     for one in wanted.users:
         live.before[one.key] = yield from _read_user(asking, one.name, wanted, live)
     return live

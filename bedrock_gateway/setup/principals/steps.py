@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.setup.logging.merging import same
-from bedrock_gateway.setup.principals.desired import GROUP, POLICY, ROLE, USER
+from bedrock_gateway.setup.principals.desired import GROUP, INSTANCE, POLICY, ROLE, USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,6 +102,16 @@ def _group(change: Change, _: Wanted, __: Live) -> Iterator[Step]:
     yield from _attached("Group", one.name, change.before or {}, one.properties)
 
 
+def _instance(change: Change, _: Wanted, __: Live) -> Iterator[Step]:
+    one = change.resource
+    if change.before is None:
+        made = _given(one.properties, "InstanceProfileName", "Path")
+        yield Step("CreateInstanceProfile", one.name, made)
+    for role in one.properties["Roles"]:
+        if role not in (change.before or {}).get("Roles", ()):
+            yield Step("AddRoleToInstanceProfile", one.name, {"InstanceProfileName": one.name, "RoleName": role})
+
+
 def _user(change: Change, _: Wanted, __: Live) -> Iterator[Step]:
     one, before = change.resource, change.before
     if before is None:
@@ -118,6 +128,7 @@ _STEPS: Mapping[str, Callable[[Change, Wanted, Live], Iterator[Step]]] = {
     POLICY: _policy,
     ROLE: _role,
     GROUP: _group,
+    INSTANCE: _instance,
     USER: _user,
 }
 
@@ -160,6 +171,16 @@ def _holder_back(kind: str) -> Callable[[Change, Wanted, Live], Iterator[Step]]:
     return back
 
 
+def _instance_back(change: Change, _: Wanted, live: Live) -> Iterator[Step]:
+    one, there = change.resource, live.of(change.resource) or {}
+    named = {"InstanceProfileName": one.name}
+    for role in there["Roles"]:
+        if role in one.properties["Roles"] and role not in (change.before or {}).get("Roles", ()):
+            yield Step("RemoveRoleFromInstanceProfile", one.name, {**named, "RoleName": role})
+    if change.before is None:
+        yield Step("DeleteInstanceProfile", one.name, named)
+
+
 def _user_back(change: Change, wanted: Wanted, live: Live) -> Iterator[Step]:
     one, there = change.resource, live.of(change.resource) or {}
     if wanted.entity in there["Groups"] and wanted.entity not in (change.before or {}).get("Groups", ()):
@@ -172,6 +193,7 @@ _BACK: Mapping[str, Callable[[Change, Wanted, Live], Iterator[Step]]] = {
     POLICY: _policy_back,
     ROLE: _holder_back("Role"),
     GROUP: _holder_back("Group"),
+    INSTANCE: _instance_back,
     USER: _user_back,
 }
 

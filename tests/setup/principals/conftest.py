@@ -47,6 +47,11 @@ models = ["{model}"]
 kind = "role"
 trust = [{{ kind = "account", principal = ["arn:aws:iam::{account}:user/person"] }}]
 
+[principals.server]
+capabilities = ["converse"]
+models = ["{model}"]
+identity = {{ kind = "role", trust = [{{ kind = "ec2" }}] }}
+
 [principals.people]
 capabilities = ["converse"]
 models = ["{model}"]
@@ -179,6 +184,11 @@ class Account:
             for policy in iam.list_user_policies(**name)["PolicyNames"]:
                 iam.delete_user_policy(**name, PolicyName=policy)
             iam.delete_user(**name)
+        for one in iam.list_instance_profiles()["InstanceProfiles"]:
+            name = {"InstanceProfileName": one["InstanceProfileName"]}
+            for role in one["Roles"]:
+                iam.remove_role_from_instance_profile(**name, RoleName=role["RoleName"])
+            iam.delete_instance_profile(**name)
         for one in iam.list_roles()["Roles"]:
             name = {"RoleName": one["RoleName"]}
             if name["RoleName"] in MAKERS:
@@ -237,6 +247,8 @@ class Account:
                 sorted(policy["PolicyArn"] for policy in attached),
                 sorted(user["UserName"] for user in users),
             )
+        for one in iam.list_instance_profiles(PathPrefix=PATH)["InstanceProfiles"]:
+            found[one["Arn"]] = [role["RoleName"] for role in one["Roles"]]
         for one in iam.list_users(PathPrefix=PATH)["Users"]:
             found[one["Arn"]] = iam.list_user_tags(UserName=one["UserName"])["Tags"]
         return found

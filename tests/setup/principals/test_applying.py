@@ -88,6 +88,7 @@ def dying(account: Account, who: str, number: int, *, after: bool) -> Any:
     ("name", "who", "writes"),
     [
         ("app", ("maker",), 3),
+        pytest.param("server", ("maker",), 5, marks=pytest.mark.full),
         pytest.param("robot", ("maker", "members"), 4, marks=pytest.mark.full),
     ],
 )
@@ -240,6 +241,21 @@ def test_a_boundary_is_never_set_on_what_is_there(account: Account) -> None:
     account.iam.create_role(RoleName=APP, Path=PATH, AssumeRolePolicyDocument=PERSON, Tags=tags)
     with pytest.raises(NotOursError, match="aws iam put-role-permissions-boundary"):
         account.apply("app", replace=True)
+
+
+def test_a_role_for_instances_has_a_profile_that_holds_it_alone(account: Account) -> None:
+    server = APP.replace("app", "server")
+    before = account.picture()
+    done = account.apply("server").made
+    assert done[-2:] == (f"CreateInstanceProfile {server}", f"AddRoleToInstanceProfile {server}")
+    assert account.apply("server").made == ()
+    account.undo("server")
+    assert account.picture() == before
+    account.iam.create_instance_profile(InstanceProfileName=server, Path=PATH)
+    account.iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=PERSON)
+    account.iam.add_role_to_instance_profile(InstanceProfileName=server, RoleName="theirs")
+    with pytest.raises(NotOursError, match="it holds role theirs"):
+        account.apply("server")
 
 
 def test_without_the_boundary_it_says_who_makes_it_and_changes_nothing(account: Account) -> None:

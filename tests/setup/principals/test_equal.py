@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .conftest import Account
 
 READ = {"cloudformation": from_cloudformation, "terraform": from_terraform}
-NAMES = {"app": ("maker",), "people": ("maker", "members"), "robot": ("maker", "members")}
+NAMES = {"app": ("maker",), "server": ("maker",), "people": ("maker", "members"), "robot": ("maker", "members")}
 
 
 def there(account: Account, one: Resource) -> Resource:
@@ -41,6 +41,10 @@ def there(account: Account, one: Resource) -> Resource:
         group = iam.get_group(GroupName=name)["Group"]
         attached = iam.list_attached_group_policies(GroupName=name)["AttachedPolicies"]
         return Resource(one.kind, name, {"GroupName": name, "Path": group["Path"], **arns(attached)})
+    if one.kind == "AWS::IAM::InstanceProfile":
+        profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+        roles = [role["RoleName"] for role in profile["Roles"]]
+        return Resource(one.kind, name, {"InstanceProfileName": name, "Path": profile["Path"], "Roles": roles})
     if one.kind == "AWS::IAM::User":
         user = iam.get_user(UserName=name)["User"]
         groups = [group["GroupName"] for group in iam.list_groups_for_user(UserName=name)["Groups"]]

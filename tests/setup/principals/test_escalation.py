@@ -91,6 +91,11 @@ WAYS_UP: dict[str, tuple[str, dict[str, Any]]] = {
     "oneself into a group": ("add_user_to_group", {"GroupName": PEOPLE, "UserName": "person"}),
     "key of a user": ("create_access_key", {"UserName": "alice"}),
     "key of an administrator": ("create_access_key", {"UserName": "person"}),
+    "role of another's in an instance profile": (
+        "add_role_to_instance_profile",
+        {"InstanceProfileName": APP.replace("app", "server"), "RoleName": "admin"},
+    ),
+    "instance profile of another name": ("create_instance_profile", {"InstanceProfileName": "eve", "Path": PATH}),
     "password": ("create_login_profile", {"UserName": "alice", "Password": "Example-Passw0rd"}),
     "Bedrock API key": (
         "create_service_specific_credential",
@@ -123,6 +128,7 @@ def risky(account: Account) -> Account:
         iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trusting(f"{IAM}:root"), Tags=MARK, **more)
     account.apply("people")
     iam.delete_user(UserName="bob")
+    iam.create_instance_profile(InstanceProfileName=APP.replace("app", "server"), Path=PATH)
     iam.create_policy(PolicyName=f"{APP}-1", Path=f"{PATH}{APP}/", PolicyDocument=EVERYTHING)
     return account
 
@@ -146,6 +152,8 @@ def test_every_known_way_up_is_denied(risky: Account) -> None:
 def _action(operation: str, params: dict[str, Any]) -> str:
     if operation == "create_role" and "Tags" in params:
         return "TagRole"
+    if operation == "add_role_to_instance_profile":
+        return "PassRole"
     words = "".join(word.capitalize() for word in operation.split("_"))
     return words.replace("OpenId", "OpenID")
 
