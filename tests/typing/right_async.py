@@ -50,6 +50,7 @@ from bedrock_gateway.results import (
     ToolCallDelta,
     ToolCallStarted,
 )
+from bedrock_gateway.setup import logging
 from bedrock_gateway.setup.knowledge import Created
 from bedrock_gateway.setup.knowledge.handle import AsyncKnowledgeBaseHandle
 
@@ -296,3 +297,11 @@ async def together(gateway: AsyncGateway) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(gateway.embed("a"))
     assert_type(await asyncio.wait_for(gateway.converse("Hello"), 1), ConverseResult[Any])
+
+
+async def logging_set_up(gateway: AsyncGateway) -> None:
+    """The same functions, awaited."""
+    assert_type(await logging.plan(gateway, folder="."), logging.LoggingPlan)
+    assert_type(await logging.apply(gateway, folder="."), logging.Applied)
+    assert_type(await logging.plan_undo(gateway, folder="."), logging.UndoPlan)
+    assert_type(await logging.undo(gateway, folder="."), logging.Undone)

@@ -49,6 +49,8 @@ from bedrock_gateway.results import (
     ToolCallDelta,
     ToolCallStarted,
 )
+from bedrock_gateway.setup import logging
+from bedrock_gateway.setup.export import export, left_out
 from bedrock_gateway.setup.knowledge import Created
 from bedrock_gateway.setup.knowledge.handle import KnowledgeBaseHandle
 
@@ -279,3 +281,17 @@ def setting_up(gateway: Gateway) -> None:
     report = gateway.preflight(canary=True, canary_seconds=30)
     assert_type(report, Report)
     report.raise_for_status()
+
+
+def logging_set_up(gateway: Gateway, folder: Path) -> None:
+    """Plan, apply, export and take back."""
+    patience = logging.Patience(propagation=60)
+    assert_type(logging.desired(gateway.config, principal="operator", create_boundary=True), logging.LoggingPlan)
+    planned = logging.plan(gateway, folder=folder, replace=True, create_boundary=True, patience=patience)
+    assert_type(planned, logging.LoggingPlan)
+    planned.raise_for_refusal()
+    assert_type(export(planned.resources, "terraform"), str)
+    assert_type(left_out(planned.resources, "cloudformation"), tuple[str, ...])
+    assert_type(logging.apply(gateway, folder=".").report, Report)
+    assert_type(logging.plan_undo(gateway, folder=folder), logging.UndoPlan)
+    assert_type(logging.undo(gateway, folder=folder, replace=True).kept, tuple[str, ...])
