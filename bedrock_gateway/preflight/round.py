@@ -72,11 +72,13 @@ def run(
     name = config.principal_name(principal)
     level = level or level_of(config.principals[name])
     started = clock()
-    every = checks()
     if sharing is not None:
-        every, looks = sharing.around(every), {**looks, "passes": sharing.take}
+        looks = {**looks, "passes": sharing.take}
 
     def begin(known: Facts, answers: Mapping[Any, Outcome], asked: Mapping[Any, Send]) -> Round:
+        every = checks()  # imports them, while the first questions are under way
+        if sharing is not None:
+            every = sharing.around(every)
         probe = partial(Probe, config, name, config.principals[name], level, known)
         return Round(rows(level), probe, every=every, looks=looks, emit=emit, clock=clock, answers=answers, asked=asked)
 

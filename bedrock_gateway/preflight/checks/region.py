@@ -85,21 +85,21 @@ def _reg_05(probe: Probe) -> Checking:
     buckets, config = _buckets(probe), probe.config
     if not buckets:
         return Finding("not_applicable", "no bucket is configured")
+    questions = [Send("s3", "HeadBucket", {"Bucket": one, "ExpectedBucketOwner": config.account}) for one in buckets]
     denied = []
-    for bucket in buckets:
-        try:
-            reply = yield from probe.read("s3", "HeadBucket", Bucket=bucket, ExpectedBucketOwner=config.account)
-        except NotFoundError:
+    outcomes = yield from probe.outcomes(questions)
+    for bucket, question, outcome in zip(buckets, questions, outcomes, strict=True):
+        if isinstance(outcome, NotFoundError):
             command = f"aws s3 mb s3://{bucket} --region {config.region}"
             return Finding("fail", f"bucket {bucket} does not exist", {"bucket": bucket}, command)
-        except ServiceError as error:
-            region = _headers(error).get("x-amz-bucket-region")
+        if isinstance(outcome, GatewayError):
+            region = _headers(outcome).get("x-amz-bucket-region") if isinstance(outcome, ServiceError) else None
             if region is None:
-                raise
-            denied += [bucket] if isinstance(error, AccessDeniedError) else []
+                raise probe.blamed(question, outcome)
+            denied += [bucket] if isinstance(outcome, AccessDeniedError) else []
         else:
-            metadata = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-            region = reply.get("BucketRegion") or metadata.get("x-amz-bucket-region")
+            metadata = outcome.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+            region = outcome.get("BucketRegion") or metadata.get("x-amz-bucket-region")
         if region != config.region:
             return Finding("fail", f"bucket {bucket} is in {region}, not in {config.region}", {bucket: region})
     note = f"; whose {', '.join(denied)} is could not be read" if denied else ""
