@@ -97,9 +97,10 @@ class Golden:
         return generate(self.declared.principals[principal].capabilities, self.declared.scope(principal)).policy.dump()
 
     def grant(self, principal: str, policy: dict[str, Any]) -> None:
-        self.client("iam").put_role_policy(
-            RoleName=f"helpdesk-{principal}", PolicyName="generated", PolicyDocument=json.dumps(policy)
-        )
+        iam, said = self.client("iam"), {"PolicyName": "generated", "PolicyDocument": json.dumps(policy)}
+        iam.put_role_policy(RoleName=f"helpdesk-{principal}", **said)
+        if principal == "auditor":
+            iam.put_group_policy(GroupName="auditors", **said)
 
     def session(self, principal: str, endpoint: str, *, who: str = "", seconds: int = 3600) -> boto3.Session:
         """A session of the principal's role; *who*: of a user or of root instead."""
@@ -172,16 +173,13 @@ def _principals(golden: Golden) -> None:
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/person"},
         "Action": "sts:AssumeRole",
     }
+    iam.create_group(GroupName="auditors")
     for principal in golden.declared.principals:
         iam.create_role(
             RoleName=f"helpdesk-{principal}", AssumeRolePolicyDocument=document(trust), PermissionsBoundary=bound
         )
         golden.grant(principal, golden.policy(principal))
     # The user of the faults of users: its rights come from a group, and it has a second factor.
-    iam.create_group(GroupName="auditors")
-    iam.put_group_policy(
-        GroupName="auditors", PolicyName="generated", PolicyDocument=json.dumps(golden.policy("auditor"))
-    )
     iam.create_user(UserName="anna", PermissionsBoundary=bound)
     iam.add_user_to_group(GroupName="auditors", UserName="anna")
     serial = iam.create_virtual_mfa_device(VirtualMFADeviceName="anna")["VirtualMFADevice"]["SerialNumber"]

@@ -34,6 +34,7 @@ class Hand:
     region: str
     details: Mapping[str, str]
     """What the fault is to be about, where the account has more than one of it: ``bucket``, ``role``, ``model`` …"""
+    _sessions: dict[str, Any] = field(default_factory=dict)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
@@ -48,10 +49,12 @@ class Hand:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a client of the root user."""
-        key = service, region or self.region
-        if key not in self._clients:
-            self._clients[key] = self.local.session(region=key[1]).client(service)
-        return self._clients[key]
+        where = region or self.region
+        if where not in self._sessions:
+            self._sessions[where] = self.local.session(region=where)
+        if (service, where) not in self._clients:
+            self._clients[service, where] = self._sessions[where].client(service)
+        return self._clients[service, where]
 
     def detail(self, name: str, found: object = None) -> str:
         """Return what was given as *name*, else what was *found*.
