@@ -24,6 +24,7 @@ from bedrock_gateway._config.values import (
     Role,
     Table,
     named,
+    number,
     quoted,
 )
 from bedrock_gateway.capabilities import CAPABILITIES
@@ -160,7 +161,7 @@ class LoggingConfig(Table):
     modalities: Annotated[tuple[Literal["text", "image", "embedding", "video", "audio"], ...], Field(strict=False)] = (
         "text",
     )
-    retention_days: RetentionDays | None = None
+    retention_days: Annotated[RetentionDays, BeforeValidator(number)] | None = None
     """What `setup logging` gives the log group; None: a year to a new one, and an old one keeps its own."""
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "Table",
     "by",
     "named",
+    "number",
     "quoted",
 ]
 
@@ -45,6 +46,13 @@ def quoted(value: object) -> object:
     """TOML numbers lose leading zeros: an account number without quotes is refused, not repaired."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         raise ValueError("write it in quotes, as a string")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+def number(value: object) -> object:
+    """``true`` is 1 to Python, and not to anybody who writes it."""
+    if isinstance(value, bool):
+        raise ValueError("is a number")  # noqa: TRY004 - pydantic wants ValueError
     return value
 
 
