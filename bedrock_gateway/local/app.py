@@ -94,9 +94,13 @@ class App:
         self.gate = gate
         self.aws = InProcessAws(gate)
         self.default_region = default_region
+        self.besides: dict[str, Callable[[Request], Response]] = {}
+        """Path → what answers there, besides AWS; it has to see to who asks by itself."""
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises."""
+        if (answer := self.besides.get(request.raw_path)) is not None:
+            return answer(request)
         request_id = str(uuid.uuid4())
         protocol = protocol_of(request, service_named_by(request))
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway.local import fault_control
 from bedrock_gateway.local.app import App
 from bedrock_gateway.local.call import State
 from bedrock_gateway.local.enforcement import MODES, Decided, Gate
@@ -82,6 +84,7 @@ class LocalBedrock:
         self._embedder = embedder_named(embedder)
         self._gate = Gate(iam, Directory(account, "aws", root_access_key, root_secret_key), self._fresh_state())
         self.app = App(self._gate, default_region=region or "us-east-1")
+        self.app.besides[fault_control.PATH] = partial(fault_control.answer, self)
 
     def __repr__(self) -> str:
         return f"LocalBedrock(account={self.account!r}, iam={self.iam!r})"
