@@ -103,7 +103,7 @@ def test_the_preflight_ends_in_time_and_says_what_hangs(both, hanging, silent):
     assert report.exit_code() == 3
     assert not report.failed
     assert (found["ID-01"].status, found["ID-01"].error_code) == ("unknown", "timeout")
-    assert "credentials could not be read in time" in found["ID-01"].summary
+    assert "credentials were not read in time" in found["ID-01"].summary
     assert (found["LOG-01"].status, found["LOG-01"].error_code) == ("unknown", "timeout")
     assert found["ENV-03"].status == "pass"
     assert all(one.daemon for one in left_behind())
@@ -183,4 +183,5 @@ def test_an_async_program_ends_although_its_process_of_credentials_does_not(nowh
     )
     assert time.monotonic() - began < 40  # the process takes sixty seconds
     assert done.stdout.splitlines() == ["3 timeout timeout", "['MainThread']"]
-    assert len(started.read_text() if started.exists() else "") <= 1  # one, however many clients wait for it
+    # One that was given up, one that the clients being built still wait for: not one for each of them.
+    assert len(started.read_text() if started.exists() else "") <= 2

@@ -24,7 +24,10 @@ def _id_01(probe: Probe) -> Checking:
     if found is None:
         return Finding("fail", "no credentials were found", command="aws configure list")
     if found.error == LATE:
-        said = "the credentials could not be read in time: what gives them hangs (a process, a sign-in, a metadata service)"
+        said = (
+            "the credentials were not read in time: what gives them may hang (a process, a sign-in, a metadata service), "
+            "or the deadline is short for this machine"
+        )
         return Finding("unknown", said, command="aws configure list", error_code=LATE)
     if found.error:
         command = "aws sso login" if "sso" in found.method else "aws configure list"
