@@ -10,6 +10,7 @@ from _derived import settle
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.preflight import local_matrix as local  # noqa: E402
 from tests.preflight import test_canary as canary  # noqa: E402
 from tests.preflight import test_checks as faults  # noqa: E402 - the faults live beside the tests
 from tests.preflight import test_permissions as permissions  # noqa: E402
@@ -24,6 +25,11 @@ was written down from AWS's documentation, not read off the checks. The account 
 
 A question that is denied is `unknown` and names the action to grant: that is held for each of them by
 `test_a_denied_read_is_unknown_and_names_what_to_grant` in `tests/preflight/test_flow.py`.
+
+The same faults are made in an account of the [local Bedrock](local.md#faults-by-name), by the names that stand here, with real calls and IAM
+enforced, and the preflight is run over HTTP under exactly its generated policy: there the same results must change. The last
+column says how a fault is made there: by calls that anybody could make on AWS, by a switch of the server for what only AWS or
+the network decides, or why it is not. Every right of the auditor is taken away there in turn, too.
 """
 GROUPS = (
     ("Of the account", faults.ROWS),
@@ -49,10 +55,11 @@ def said(expected: dict[str, str]) -> str:
 
 
 def page() -> str:
-    parts = [HEAD, f"{sum(len(rows) for _, rows in GROUPS)} faults.", ""]
+    made = f"{len(local.MADE)} of them are made in the local Bedrock, too."
+    parts = [HEAD, f"{sum(len(rows) for _, rows in GROUPS)} faults. {made}", ""]
     for title, rows in GROUPS:
-        parts += [f"## {title}", "", "| fault | what changes |", "| --- | --- |"]
-        parts += [f"| {name} | {said(expected)} |" for name, _, expected in rows]
+        parts += [f"## {title}", "", "| fault | what changes | in the local Bedrock |", "| --- | --- | --- |"]
+        parts += [f"| {name} | {said(expected)} | {local.here(name)} |" for name, _, expected in rows]
         parts.append("")
     return "\n".join(parts)
 

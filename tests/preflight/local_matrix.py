@@ -13,7 +13,7 @@ from bedrock_gateway.local.faults import FAULTS, endpoints, principals
 from . import faults, test_checks
 from .local_runner import Case
 
-__all__ = ["ALSO", "EXPECTED", "MADE", "NOT_HERE", "case_of", "reason"]
+__all__ = ["ALSO", "EXPECTED", "MADE", "NOT_HERE", "case_of", "here", "reason"]
 
 TABLES: tuple[list[tuple[str, dict[str, Any], dict[str, str]]], ...] = (
     test_checks.ROWS,
@@ -108,6 +108,15 @@ MADE = (*WHO, *(name for name in FAULTS if name in EXPECTED and name not in NOT_
 def reason(name: str) -> str:
     """Return why a fault is not made, or an empty string where nobody has said."""
     return "" if name in MADE else NOT_HERE.get(name, "")
+
+
+def here(name: str) -> str:
+    """Return in words whether the local Bedrock makes a fault, and how."""
+    if name in WHO:
+        return "by who asks"
+    if name not in MADE:
+        return f"no: {reason(name)}" if reason(name) else "no"
+    return "by calls" if FAULTS[name].by_calls else "by a switch"
 
 
 def case_of(name: str) -> Case:

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from bedrock_gateway.local import ROOT_ACCESS_KEY, ROOT_SECRET_KEY, LocalBedrock
 from bedrock_gateway.local.disturbances import Disturbance, Disturbances
-from bedrock_gateway.local.faults import FAULTS
 from bedrock_gateway.local.fault_control import PATH
+from bedrock_gateway.local.faults import FAULTS
 
 REGION = "us-east-1"
 
