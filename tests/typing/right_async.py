@@ -50,7 +50,7 @@ from bedrock_gateway.results import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from bedrock_gateway.setup import logging
+from bedrock_gateway.setup import logging, model_access, principals
 from bedrock_gateway.setup.knowledge import Created
 from bedrock_gateway.setup.knowledge.handle import AsyncKnowledgeBaseHandle
 
@@ -305,3 +305,22 @@ async def logging_set_up(gateway: AsyncGateway) -> None:
     assert_type(await logging.apply(gateway, folder="."), logging.Applied)
     assert_type(await logging.plan_undo(gateway, folder="."), logging.UndoPlan)
     assert_type(await logging.undo(gateway, folder="."), logging.Undone)
+
+
+async def setting_up_access(gateway: AsyncGateway) -> None:
+    plan = await principals.plan(gateway, "app", adopt=True, strict=True)
+    assert_type(plan, principals.PrincipalPlan)
+    assert_type(plan.notes, tuple[str, ...])
+    done = await principals.apply(gateway, "app", folder=".", replace=True, patience=principals.Patience(propagation=5))
+    assert_type(done, principals.Done)
+    steps, undone = await principals.undo(gateway, "app", folder=Path(), dry_run=True)
+    assert_type(steps, tuple[principals.Step, ...])
+    assert_type(undone.left, tuple[str, ...])
+    key = await principals.access_key(gateway, "people", "alice")
+    assert_type(key.secret, str)
+    form = model_access.form_of("{}", "form.json")
+    access = await model_access.plan(gateway, models=["amazon.nova-lite-v1:0"], form=form)
+    assert_type(access, model_access.AccessPlan)
+    applied = await model_access.apply(gateway, folder=".", form=form)
+    assert_type(applied.plan.blocked, tuple[str, ...])
+    assert_type(await model_access.undo(gateway, folder=".", dry_run=True), tuple[str, ...])

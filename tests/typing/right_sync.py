@@ -49,7 +49,7 @@ from bedrock_gateway.results import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from bedrock_gateway.setup import logging
+from bedrock_gateway.setup import logging, model_access, principals
 from bedrock_gateway.setup.export import export, left_out
 from bedrock_gateway.setup.knowledge import Created
 from bedrock_gateway.setup.knowledge.handle import KnowledgeBaseHandle
@@ -295,3 +295,22 @@ def logging_set_up(gateway: Gateway, folder: Path) -> None:
     assert_type(logging.apply(gateway, folder=".").report, Report)
     assert_type(logging.plan_undo(gateway, folder=folder), logging.UndoPlan)
     assert_type(logging.undo(gateway, folder=folder, replace=True).kept, tuple[str, ...])
+
+
+def setting_up_access(gateway: Gateway) -> None:
+    plan = principals.plan(gateway, "app", adopt=True, strict=True)
+    assert_type(plan, principals.PrincipalPlan)
+    assert_type(plan.notes, tuple[str, ...])
+    done = principals.apply(gateway, "app", folder=".", replace=True, patience=principals.Patience(propagation=5))
+    assert_type(done, principals.Done)
+    steps, undone = principals.undo(gateway, "app", folder=Path(), dry_run=True)
+    assert_type(steps, tuple[principals.Step, ...])
+    assert_type(undone.left, tuple[str, ...])
+    key = principals.access_key(gateway, "people", "alice")
+    assert_type(key.secret, str)
+    form = model_access.form_of("{}", "form.json")
+    access = model_access.plan(gateway, models=["amazon.nova-lite-v1:0"], form=form)
+    assert_type(access, model_access.AccessPlan)
+    applied = model_access.apply(gateway, folder=".", form=form)
+    assert_type(applied.plan.blocked, tuple[str, ...])
+    assert_type(model_access.undo(gateway, folder=".", dry_run=True), tuple[str, ...])

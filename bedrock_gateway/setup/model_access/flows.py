@@ -89,7 +89,8 @@ def _look(asking: Asking, models: Sequence[str]) -> Flow[Found]:
         except (NotFoundError, InvalidRequestError):
             continue
         availability[model] = reply
-        if family(model) not in SOLD_BY_AWS and reply["agreementAvailability"]["status"] == "NOT_AVAILABLE":
+        agreement = reply.get("agreementAvailability") or {}
+        if family(model) not in SOLD_BY_AWS and agreement.get("status") == "NOT_AVAILABLE":
             offers[model] = yield from _offers(asking, model)
     form = None
     if any(family(one) == FORM for one in models):

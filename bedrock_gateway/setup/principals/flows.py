@@ -149,7 +149,13 @@ def _capped(config: GatewayConfig, boundary: str, live: Live) -> Iterator[str]:
     """What is to be known of the boundary: whatever it lacks, no policy of a principal can give."""
     if live.boundary is None:
         yield f"warning: {_no_boundary(boundary)}"
-    elif not same(live.boundary, boundary_of(config, boundary.partition(":policy/")[2]).dump()):
+        return
+    try:
+        to_be = boundary_of(config, boundary.partition(":policy/")[2])
+    except ConfigError as error:  # of another principal, whose policy cannot be made yet
+        yield f"warning: what {boundary} should be cannot be told: {error.message}"
+        return
+    if not same(live.boundary, to_be.dump()):
         yield (
             f"warning: {boundary} is not what the configuration says now, and what it lacks is denied whatever a policy says:"
             " an administrator puts a new version of it, from `bedrock-gateway policy principals-boundary`"

@@ -273,6 +273,17 @@ def test_a_boundary_that_the_configuration_has_outgrown_is_told(account: Account
     assert any("is not what the configuration says now" in one for one in account.plan("app", text=grown).notes)
 
 
+def test_another_principal_whose_policy_cannot_be_made_yet_stops_nobody(account: Account) -> None:
+    text = account.text + (
+        f'\n[principals.answers]\ncapabilities = ["rag"]\nmodels = ["{MODEL}"]\nknowledge_bases = ["handbook"]\n'
+        'identity = { kind = "role", trust = [{ kind = "lambda" }] }\n'
+        '[knowledge_base.handbook]\nembedding_model = "amazon.titan-embed-text-v2:0"\nstore = "s3-vectors"\n'
+    )
+    plan = account.plan("app", text=text)
+    assert any("cannot be told: knowledge base 'handbook' has no id yet" in one for one in plan.notes)
+    assert len(plan.pending) == 2
+
+
 def test_users_that_nobody_declared_stay_in_the_group_and_are_told(account: Account) -> None:
     account.apply("people")
     account.iam.create_user(UserName="carol")
