@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway.capabilities import CAPABILITIES
 from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.errors import ConfigError
 
@@ -53,7 +54,8 @@ def _advice(send: Send, text: str, what: str, principal: str | None) -> str:
 
 def _command(send: Send, principal: str | None) -> str:
     """The command that prints the policy; what it is made of is quoted by nothing: ids and ARNs need no quotes."""
-    if _is_opaque(send.model_id):  # what is under the model, the configuration knows
+    # What is under such a model, and what is set up, only the configuration knows.
+    if _is_opaque(send.model_id) or _sets_up(send):
         return " ".join(["bedrock-gateway policy", *([f"--principal {principal}"] if principal else [])])
     held = dict(_held(send.params))
     guardrail = ":".join(str(held[name]) for name in ("guardrail", "version") if name in held)
@@ -67,6 +69,11 @@ def _command(send: Send, principal: str | None) -> str:
     }
     words = [f"{name} {value}" for name, value in options.items() if value]
     return " ".join(["bedrock-gateway policy generate", str(send.capability), *words])
+
+
+def _sets_up(send: Send) -> bool:
+    known = CAPABILITIES.get(str(send.capability))
+    return known is not None and known.kind == "administration"
 
 
 def _is_opaque(model: str | None) -> bool:

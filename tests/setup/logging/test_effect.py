@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from bedrock_gateway import AsyncGateway
 from bedrock_gateway.capabilities import CAPABILITIES
-from bedrock_gateway.errors import SetupIncompleteError
+from bedrock_gateway.errors import AccessDeniedError, SetupIncompleteError
 from bedrock_gateway.setup import logging
 from bedrock_gateway.setup.export import FORMATS, export, left_out
 from bedrock_gateway.setup.resource import LOGGING, Resource
@@ -148,6 +148,15 @@ def test_every_call_is_one_that_the_capability_names(account: Account) -> None:
     assert set(watched.sent) <= named | {"GetCallerIdentity"}
     by_setup = {one for one in watched.sent if one in {row.name for row in CAPABILITIES["logging-admin"].operations}}
     assert len(by_setup) > 20
+
+
+def test_a_right_that_was_never_granted_is_granted_by_the_policy_of_the_configuration(account: Account) -> None:
+    gateway = account.gateway()
+    account.root("iam").delete_user_policy(UserName="operator", PolicyName="generated")
+    with pytest.raises(AccessDeniedError, match=r"grant it: bedrock-gateway policy --principal operator$"):
+        account.apply(gateway)
+    account.grant(config_of())
+    account.apply(gateway)
 
 
 @pytest.mark.parametrize(
