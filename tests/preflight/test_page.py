@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bedrock_gateway.preflight import CATALOGUE
 from bedrock_gateway.preflight.page import as_html
-from bedrock_gateway.preflight.report import CheckResult, Fix
+from bedrock_gateway.preflight.report import STATUSES, CheckResult, Fix
 
 from . import chromium
 from .stepped import drive, golden, missing
@@ -84,6 +86,22 @@ def test_no_text_of_aws_becomes_a_tag(text):
     usual, found = Read(as_html(hostile("x"))), Read(as_html(hostile(text)))
     assert found.tags == usual.tags
     assert [name for name, _ in found.attributes] == [name for name, _ in usual.attributes]
+
+
+def test_every_row_of_the_catalogue_has_its_place_whatever_was_found():
+    kinds = itertools.cycle(STATUSES)
+    results = tuple(
+        CheckResult(
+            row.id, row.category, row.severity, row.title, next(kinds), HOSTILE, {HOSTILE: HOSTILE}, None, row.anchor
+        )
+        for row in CATALOGUE
+    )
+    read = Read(as_html(replace(REPORT, results=results)))
+    assert {"QUO", "OPS", "CAN", "NET", "IAM"} <= {one.category for one in results}
+    assert [value for name, value in read.attributes if name == "id" and "-" in value] == [row.id for row in CATALOGUE]
+    assert read.text.count(HOSTILE) >= len(results)
+    assert read.tags.count("script") == 1
+    assert "img" not in read.tags
 
 
 @pytest.fixture(scope="module")
