@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway._commands import Record
-from bedrock_gateway.errors import (
-    ConfigError,
-    ConflictError,
-    GatewayError,
-    NotFoundError,
-    NotOursError,
-    ServiceError,
-    SetupIncompleteError,
-)
-from bedrock_gateway.setup.asking import Asking, Patience
+from bedrock_gateway.errors import ConfigError, NotOursError, SetupIncompleteError
 from bedrock_gateway.setup.knowledge.manifest import FOLDER
 from bedrock_gateway.setup.logging.merging import same
 from bedrock_gateway.setup.logging.snapshot import Snapshots
 from bedrock_gateway.setup.principals import deciding
 from bedrock_gateway.setup.principals.desired import USER, Wanted, boundary_of, wanted
 from bedrock_gateway.setup.principals.live import Live, read, read_members
+from bedrock_gateway.setup.principals.performing import MAKING, Options, asking_of, no_boundary, perform
 from bedrock_gateway.setup.principals.steps import MEMBERS, PROVISION, Step, steps, steps_back
 from bedrock_gateway.setup.resource import Change, Resource
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.config import GatewayConfig
@@ -89,25 +81,10 @@ class Done:
     """What another principal has to do, one sentence each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a principal is set up."""
-
-    adopt: bool = False
-    replace: bool = False
-    strict: bool = False
-    patience: Patience = field(default_factory=Patience)
-
-
 def snapshot_path(folder: str | os.PathLike[str], gateway: Any, principal: str) -> Path:
     """Return where the snapshots of one principal are: below *folder*, which is that of gateway.toml."""
     config = gateway.config
     return Path(folder) / FOLDER / "principals" / f"{config.account}.{config.application}.{principal}.json"
-
-
-def _asking(gateway: Any, capability: str, options: Options) -> Asking:
-    context = gateway._context  # noqa: SLF001 - one package
-    return Asking(gateway.config, context, capability, options.patience)
 
 
 def _declared(gateway: Any) -> frozenset[str]:
@@ -128,8 +105,8 @@ def _declared(gateway: Any) -> frozenset[str]:
 
 def _look(gateway: Any, want: Wanted, options: Options) -> Flow[Live]:
     if PROVISION in _declared(gateway):
-        return (yield from read(_asking(gateway, PROVISION, options), want))
-    return (yield from read_members(_asking(gateway, MEMBERS, options), want))
+        return (yield from read(asking_of(gateway, PROVISION, options), want))
+    return (yield from read_members(asking_of(gateway, MEMBERS, options), want))
 
 
 def _plan(gateway: Any, want: Wanted, live: Live, options: Options) -> PrincipalPlan:
@@ -148,7 +125,7 @@ def _plan(gateway: Any, want: Wanted, live: Live, options: Options) -> Principal
 def _capped(config: GatewayConfig, boundary: str, live: Live) -> Iterator[str]:
     """What is to be known of the boundary: whatever it lacks, no policy of a principal can give."""
     if live.boundary is None:
-        yield f"warning: {_no_boundary(boundary)}"
+        yield f"warning: {no_boundary(boundary)}"
         return
     try:
         to_be = boundary_of(config, boundary.partition(":policy/")[2])
@@ -162,13 +139,6 @@ def _capped(config: GatewayConfig, boundary: str, live: Live) -> Iterator[str]:
         )
 
 
-def _no_boundary(boundary: str) -> str:
-    return (
-        f"the permissions boundary {boundary} does not exist: an administrator makes it once, from `bedrock-gateway policy"
-        " principals-boundary`"
-    )
-
-
 def planning(gateway: Any, name: str, options: Options) -> Flow[PrincipalPlan]:
     """Look, and say what is to be done."""
     want = wanted(gateway.config, name, strict=options.strict)
@@ -178,7 +148,7 @@ def planning(gateway: Any, name: str, options: Options) -> Flow[PrincipalPlan]:
 def applying(gateway: Any, name: str, folder: str | os.PathLike[str], options: Options) -> Flow[Done]:
     """Look, write down what is there, and change it."""
     want, declared = wanted(gateway.config, name, strict=options.strict), _declared(gateway)
-    yield from _asking(gateway, PROVISION, options).caller()
+    yield from asking_of(gateway, PROVISION, options).caller()
     path = snapshot_path(folder, gateway, want.principal)
     snapshots: Snapshots = yield Record(partial(Snapshots.open, path, gateway.config))
     try:
@@ -186,13 +156,13 @@ def applying(gateway: Any, name: str, folder: str | os.PathLike[str], options: O
         plan = _plan(gateway, want, live, options)
         plan.raise_for_refusal()
         mine = [one for one in plan.steps if one.capability in declared]
-        if want.boundary and live.boundary is None and any(one.operation in _MAKING for one in mine):
-            raise ConfigError(f"{_no_boundary(want.boundary)}; nothing was changed")
+        if want.boundary and live.boundary is None and any(one.operation in MAKING for one in mine):
+            raise ConfigError(f"{no_boundary(want.boundary)}; nothing was changed")
         left = tuple(_left(one) for one in plan.steps if one.capability not in declared)
         if not mine:
             return Done(want.principal, (), left)
         yield Record(partial(snapshots.begin, plan.pending))
-        made = yield from _perform(gateway, want, mine, options, path, "--apply")
+        made = yield from perform(gateway, want, mine, options, path, "--apply")
         again = _plan(gateway, want, (yield from _look(gateway, want, options)), options)
         again.raise_for_refusal()
         _settled([one for one in again.steps if one.capability in declared], path)
@@ -217,73 +187,6 @@ def _left(step: Step) -> str:
     return f"{step.operation} {step.resource}: needs a principal with {step.capability}"
 
 
-def _perform(
-    gateway: Any, want: Wanted, todo: Iterable[Step], options: Options, path: Path, goes_on: str
-) -> Flow[tuple[str, ...]]:
-    made: list[str] = []
-    for step in todo:
-        asking = _asking(gateway, step.capability, options)
-        started = gateway._context.now()  # noqa: SLF001 - one package
-        try:
-            yield from asking.insist(step.operation, step.resource, _passes(step), partial(_call, asking, step))
-        except GatewayError as error:
-            raise SetupIncompleteError(
-                f"{step.operation} {step.resource}: {error.message} | what was done: {'; '.join(made) or 'nothing'} | "
-                f"`bedrock-gateway setup principal {want.principal} {goes_on}` goes on",
-                step=step.operation,
-                exists=tuple(made),
-                manifest=str(path),
-            ) from error
-        made.append(f"{step.operation} {step.resource}")
-        asking.tell(step.operation, _PROGRESS.get(step.operation[:6], "updated"), step.resource, since=started)
-    return tuple(made)
-
-
-_PROGRESS = {"Create": "created", "Delete": "deleted"}
-
-
-def _passes(step: Step) -> Callable[[ServiceError], bool]:
-    """Whether AWS says what it says while something that was just made is not known everywhere yet.
-
-    A boundary that is missing is not waited for: it is not ours to make. Source: IAM User Guide,
-    troubleshoot (changes are not always immediately visible). Not verified against AWS.
-    """
-
-    def passes(error: ServiceError) -> bool:
-        if step.operation.startswith(("Attach", "Add", "Tag", "UpdateAssume")) and error.code == "NoSuchEntity":
-            return True
-        unknown = error.code == "MalformedPolicyDocument" and "Invalid principal" in error.message
-        return unknown and "Role" in step.operation
-
-    return passes
-
-
-_MAKING = {"CreateRole", "CreateUser"}
-
-
-def _call(asking: Asking, step: Step) -> Flow[dict[str, Any]]:
-    """Make one call. That a thing is there, or gone, after a lost answer is what was wanted."""
-    try:
-        return (yield from asking.ask("iam", step.operation, **step.params))
-    except ConflictError as error:
-        if error.attempts > 1 and step.operation.startswith("Create"):
-            return {}
-        if error.code != "EntityAlreadyExists":
-            raise
-        raise NotOursError(
-            f"something of the name {step.resource} exists already, which is not under /bedrock-gateway/ or was made since: "
-            "choose another `name`",
-            kind=step.operation.removeprefix("Create"),
-            name=step.resource,
-        ) from error
-    except NotFoundError as error:
-        if step.operation.startswith(("Delete", "Detach", "Remove")):
-            return {}
-        if step.operation in _MAKING and (boundary := step.params.get("PermissionsBoundary")):
-            raise ConfigError(_no_boundary(str(boundary))) from error
-        raise
-
-
 def undoing(
     gateway: Any, name: str, folder: str | os.PathLike[str], options: Options, *, dry_run: bool
 ) -> Flow[tuple[tuple[Step, ...], Done]]:
@@ -306,7 +209,7 @@ def undoing(
             raise ConfigError(f"{left[0]} first, with the same command")
         if dry_run:
             return every, Done(want.principal, (), left)
-        made = yield from _perform(gateway, want, mine, options, path, "--undo --apply")
+        made = yield from perform(gateway, want, mine, options, path, "--undo --apply")
         if not left:
             yield Record(snapshots.forget)
         return every, Done(want.principal, made, left)
