@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.setup.export import Format
     from bedrock_gateway.setup.resource import Change, Resource
 
-__all__ = ["add_export", "plan_lines", "print_export"]
+__all__ = ["add_export", "as_text", "plan_lines", "print_export"]
 
 
 def plan_lines(title: str, changes: Sequence[Change], notes: Sequence[str] = ()) -> Iterator[str]:

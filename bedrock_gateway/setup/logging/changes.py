@@ -6,6 +6,7 @@ from somebody else is refused unless `replace` is set.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,9 @@ class Changes:
             return self._refuse(kind, name, {}, why)
         trust, wrong = self._trust(before["AssumeRolePolicyDocument"])
         policies = list(before.get("Policies") or ())
-        if not self._delivers(policies):
+        if self._undelivered(policies) is not None:
             policies = [*(one for one in policies if one["PolicyName"] != own["PolicyName"]), own]
+            wrong = wrong or self._undelivered(policies) or ""
         after = {**before, "AssumeRolePolicyDocument": trust} | ({"Policies": policies} if policies else {})
         if wrong:
             return self._refuse(kind, name, after, wrong)
@@ -126,15 +128,19 @@ class Changes:
             return there, ""
         joined = with_statements(there, self.declared.documents.trust)
         verdict = judge_trust(joined, self.declared.scope)
-        return joined, f"its trust policy keeps Bedrock out: {verdict.summary}" if verdict.status == "fail" else ""
+        wrong = f"to add to its trust policy does not mend it: {verdict.summary}"
+        return joined, wrong if verdict.status == "fail" else ""
 
-    def _delivers(self, policies: list[Mapping[str, Any]]) -> bool:
-        """Whether the inline policies let the role write to its stream, without what else it may have."""
-        try:
-            held = [Policy.parse(one["PolicyDocument"]) for one in policies]
-        except PolicyError:
-            return False
-        return Delivery(self.declared.scope, self.declared.role_arn).judge(held, None).status in {"pass", "warn"}
+    def _undelivered(self, policies: list[Mapping[str, Any]]) -> str | None:
+        """Why the inline policies alone, as far as they can be read, do not let the role write to its stream; None: they do."""
+        held = []
+        for one in policies:
+            with contextlib.suppress(PolicyError):
+                held.append(Policy.parse(one["PolicyDocument"]))
+        verdict = Delivery(self.declared.scope, self.declared.role_arn).judge(held, None)
+        return (
+            None if verdict.status in {"pass", "warn"} else f"its policies keep it from delivering: {verdict.summary}"
+        )
 
     # -- buckets -----------------------------------------------------------------------------------------------------------
 

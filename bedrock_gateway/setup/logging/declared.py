@@ -48,12 +48,6 @@ class Place:
     bucket: str
     prefix: str = ""
 
-    @property
-    def key(self) -> str:
-        """The part of an ARN below which the account's logs are; ``{A}`` is the account."""
-        folder = self.prefix.strip("/")
-        return f"{self.bucket}/{folder + '/' if folder else ''}AWSLogs/{{A}}/BedrockModelInvocationLogs"
-
 
 @dataclass(frozen=True)
 class Declared:

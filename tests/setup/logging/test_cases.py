@@ -189,6 +189,19 @@ def test_a_role_whose_trust_keeps_bedrock_out_is_refused(account: Account) -> No
     assert account.everything() == before
 
 
+def test_a_role_whose_policies_deny_delivery_is_refused(account: Account) -> None:
+    deny = document({"Sid": "NoLogs", "Effect": "Deny", "Action": "logs:*", "Resource": "*"})
+    account.make_role(LAMBDA, theirs=deny)
+    with pytest.raises(NotOursError, match="NoLogs"):
+        account.apply()
+
+
+def test_a_role_that_anybody_may_assume_is_refused(account: Account) -> None:
+    account.make_role({**LAMBDA, "Principal": "*"})
+    with pytest.raises(NotOursError, match="anybody may try to assume"):
+        account.apply()
+
+
 def test_a_role_that_serves_another_region_goes_on_serving_it(account: Account) -> None:
     far = roles.logging_role(config_of(region="eu-west-1").scope("operator"))
     (other,) = far.trust.dump()["Statement"]
