@@ -134,3 +134,15 @@ def test_every_measure_a_target_names_is_made(modules):
     for target in measures.TARGETS:
         names = {target.ours, target.base} - {None}
         assert names <= (starts if target.measure == "start" else known)
+
+
+@pytest.mark.full
+def test_a_preflight_is_measured_over_answers_that_it_understands(tmp_path):
+    pytest.importorskip("moto", reason="its answers are the local Bedrock's")
+    command = [sys.executable, str(HERE / "preflight_speed.py"), "--rounds", "1", "--latency", "0", "--json"]
+    done = subprocess.run([*command, str(tmp_path / "f.json")], capture_output=True, text=True, check=True, timeout=120)
+    found = json.loads((tmp_path / "f.json").read_text())
+    for level in ("minimal", "standard"):
+        assert found[level]["ours unknown"] == 0
+        assert found[level]["questions"] > found[level]["chain"] > 1
+    assert done.stdout.count("\n| ") == 9

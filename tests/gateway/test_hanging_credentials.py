@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -153,6 +154,26 @@ def test_credentials_that_come_late_are_used_by_the_next_preflight(both, nowhere
         assert two.status == "pass", two.summary
 
     both.run(body)
+
+
+def test_a_call_whose_client_is_still_being_built_when_the_gateway_is_closed_is_told_so(nowhere, silent, monkeypatch):
+    pytest.importorskip("aiobotocore")
+    from bedrock_gateway import AsyncGateway, ConfigError
+
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{silent}/")
+
+    async def body():
+        gateway = AsyncGateway(configured(silent), principal="app", observers=())
+        call = asyncio.ensure_future(gateway.converse("Hello"))
+        while not gateway._perform._clients:  # noqa: ASYNC110 - the loop is ours alone, and nothing tells
+            await asyncio.sleep(0)
+        await gateway.close()
+        with pytest.raises(ConfigError, match="closed while a client was being built"):
+            await call
+
+    began = time.monotonic()
+    asyncio.run(body())
+    assert time.monotonic() - began < PATIENCE_SECONDS
 
 
 ASYNC = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from bedrock_gateway._commands import Together
-from bedrock_gateway._drive.together import MOST_AT_ONCE, in_tasks, in_threads
+from bedrock_gateway._drive.together import MOST_AT_ONCE, in_a_thread, in_tasks, in_threads
 
 PATIENCE_SECONDS = 30.0
 
@@ -137,3 +138,38 @@ def test_one_that_hangs_in_a_task_is_cancelled_at_the_deadline():
 
     asyncio.run(body())
     assert cancelled == ["first 1"]
+
+
+def test_what_blocks_in_a_thread_is_awaited_with_its_answer_its_error_and_its_context():
+    who = contextvars.ContextVar("who", default="nobody")
+
+    async def body():
+        who.set("me")
+        assert await in_a_thread(who.get) == "me"
+        with pytest.raises(ZeroDivisionError):
+            await in_a_thread(lambda: 1 / 0)
+
+    asyncio.run(body())
+
+
+def test_the_end_of_a_loop_does_not_wait_for_what_hangs_in_a_thread():
+    release, began = threading.Event(), time.monotonic()
+
+    async def body():
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await in_a_thread(lambda: release.wait(PATIENCE_SECONDS))
+
+    asyncio.run(body())
+    assert time.monotonic() - began < PATIENCE_SECONDS / 3
+    release.set()
+
+
+def test_what_is_prepared_is_prepared_here_and_before_anybody_begins():
+    order: list[Any] = []
+    work = Waves(2)
+    command = Together(work, time.monotonic() + PATIENCE_SECONDS)
+    in_threads(command, order.append, prepare=lambda: order.append(threading.get_ident()))
+    assert order[0] == threading.get_ident()
+    assert {one for one in order if isinstance(one, int)} == {threading.get_ident()}
+    assert len(work.told) == 4
