@@ -125,7 +125,6 @@ class GatewayConfig(Table):
         self._check_endpoints()
         check_wraps(self.wraps)
         check_residency(self)
-        check_identities(self)
         if self.guardrail and self.guardrail.profile:
             guardrail_destinations(self.guardrail.profile, self.region)
         for name, principal in self.principals.items():
@@ -164,6 +163,7 @@ class GatewayConfig(Table):
         """Fill in the names that follow from others, so that nobody after us has to know how."""
         filled = {name: self._filled(name, base) for name, base in self.knowledge_bases.items()}
         self.__dict__["knowledge_bases"] = filled
+        check_identities(self)
         return self
 
     def _filled(self, name: str, base: KnowledgeBaseConfig) -> KnowledgeBaseConfig:

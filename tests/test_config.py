@@ -320,3 +320,51 @@ def test_a_reranker_is_model_enough_for_reranking() -> None:
     )
     text = re.sub(r'models = \["arn[^\n]*\n', "", text)
     assert GatewayConfig.from_toml(text).scope("app").models == ()
+
+
+@pytest.mark.parametrize(
+    ("identity", "more", "says"),
+    [
+        ('{ kind = "role" }', "", "a role needs `trust`"),
+        ('{ kind = "group", trust = [{ kind = "lambda" }] }', "", "`trust` belongs to a role"),
+        ('{ kind = "user", users = ["alice"] }', "", "`users` are those of a group"),
+        ('{ kind = "group", users = ["alice", "alice"] }', "", "names a user twice"),
+        ('{ kind = "group", name = "AmazonBedrockGateway-logging" }', "", "already the name of invocation logging"),
+        (
+            '{ kind = "group", name = "amazonbedrockgateway-KB-handbook" }',
+            "",
+            "already the name of knowledge base handbook",
+        ),
+        (
+            '{ kind = "group", name = "same" }',
+            'identity = { kind = "group", name = "same" }',
+            "already the name of principal app",
+        ),
+        (
+            '{ kind = "group", users = ["alice"] }',
+            'identity = { kind = "group", users = ["alice"], boundary = false }',
+            "another `boundary`",
+        ),
+    ],
+)
+def test_an_identity_that_is_none_or_somebody_elses_is_refused(identity: str, more: str, says: str) -> None:
+    text = f"""
+format = 1
+application = "helpdesk"
+[env.prod]
+account = "111122223333"
+region = "us-east-1"
+[principals.app]
+capabilities = ["converse"]
+models = ["amazon.nova-lite-v1:0"]
+identity = {identity}
+[principals.other]
+capabilities = ["converse"]
+models = ["amazon.nova-lite-v1:0"]
+{more}
+[knowledge_base.handbook]
+embedding_model = "amazon.titan-embed-text-v2:0"
+store = "s3-vectors"
+"""
+    with pytest.raises(ConfigError, match=says):
+        GatewayConfig.from_toml(text)

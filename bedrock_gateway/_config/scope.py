@@ -104,8 +104,10 @@ def check_identities(config: GatewayConfig) -> None:
     Raises:
         ConfigError: there is one.
     """
-    taken = {f"{IDENTITY_PATH}/{one}": "batch jobs" for one in (config.batch.role.rpartition("/")[2],)}
-    taken |= {str(base.role): f"knowledge base {name}" for name, base in config.knowledge_bases.items() if base.role}
+    roles = {config.batch.role: "batch jobs", (config.logging or LoggingConfig()).role: "invocation logging"}
+    roles |= {str(base.role): f"knowledge base {name}" for name, base in config.knowledge_bases.items() if base.role}
+    # IAM has one role of a name, whatever its path.
+    taken = {f"{IDENTITY_PATH}/{role.rpartition('/')[2]}": what for role, what in roles.items()}
     for name, principal in config.principals.items():
         if principal.identity is None:
             continue
