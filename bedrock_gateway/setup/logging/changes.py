@@ -43,8 +43,8 @@ class Changes:
         if self.declared.log_group:
             if self.boundary:
                 yield self._boundary()
+            yield self._role()  # before all else: it takes the longest to be known everywhere
             yield self._group(self.declared.log_group)
-            yield self._role()
         if self.declared.key_is_ours and self.found.looked:
             yield self._key_policy(str(self.declared.key))
         for bucket in self.declared.buckets:

@@ -165,21 +165,18 @@ def _key_policy_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
     return _change(kept, "keep" if same(less, now) else "update", less, now)
 
 
-def _group_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
+def _group_back(declared: Declared, kept: Kept, now: Any, __: bool) -> Change:
     if now is None:
         return _change(kept, "keep", None, None)
     if kept.before is None:
-        return _change(kept, "keep", now, now, f"it holds logs: remove it by hand, {_remove_group(kept.name)}")
+        command = f"aws logs delete-log-group --log-group-name {kept.name} --region {declared.config.region}"
+        return _change(kept, "keep", now, now, f"it holds logs: remove it by hand, `{command}`")
     old, days = kept.before.get("RetentionInDays"), now.get("RetentionInDays")
     if days == old or days != kept.after.get("RetentionInDays"):
         return _change(kept, "keep", now, now, "" if days == old else "somebody else changed its retention since")
     if old is None or old > days:
         return _change(kept, "update", kept.before, now)
     return _change(kept, "keep", now, now, f"its retention stays {days} days: {old} days would delete logs")
-
-
-def _remove_group(name: str) -> str:
-    return f"`aws logs delete-log-group --log-group-name '{name}'`"
 
 
 def _bucket_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 PUT = "PutModelInvocationLoggingConfiguration"
 GET = "GetModelInvocationLoggingConfiguration"
 STEPS = [
-    "CreateLogGroup",
-    "PutRetentionPolicy",
     "CreateRole",
     "PutRolePolicy",
+    "CreateLogGroup",
+    "PutRetentionPolicy",
     "CreateBucket",
     "PutBucketOwnershipControls",
     "PutPublicAccessBlock",
@@ -115,7 +115,7 @@ def test_an_undo_that_was_killed_goes_on(account: Account, step: str) -> None:
 def test_what_was_there_is_written_down_before_anything_is_changed(account: Account) -> None:
     theirs = account.theirs()
     with pytest.raises(Killed):
-        account.apply(account.view(killing("CreateLogGroup", done=False))[0], replace=True)
+        account.apply(account.view(killing(STEPS[0], done=False))[0], replace=True)
     assert account.configured() == theirs | {}
     kept = json.loads(account.snapshots.read_text())["entries"][0]
     assert kept["complete"] is False
