@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from bedrock_gateway import Gateway, GatewayConfig, cli
 from bedrock_gateway._commands import Send
-from bedrock_gateway.errors import ConfigError, SetupIncompleteError
+from bedrock_gateway.errors import AccessDeniedError, ConfigError, SetupIncompleteError
 from bedrock_gateway.iam.generate import generate
 from bedrock_gateway.local import LocalBedrock
 from bedrock_gateway.local.models.access import Access
@@ -74,6 +74,12 @@ class Account:
     gateway: Gateway
     folder: Path
     environment: dict[str, str]
+    keys: dict[str, tuple[str, str]]
+
+    def called(self, name: str) -> Gateway:
+        """A gateway of principal *name*, with exactly its policy."""
+        session = boto3.Session(*self.keys[name], region_name=REGION)
+        return Gateway(self.config, principal=name, session=session, observers=[])
 
     @property
     def access(self) -> Access:
@@ -104,15 +110,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         (folder / "gateway.toml").write_text(text)
         config = GatewayConfig.from_toml(text)
         iam = boto3.client("iam", **_keys(*local.root_credentials), endpoint_url=server.endpoint, region_name=REGION)
-        iam.create_user(UserName="operator")
-        policy = generate(["model-access"], config.scope("operator")).policy.to_json()
-        iam.put_user_policy(UserName="operator", PolicyName="generated", PolicyDocument=policy)
-        key = iam.create_access_key(UserName="operator")["AccessKey"]
-        given = (key["AccessKeyId"], key["SecretAccessKey"])
+        keys = {}
+        for name, one in config.principals.items():
+            iam.create_user(UserName=name)
+            policy = generate(one.capabilities, config.scope(name)).policy.to_json()
+            iam.put_user_policy(UserName=name, PolicyName="generated", PolicyDocument=policy)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            keys[name] = (key["AccessKeyId"], key["SecretAccessKey"])
+        given = keys["operator"]
         environment = dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), given, strict=True))
         session = boto3.Session(*given, region_name=REGION)
         with Gateway(config, principal="operator", session=session, observers=[]) as gateway:
-            yield Account(local, config, gateway, folder, environment)
+            yield Account(local, config, gateway, folder, environment, keys)
         local.reset()
 
 
@@ -127,7 +136,7 @@ def account(served: Account) -> Account:
     served.access.form = None
     agreements = served.agreements
     agreements.offers.clear()
-    agreements.pends, agreements.needs_form = False, True
+    agreements.pends, agreements.needs_form, agreements.enforced = False, True, False
     for model in (CLAUDE, RERANK):
         served.access.set(model, agreement="NOT_AVAILABLE", entitlement="NOT_AVAILABLE")
     for path in (served.folder / ".bedrock-gateway").rglob("*.json"):
@@ -184,6 +193,38 @@ def test_only_the_models_that_are_asked_for(account: Account) -> None:
     assert account.status(CLAUDE) == "NOT_AVAILABLE"
     with pytest.raises(ConfigError, match="no model that the configuration declares"):
         account.plan(models=("meta.llama3-8b-instruct-v1:0",))
+
+
+def test_what_could_not_be_called_can_be_called_afterwards(account: Account) -> None:
+    account.agreements.enforced = True
+    with account.called("app") as app:
+        with pytest.raises(AccessDeniedError, match="use-case form first"):
+            app.converse("Hello", model=f"us.{CLAUDE}")
+        account.access.form = json.dumps(FORM).encode()
+        with pytest.raises(AccessDeniedError, match="Marketplace"):
+            app.converse("Hello", model=f"us.{CLAUDE}")
+        account.apply(models=(CLAUDE,))
+        assert app.converse("Hello", model=f"us.{CLAUDE}").text
+
+
+def test_who_may_subscribe_makes_the_agreement_by_the_first_call(account: Account) -> None:
+    account.agreements.enforced = True
+    account.agreements.needs_form = False
+    account.access.set(CLAUDE, agreement="NOT_AVAILABLE")
+    text = CONFIG.format(
+        account=ACCOUNT, region=REGION, endpoint=account.config.endpoint, claude=CLAUDE, nova=NOVA, rerank=RERANK
+    )
+    config = GatewayConfig.from_toml(text.replace(f'"{NOVA}"]', f'"{NOVA}"]\nsubscribe = true'))
+    root = dict(zip(("aws_access_key_id", "aws_secret_access_key"), account.local.root_credentials, strict=True))
+    iam = boto3.client("iam", **root, endpoint_url=str(config.endpoint), region_name=REGION)
+    generous = generate(["converse"], config.scope("app")).policy.to_json()
+    iam.put_user_policy(UserName="app", PolicyName="generous", PolicyDocument=generous)
+    try:
+        with account.called("app") as app:
+            assert app.converse("Hello", model=f"us.{CLAUDE}").text
+    finally:
+        iam.delete_user_policy(UserName="app", PolicyName="generous")
+    assert account.status(CLAUDE) == "AVAILABLE"
 
 
 BLOCKED = {

@@ -2,6 +2,8 @@
 
 In the local account every model can be called, so there is an agreement for each until it is ended, or until a test says
 otherwise: ``local.state.of(Access).set(model, agreement="NOT_AVAILABLE")``. Models that AWS sells itself have no offers.
+Calls are held to it only where ``Agreements.enforced`` is set: then the first call of a model makes its agreement, if the
+caller may subscribe.
 
 Sources: Bedrock API Reference, ListFoundationModelAgreementOffers, CreateFoundationModelAgreement,
 DeleteFoundationModelAgreement; Bedrock User Guide, model-access. The texts are not AWS's. Not verified against AWS.
@@ -21,10 +23,11 @@ from bedrock_gateway.local.models.access import Access
 if TYPE_CHECKING:
     from bedrock_gateway.local.models.catalogue import Model
 
-__all__ = ["HANDLERS", "Agreements"]
+__all__ = ["HANDLERS", "Agreements", "check_agreed"]
 
 SOLD_BY_AWS = frozenset({"amazon", "deepseek", "meta", "mistral", "qwen"})
 """Families that are not sold through AWS Marketplace (Bedrock User Guide, model-access)."""
+_BEDROCK = "bedrock.amazonaws.com"
 _TERMS = {
     "usageBasedPricingTerm": {
         "rateCard": [
@@ -48,6 +51,9 @@ class Agreements:
     """Whether an agreement that was just accepted is PENDING; on AWS that lasts up to 15 minutes."""
     needs_form: bool = False
     """Whether a model of Anthropic's asks for the use-case form first, as on AWS."""
+    enforced: bool = False
+    """Whether calls are held to agreements and form, as on AWS; there a call without an agreement may still pass for up to
+    15 minutes."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -63,6 +69,36 @@ def _model(call: Call) -> Model:
 
 def _state(call: Call, model: Model) -> str:
     return call.state.of(Access).of(model.id).get("agreement", "AVAILABLE")
+
+
+_NO_FORM = (
+    "Model use case details have not been submitted for this account. Fill out the Anthropic use case details form before "
+    "using the model. If you have already filled out the form, try again in 15 minutes."
+)
+_MAY_NOT_SUBSCRIBE = (
+    "Model access is denied due to IAM user or service role is not authorized to perform the required AWS Marketplace "
+    "actions (aws-marketplace:ViewSubscriptions, aws-marketplace:Subscribe) to enable access to this model."
+)
+
+
+def check_agreed(call: Call, model: Model) -> None:
+    """Let a call of *model* pass, and make its agreement where it is the first one.
+
+    Raises:
+        Fault: the form was not submitted, or there is no agreement and the caller may not make one.
+    """
+    kept = call.state.of(Agreements)
+    if not kept.enforced or model.family in SOLD_BY_AWS:
+        return
+    if kept.needs_form and model.family == "anthropic" and call.state.of(Access).form is None:
+        raise Fault("ResourceNotFoundException", _NO_FORM, 404)
+    if _state(call, model) in {"AVAILABLE", "PENDING"}:
+        return
+    forwarded: dict[str, str | list[str]] = {"aws:CalledViaLast": _BEDROCK, "aws:CalledVia": [_BEDROCK]}
+    for action in ("ViewSubscriptions", "Subscribe"):
+        if not call.aws.authorize(call.caller, f"aws-marketplace:{action}", "*", forwarded).allowed:
+            raise Fault("AccessDeniedException", _MAY_NOT_SUBSCRIBE, 403)
+    call.state.of(Access).set(model.id, agreement="PENDING" if kept.pends else "AVAILABLE")
 
 
 def _offers(call: Call) -> Reply:

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from bedrock_gateway.local.call import Fault
 from bedrock_gateway.local.models import catalogue
+from bedrock_gateway.local.models.agreements import check_agreed
 from bedrock_gateway.local.models.lifecycle import check_alive
 
 if TYPE_CHECKING:
@@ -80,10 +81,11 @@ def resolve(call: Call, asked: str, *, bare: bool = False) -> Target:
 
     Raises:
         Fault: ``ValidationException`` in AWS's words: unknown, or callable only through an inference profile;
-            ``ResourceNotFoundException``: the model's life has ended.
+            ``ResourceNotFoundException``: the model's life has ended; what `check_agreed` says.
     """
     found = _resolved(call, asked, bare=bare)
     check_alive(call.state, found.model)
+    check_agreed(call, found.model)
     return found
 
 
