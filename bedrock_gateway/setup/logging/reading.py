@@ -10,7 +10,7 @@ import orjson
 
 from bedrock_gateway._commands import Record
 from bedrock_gateway._responses import BODY
-from bedrock_gateway.errors import AccessDeniedError, NotOursError
+from bedrock_gateway.errors import AccessDeniedError, NotOursError, ServiceError
 from bedrock_gateway.setup.logging.merging import parsed
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
 
@@ -142,6 +142,13 @@ def read_bucket_region(asking: Asking, bucket: str) -> Flow[str | None]:
             kind="bucket",
             name=bucket,
         ) from error
+    except ServiceError as error:
+        # A bucket of another Region may be a redirection that nobody followed; its Region is in a header.
+        response = getattr(error.__cause__, "response", None) or {}
+        region = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+        if region in {None, asking.config.region}:
+            raise
+        return str(region)
     return None if reply is None else _REGIONS.get(reply.get("LocationConstraint"), reply.get("LocationConstraint"))
 
 

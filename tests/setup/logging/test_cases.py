@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from bedrock_gateway.cli import main
 from bedrock_gateway.errors import ConfigError, NotOursError, SetupIncompleteError
@@ -25,6 +26,7 @@ from tests.setup.logging.conftest import (
 )
 
 if TYPE_CHECKING:
+    from bedrock_gateway._commands import Send
     from tests.setup.conftest import Watched
     from tests.setup.logging.conftest import Account
 
@@ -235,6 +237,24 @@ def test_a_bucket_of_another_region_is_refused(account: Account) -> None:
     with pytest.raises(NotOursError, match="the bucket is in eu-west-1"):
         account.apply()
     assert account.everything() == before
+
+
+def test_a_bucket_to_which_s3_only_redirects_is_one_of_another_region(account: Account) -> None:
+    """What S3 does for a bucket elsewhere, where botocore does not follow it."""
+
+    def around(watched: Watched, send: Send) -> Any:
+        if send.operation == "GetBucketLocation":
+            headers = {"x-amz-bucket-region": "eu-west-1"}
+            moved = {
+                "Error": {"Code": "PermanentRedirect", "Message": "must be addressed using the specified endpoint"}
+            }
+            raise ClientError(
+                moved | {"ResponseMetadata": {"HTTPStatusCode": 301, "HTTPHeaders": headers}}, send.operation
+            )
+        return watched.perform(send)
+
+    (refused,) = account.plan(account.view(around)[0]).refused
+    assert "the bucket is in eu-west-1" in refused.why
 
 
 def test_another_region_than_the_declared_one_is_an_error_before_anything_is_sent(
