@@ -16,9 +16,8 @@ from bedrock_gateway.errors import (
     ServiceError,
     SetupIncompleteError,
 )
-from bedrock_gateway.governance.versions import lacking
 from bedrock_gateway.setup.logging.merging import is_as_put, same
-from bedrock_gateway.setup.logging.reading import READ, read_logging, unknown_members
+from bedrock_gateway.setup.logging.reading import READ, read_logging
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "apply_plan",
-    "check_members",
     "is_new_role",
     "owned",
     "put_encryption",
@@ -81,18 +79,6 @@ def text(document: Any) -> str:
 def owned(asking: Asking, bucket: str) -> dict[str, str]:
     """Return the bucket, and whose it has to be."""
     return {"Bucket": bucket, "ExpectedBucketOwner": str(asking.config.account)}
-
-
-def check_members(plan: LoggingPlan) -> Flow[None]:
-    """Refuse to put a configuration of which botocore would leave something out.
-
-    Raises:
-        UnsupportedByBotocoreError: it would; nothing was changed.
-    """
-    for change in plan.pending:
-        if change.resource.kind == LOGGING:
-            for one in (yield from unknown_members(change.resource.properties)):
-                raise lacking(_PUT, one)
 
 
 def apply_plan(asking: Asking, declared: Declared, plan: LoggingPlan, snapshots: Snapshots) -> Flow[None]:

@@ -12,9 +12,10 @@ from bedrock_gateway.setup.asking import Asking, Patience
 from bedrock_gateway.setup.logging import applying, undoing
 from bedrock_gateway.setup.logging.declared import CAPABILITY, Declared
 from bedrock_gateway.setup.logging.plan import LoggingPlan, make_plan
-from bedrock_gateway.setup.logging.reading import known_flags, look
+from bedrock_gateway.setup.logging.reading import known_flags, look, unknown_members
 from bedrock_gateway.setup.logging.snapshot import Snapshots, snapshots_path
 from bedrock_gateway.setup.logging.undo_plan import plan_undo
+from bedrock_gateway.setup.resource import LOGGING
 
 if TYPE_CHECKING:
     import os
@@ -61,15 +62,13 @@ def _planned(
     known = yield from known_flags()
     found = yield from look(asking, declared, boundary=boundary)
     found.made = snapshots.made
-    there = found.of(*_logging_of(declared))
+    there = found.of(LOGGING, declared.config.region)
     ours = there is not None and snapshots.put_by_us(there)
-    return make_plan(declared, found, known, ours=ours, replace=replace, boundary=boundary)
-
-
-def _logging_of(declared: Declared) -> tuple[str, str]:
-    from bedrock_gateway.setup.resource import LOGGING
-
-    return LOGGING, declared.config.region
+    plan = make_plan(declared, found, known, ours=ours, replace=replace, boundary=boundary)
+    for change in plan.pending:
+        if change.resource.kind == LOGGING and (unknown := (yield from unknown_members(change.resource.properties))):
+            return plan.without_members(unknown)
+    return plan
 
 
 def planned(
@@ -91,7 +90,6 @@ def applied(gateway: Any, folder: Folder, *, replace: bool, boundary: bool, pati
     try:
         plan = yield from _planned(asking, declared, snapshots, replace=replace, boundary=boundary)
         plan.raise_for_refusal()
-        yield from applying.check_members(plan)
         if plan.pending:
             yield Record(partial(snapshots.begin, plan.pending))
             yield from applying.apply_plan(asking, declared, plan, snapshots)

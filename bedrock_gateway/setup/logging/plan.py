@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.errors import NotOursError
+from bedrock_gateway.governance.versions import lacking
 from bedrock_gateway.setup.logging.changes import Changes
 from bedrock_gateway.setup.logging.reading import Found
+from bedrock_gateway.setup.resource import LOGGING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bedrock_gateway.setup.logging.declared import Declared
     from bedrock_gateway.setup.resource import Change, Resource
 
 __all__ = ["LoggingPlan", "make_plan"]
+
+
+PUT = "PutModelInvocationLoggingConfiguration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class LoggingPlan:
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
     """What is to be known of it; one sentence each."""
+    unsupported: tuple[str, ...] = ()
+    """Members of the logging configuration that is to be put which the installed botocore would leave out, as dotted paths."""
 
     @property
     def refused(self) -> tuple[Change, ...]:
@@ -41,12 +50,26 @@ class LoggingPlan:
         """Everything as it is to be, for `export`."""
         return tuple(one.resource for one in self.changes)
 
+    def without_members(self, unknown: Sequence[str]) -> LoggingPlan:
+        """Return the plan with its logging configuration refused, as botocore would leave *unknown* out of it."""
+        said = "; ".join(lacking(PUT, one).message for one in unknown)
+        changes = (
+            replace(one, action="refuse", why=f"it would be put without what AWS has there: {said}")
+            if one.resource.kind == LOGGING
+            else one
+            for one in self.changes
+        )
+        return replace(self, changes=tuple(changes), unsupported=tuple(unknown))
+
     def raise_for_refusal(self) -> None:
         """Raise where something is refused.
 
         Raises:
-            NotOursError: it is; nothing was changed.
+            UnsupportedByBotocoreError: botocore would leave a part of the logging configuration out.
+            NotOursError: it would take something from somebody else. Nothing was changed either way.
         """
+        for one in self.unsupported:
+            raise lacking(PUT, one)
         if self.refused:
             said = "; ".join(f"{one.resource.name}: {one.why}" for one in self.refused)
             first = self.refused[0].resource
@@ -59,6 +82,7 @@ class LoggingPlan:
             "region": self.region,
             "changes": [one.to_dict() for one in self.changes],
             "notes": list(self.notes),
+            "unsupported": list(self.unsupported),
         }
 
 

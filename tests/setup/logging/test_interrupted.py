@@ -18,7 +18,7 @@ from bedrock_gateway.errors import (
 from bedrock_gateway.setup.logging import Patience, reading
 from bedrock_gateway.setup.logging.reading import sendable
 from tests.setup.conftest import Killed, Watched
-from tests.setup.logging.conftest import BUCKET, GROUP, LAMBDA, REGION, ROLE, WRITES, document
+from tests.setup.logging.conftest import BUCKET, DECLARED, GROUP, LAMBDA, REGION, ROLE, WRITES, config_of, document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -276,23 +276,19 @@ def old_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("old_botocore")
 def test_a_member_that_botocore_would_leave_out_stops_it_before_anything_is_changed(account: Account) -> None:
-    account.theirs()
-    account.put({**(account.configured() or {}), "s3Config": {"bucketName": "example-theirs"}})
+    theirs = account.theirs()
+    account.put({"s3Config": theirs["s3Config"], "textDataDeliveryEnabled": True})
     before = account.everything()
-    (other,) = account.plan(account.view(with_member("audioDataDeliveryEnabled"))[0]).refused
-    assert other.before is not None
-    assert other.before["audioDataDeliveryEnabled"] is True
-    view, watched = account.view(with_member("audioDataDeliveryEnabled"))
-    config = account.configured() or {}
-    account.put({"s3Config": config["s3Config"], "textDataDeliveryEnabled": True})
-    before = account.everything()
-    from tests.setup.logging.conftest import config_of
-
     beside = config_of({"log_group": GROUP, "role": ROLE})
     view, watched = account.view(with_member("audioDataDeliveryEnabled"), config=beside)
-    with pytest.raises(UnsupportedByBotocoreError, match=r"botocore>=1\.43\.117") as refused:
+    plan = account.plan(view)
+    (refused,) = plan.refused
+    assert "install botocore>=1.43.117" in refused.why
+    assert '   "audioDataDeliveryEnabled": true' in refused.diff
+    assert plan.unsupported == ("loggingConfig.audioDataDeliveryEnabled",)
+    with pytest.raises(UnsupportedByBotocoreError, match=r"botocore>=1\.43\.117") as stopped:
         account.apply(view)
-    assert refused.value.member.endswith("loggingConfig.audioDataDeliveryEnabled")
+    assert stopped.value.member.endswith("loggingConfig.audioDataDeliveryEnabled")
     assert [one for one in watched.sent if one.startswith(WRITES)] == []
     assert account.everything() == before
     assert not account.snapshots.exists()
@@ -300,8 +296,6 @@ def test_a_member_that_botocore_would_leave_out_stops_it_before_anything_is_chan
 
 @pytest.mark.usefixtures("old_botocore")
 def test_audio_cannot_be_declared_to_a_botocore_that_does_not_know_it(account: Account) -> None:
-    from tests.setup.logging.conftest import DECLARED, config_of
-
     config = config_of({**DECLARED, "modalities": ["text", "audio"]})
     with pytest.raises(UnsupportedByBotocoreError, match=r"1\.43\.117"):
         account.apply(account.gateway(config))
@@ -310,8 +304,6 @@ def test_audio_cannot_be_declared_to_a_botocore_that_does_not_know_it(account: A
 
 def test_a_member_that_nobody_knows_yet_is_not_lost_either(account: Account) -> None:
     account.apply()
-    from tests.setup.logging.conftest import DECLARED, config_of
-
     config = config_of({**DECLARED, "modalities": ["text", "image"]})
     view, _ = account.view(with_member("hologramDataDeliveryEnabled"), config=config)
     with pytest.raises(UnsupportedByBotocoreError, match="hologramDataDeliveryEnabled"):
