@@ -64,7 +64,9 @@ def common(entity: dict[str, Any]) -> dict[str, Any]:
     return {"Path": entity["Path"], "PermissionsBoundary": bound, "Tags": entity["Tags"]}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=[pytest.mark.full] if one == "robot" else []) for one in NAMES]
+)
 def test_applied_on_an_empty_account_it_is_what_both_templates_say(account: Account, name: str) -> None:
     planned = principals.resources(account.config(), name)
     for who in NAMES[name]:
@@ -88,6 +90,7 @@ def test_a_template_that_says_another_thing_is_noticed(account: Account) -> None
             assert not same(changed, there(account, one).properties), key
 
 
+@pytest.mark.full
 @pytest.mark.skipif(find_spec("cfnlint") is None, reason="cfn-lint is not installed (dependency group dev)")
 def test_cfn_lint_finds_nothing_in_the_templates(account: Account, tmp_path: Path) -> None:
     planned = {name: principals.resources(account.config(), name) for name in NAMES}
