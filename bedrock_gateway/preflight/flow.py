@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_gateway._commands import Send
 from bedrock_gateway._responses import BODY
-from bedrock_gateway.capabilities import Scope
+from bedrock_gateway.capabilities import CAPABILITIES, Scope
 from bedrock_gateway.errors import (
     AccessDeniedError,
     ConfigError,
@@ -112,6 +112,13 @@ class Probe:
     def now(self) -> datetime:
         """When this preflight looks."""
         return self.facts.now or datetime.now(UTC)
+
+    @property
+    def base_names(self) -> tuple[str, ...]:
+        """The principal's knowledge bases; of one that names none and only looks, beyond level minimal, all: as granted."""
+        runs = any(CAPABILITIES[one].kind == "runtime" for one in self.principal.capabilities)
+        every = () if runs or self.level == "minimal" else tuple(self.config.knowledge_bases)
+        return self.principal.knowledge_bases or every
 
     @property
     def scope(self) -> Scope:

@@ -28,10 +28,8 @@ _FAILED_FAILS = 0.05
 
 
 def _bases(probe: Probe) -> dict[str, str]:
-    """Name → id of the principal's knowledge bases; beyond level minimal, of all."""
-    config = probe.config
-    names = probe.principal.knowledge_bases or (tuple(config.knowledge_bases) if probe.level != "minimal" else ())
-    return {name: config.knowledge_bases[name].id or "" for name in names}
+    """Name → id of the knowledge bases that are looked at."""
+    return {name: probe.config.knowledge_bases[name].id or "" for name in probe.base_names}
 
 
 def _each(judge: Callable[[Probe, str, str], Judging]) -> Check:

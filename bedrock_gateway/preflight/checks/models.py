@@ -25,9 +25,9 @@ _VERSION = re.compile(r"v\d+(:\d+)*$|:\d+$|-\d{8}\b")
 
 
 def declared_models(probe: Probe) -> tuple[str, ...]:
-    """The principal's models; at level standard those of every principal, and what embeds."""
+    """The principal's models; of one without any, at level standard, those of all, and what embeds: as it is granted."""
     config = probe.config
-    if probe.level == "minimal":
+    if probe.level == "minimal" or probe.principal.models:
         return probe.principal.models
     models = [model for one in config.principals.values() for model in one.models]
     return tuple(dict.fromkeys([*models, *(base.embedding_model for base in config.knowledge_bases.values())]))

@@ -76,8 +76,7 @@ def _buckets(probe: Probe) -> list[str]:
     """The logging buckets, and those the principal's knowledge bases read."""
     logging, config = probe.config.logging, probe.config
     found = [logging.bucket, logging.large_data_bucket] if logging else []
-    names = probe.principal.knowledge_bases or (tuple(config.knowledge_bases) if probe.level != "minimal" else ())
-    found += [source.bucket for name in names for source in config.knowledge_bases[name].sources]
+    found += [source.bucket for name in probe.base_names for source in config.knowledge_bases[name].sources]
     return list(dict.fromkeys(bucket for bucket in found if bucket))
 
 
