@@ -35,7 +35,7 @@ DOCUMENTS, VECTORS, INDEX = "example-documents", "example-vectors", "handbook"
 BASE_ROLE = "bedrock-gateway/AmazonBedrockGateway-kb-handbook"
 TITAN = "amazon.titan-embed-text-v2:0"
 HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
-LEVELS = {"app": "minimal", "operator": "standard", "auditor": "deep"}
+LEVELS = {"app": "minimal", "operator": "standard", "auditor": "deep", "caller": "deep"}
 GUARDRAIL = {
     "name": "helpdesk",
     "blockedInputMessaging": "No.",
@@ -150,6 +150,12 @@ def declared_as(guardrail: str, base: str) -> GatewayConfig:
         },
         "operator": {"capabilities": list(usual.principals["operator"].capabilities)},
         "auditor": {"capabilities": list(usual.principals["auditor"].capabilities)},
+        # Who calls models, and may read what is to be known of its rights: the one of `test_permissions`.
+        "caller": {
+            "capabilities": ["converse", "converse-stream", "preflight-deep"],
+            "models": [f"us.{MODEL}"],
+            "require_guardrail": True,
+        },
     }
     return config(
         local=True,

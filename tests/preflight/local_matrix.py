@@ -10,7 +10,7 @@ from typing import Any
 
 from bedrock_gateway.local.faults import FAULTS, endpoints, principals
 
-from . import faults, test_checks
+from . import faults, test_checks, test_permissions
 from .local_runner import Case
 
 __all__ = ["ALSO", "EXPECTED", "MADE", "NOT_HERE", "case_of", "here", "reason"]
@@ -18,6 +18,7 @@ __all__ = ["ALSO", "EXPECTED", "MADE", "NOT_HERE", "case_of", "here", "reason"]
 TABLES: tuple[list[tuple[str, dict[str, Any], dict[str, str]]], ...] = (
     test_checks.ROWS,
     test_checks.USERS,
+    test_permissions.CALLERS,
     faults.ROWS,
     test_checks.PROCESSES,
     test_checks.DECLARED,
@@ -30,6 +31,7 @@ EXPECTED: dict[str, dict[str, str]] = {
 }
 """Fault → every result that changes, as the tables have it."""
 OF_USERS = {name for name, _, _ in test_checks.USERS}
+OF_CALLERS = {name for name, _, _ in test_permissions.CALLERS}
 OF_ROLES = frozenset(principals.FAULTS) - OF_USERS
 
 WAYS = tuple(name for name in endpoints.FAULTS if name not in EXPECTED)
@@ -37,11 +39,20 @@ WAYS = tuple(name for name in endpoints.FAULTS if name not in EXPECTED)
 
 SIMULATED = {"IAM-05": "fail"}
 """IAM's simulator sees the same policies."""
+BLIND, WAY_UP = {"LOG-19": "fail"}, {"IAM-03": "fail"}
+"""Its own policies, which are read besides, say so, too."""
 ALSO: dict[str, dict[str, str]] = {
     "an administrator": SIMULATED,
     "everything of Bedrock": SIMULATED,
     "logging may be changed": SIMULATED,
     "a wide policy through a group": {**SIMULATED, "IAM-07": "pass"},  # AWS's policy passes roles, to named services
+    "a new version of a policy": SIMULATED,
+    "everything of IAM but a name": SIMULATED,
+    **dict.fromkeys(
+        ("it may DeleteModelInvocationLoggingConfiguration", "it may PutModelInvocationLoggingConfiguration"), BLIND
+    ),
+    **dict.fromkeys(("it may CreateAccessKey", "it may CreateServiceSpecificCredential"), WAY_UP),
+    **dict.fromkeys(("it may PutRolePolicy", "it may CreatePolicyVersion"), WAY_UP),
     "a quota of 0 for the model": {"QUO-03": "warn"},  # it was called, which no quota of 0 lets happen
     "a bucket of somebody else": {"LOG-20": "unknown"},  # how its owner keeps records is nobody else's to read
     "no traffic": {"QUO-03": "not_applicable"},  # it reads the same metrics
@@ -58,6 +69,11 @@ _MEANWHILE = "it would have to go between two questions"
 _NO_REQUESTS = "AWS limits requests a minute no more, and the local Bedrock has no such quota"
 _CALLED = "the golden account was called once, and not a thousand times"
 _MANAGED = "the local Bedrock serves knowledge bases of type VECTOR only"
+_NO_ORGANIZATION = "the local account is in no organisation"
+_UNREAD = "what is not granted cannot be read either: see the matrix of rights"
+_REPLACED = "a condition in place of a generated statement, which another fault has as a denial"
+_REGIONS = "where a profile runs is AWS's to say"
+_WHOLE = "IAM's simulator and reports answer whole and at once here"
 NOT_HERE: dict[str, str] = {
     "another account": "one local Bedrock is one account",
     "another partition": "one local Bedrock is of the partition aws",
@@ -83,6 +99,30 @@ NOT_HERE: dict[str, str] = {
         ("a few calls that are throttled", "nothing but throttled calls", "a minute below four fifths of it"), _CALLED
     ),
     **dict.fromkeys(("a managed knowledge base without a key", "a managed knowledge base with a key"), _MANAGED),
+    **{
+        name: _NO_ORGANIZATION
+        for name, _, _ in test_permissions.CALLERS
+        if "organisation" in name or "service control" in name
+    },
+    **{
+        name: _UNREAD
+        for name, _, _ in test_permissions.CALLERS
+        if "read" in name.split() or name.startswith("reads of")
+    },
+    **dict.fromkeys(
+        ("the guardrail is not granted", "only the bucket's policy can allow it", "a statement denies the bucket"),
+        _UNREAD,
+    ),
+    **dict.fromkeys(("models only from some addresses", "models only through another profile"), _REPLACED),
+    "it may make keys from some addresses": _REPLACED,
+    **{name: _REGIONS for name, _, _ in test_permissions.CALLERS if name.startswith("AWS runs the profile")},
+    **{
+        name: _WHOLE
+        for name, _, _ in test_permissions.CALLERS
+        if "simulator" in name or "page" in name or "report" in name
+    },
+    "the profile is gone": "as “no profile”, for another principal",
+    "a service never used by a new role": "that is what the golden account has: its roles are new",
     "alarms for what is used": "that is what the golden account has",
     "resource types of events that are no data": "moto refuses such selectors, as AWS does",
     "a mode of data retention nobody knows": "the local Bedrock knows AWS's modes only",
@@ -125,4 +165,6 @@ def case_of(name: str) -> Case:
         return Case(who=WHO[name])
     if name in OF_USERS:
         return Case(name, {"user": "anna"}, who="anna")
+    if name in OF_CALLERS:
+        return Case(name, {"role": "helpdesk-caller"}, "caller")
     return Case(name, {"role": "helpdesk-auditor"} if name in OF_ROLES else {})

@@ -37,7 +37,7 @@ def test_everything_passes_or_does_not_apply_under_exactly_the_generated_policy(
 )
 def test_one_fault_changes_exactly_what_it_should(looker, name):
     case = case_of(name)
-    usual, seen = looker.look(Case(who=case.who if case.fault else "")), looker.look(case)
+    usual, seen = looker.look(Case(who=case.who if case.fault else "", principal=case.principal)), looker.look(case)
     changed = unlike(usual, seen)
     # A key of the local Bedrock is nobody's long-term key.
     expected = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from bedrock_gateway.local.faults import buckets, endpoints, knowledge, logs, models, principals, upkeep
+from bedrock_gateway.local.faults import buckets, endpoints, knowledge, logs, models, principals, rights, upkeep
 from bedrock_gateway.local.faults.hand import AccountFault, Hand
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ FAULTS: Mapping[str, AccountFault] = {
     **models.FAULTS,
     **knowledge.FAULTS,
     **principals.FAULTS,
+    **rights.FAULTS,
     **upkeep.FAULTS,
     **endpoints.FAULTS,
 }
