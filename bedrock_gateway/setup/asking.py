@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bedrock_gateway import _flow
 from bedrock_gateway._commands import Send, Sleep
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bedrock_gateway._commands import Flow
     from bedrock_gateway.config import GatewayConfig
 
-__all__ = ["Asking", "Patience"]
+__all__ = ["Asking", "Patience", "identified", "insisted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,12 @@ class Asking:
         Raises:
             ServiceError: AWS says something else, or still the same when the time is over.
         """
-        started, wait = self.context.now(), self.patience.first_wait
-        while True:
-            try:
-                return (yield from call())
-            except ServiceError as error:
-                waited = self.context.now() - started
-                if not passes(error) or waited + wait > self.patience.propagation:
-                    raise
-                self.tell(step, "waiting", resource, reason=f"{error.code}: {error.message}"[:200], since=started)
-            yield Sleep(wait)
-            wait = min(2 * wait, self.patience.longest_wait)
+        started, patience = self.context.now(), self.patience
+
+        def waits(error: ServiceError) -> None:
+            self.tell(step, "waiting", resource, reason=f"{error.code}: {error.message}"[:200], since=started)
+
+        return (yield from insisted(call, passes, patience, patience.propagation, self.context.now, waits))
 
     def caller(self) -> Flow[str]:
         """Return the ARN of whoever calls.
@@ -89,18 +84,7 @@ class Asking:
         Raises:
             ConfigError: the credentials are of another account than the configuration's; STS answers everybody.
         """
-        question = Send("sts", "GetCallerIdentity", {}, region=self.config.region, account=self.config.account)
-
-        def identity() -> Flow[dict[str, Any]]:
-            return dict((yield question))
-
-        found = yield from retried(identity(), self.context)
-        if found["Account"] != self.config.account:
-            raise ConfigError(
-                f"the credentials belong to account {found['Account']}, the configuration is for {self.config.account}; "
-                "nothing was sent besides this question"
-            )
-        return str(found["Arn"])
+        return (yield from identified(self.config, self.context))
 
     def tell(
         self, step: str, progress: str, resource: str, *, reason: str | None = None, since: float | None = None
@@ -108,3 +92,60 @@ class Asking:
         """Report what happened."""
         seconds = 0.0 if since is None else round(self.context.now() - since, 3)
         self.context.emit(SetupProgressed(step, progress, None, resource, reason, seconds, self.context.local))
+
+
+class Pace(Protocol):
+    """How an attempt again is spaced, in seconds."""
+
+    @property
+    def first_wait(self) -> float:
+        """Before the first one."""
+
+    @property
+    def longest_wait(self) -> float:
+        """What the wait is doubled up to."""
+
+
+def insisted(
+    call: Callable[[], Flow[dict[str, Any]]],
+    passes: Callable[[ServiceError], bool],
+    pace: Pace,
+    bound_seconds: float,
+    now: Callable[[], float],
+    waits: Callable[[ServiceError], None],
+) -> Flow[dict[str, Any]]:
+    """Make *call* until it succeeds, for as long as it fails with what *passes*; *waits* hears of each wait.
+
+    Raises:
+        ServiceError: AWS says something else, or still the same when the time is over.
+    """
+    started, wait = now(), pace.first_wait
+    while True:
+        try:
+            return (yield from call())
+        except ServiceError as error:
+            if not passes(error) or now() - started + wait > bound_seconds:
+                raise
+            waits(error)
+        yield Sleep(wait)
+        wait = min(2 * wait, pace.longest_wait)
+
+
+def identified(config: GatewayConfig, context: _flow.Context) -> Flow[str]:
+    """Return the ARN of whoever calls.
+
+    Raises:
+        ConfigError: the credentials are of another account than the configuration's; STS answers everybody.
+    """
+    question = Send("sts", "GetCallerIdentity", {}, region=config.region, account=config.account)
+
+    def identity() -> Flow[dict[str, Any]]:
+        return dict((yield question))
+
+    found = yield from retried(identity(), context)
+    if found["Account"] != config.account:
+        raise ConfigError(
+            f"the credentials belong to account {found['Account']}, the configuration is for {config.account}; "
+            "nothing was sent besides this question"
+        )
+    return str(found["Arn"])

@@ -11,6 +11,7 @@ from bedrock_gateway import _flow
 from bedrock_gateway._commands import Record, Send, Sleep
 from bedrock_gateway.errors import GatewayError, NotFoundError, ServiceError, TransportError
 from bedrock_gateway.events import SetupProgressed
+from bedrock_gateway.setup.asking import insisted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,17 +134,13 @@ class Setup:
         Raises:
             ServiceError: AWS says something else, or still the same when the time is over.
         """
-        started, wait = self.context.now(), self.patience.first_wait
-        while True:
-            try:
-                return (yield from call())
-            except ServiceError as error:
-                waited = self.context.now() - started
-                if not is_awaited(operation, error) or waited + wait > bound_seconds:
-                    raise
-                self.tell(step, "waiting", resource, reason=_short(error), since=started)
-            yield Sleep(wait)
-            wait = min(2 * wait, self.patience.longest_wait)
+        started = self.context.now()
+
+        def waits(error: ServiceError) -> None:
+            self.tell(step, "waiting", resource, reason=_short(error), since=started)
+
+        passes = partial(is_awaited, operation)
+        return (yield from insisted(call, passes, self.patience, bound_seconds, self.context.now, waits))
 
     def until(
         self,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_gateway._commands import Record, Send
-from bedrock_gateway._flow import retried
+from bedrock_gateway._commands import Record
 from bedrock_gateway.errors import AccessDeniedError, ConfigError, NotFoundError
 from bedrock_gateway.governance.versions import lacking
+from bedrock_gateway.setup.asking import identified
 from bedrock_gateway.setup.knowledge import opensearch, role, vectors
 from bedrock_gateway.setup.knowledge.bedrock import KNOWLEDGE_BASE, find_knowledge_base, get_knowledge_base
 from bedrock_gateway.setup.knowledge.readable import endings, is_metadata, unreadable
@@ -28,18 +28,7 @@ def check_caller(setup: Setup) -> Flow[None]:
     Raises:
         ConfigError: they are of another account.
     """
-    ask = Send("sts", "GetCallerIdentity", {}, region=setup.config.region, account=setup.config.account)
-
-    def identity() -> Flow[dict[str, Any]]:
-        return dict((yield ask))
-
-    found = yield from retried(identity(), setup.context)
-    if found["Account"] != setup.config.account:
-        raise ConfigError(
-            f"the credentials belong to account {found['Account']}, the configuration is for {setup.config.account}; "
-            "nothing was sent besides this question"
-        )
-    setup.caller_arn = str(found["Arn"])
+    setup.caller_arn = yield from identified(setup.config, setup.context)
 
 
 def check_before(setup: Setup, declared: tuple[str, ...]) -> Flow[tuple[str, ...]]:
