@@ -76,7 +76,8 @@ def test_an_application_and_its_preflight_make_four_names_of_the_alarm_at_most(b
     both.run(body)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+# The last level makes the checks of the others as well.
+@pytest.mark.parametrize("level", [*(pytest.param(one, marks=pytest.mark.full) for one in LEVELS[:-1]), LEVELS[-1]])
 def test_a_preflight_only_reads_and_only_what_the_catalogue_says(both, account, over_http, level):
     async def body():
         session = both.session(*account.credentials("operator"))
