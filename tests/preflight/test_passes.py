@@ -294,6 +294,28 @@ def test_who_holds_the_lock_for_too_long_is_not_waited_for(host):
     first.release()
 
 
+def test_many_that_write_and_read_at_once_never_see_half_a_file(host):
+    names = sorted(KNOWN)
+    seen: list[dict[str, Any]] = []
+
+    def work(at: int) -> None:
+        for turn in range(40):
+            if (at + turn) % 2:
+                host.passes().give(KEY, KNOWN, {names[(at + turn) % 3]: 1.0})
+            else:
+                seen.append(host.take())
+
+    threads = [threading.Thread(target=work, args=(at,)) for at in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(PATIENCE_SECONDS)
+    assert {one["ignored"] for one in seen} == {None}
+    assert all(one["passes"].keys() <= KNOWN for one in seen)
+    assert host.take()["passes"]
+    assert {one.suffix for one in host.folder.iterdir()} == {".json", ".lock"}
+
+
 HOLDER = """
 import os, sys
 from bedrock_gateway.preflight.passes import Passes
