@@ -64,7 +64,7 @@ def test_these_are_the_steps(account: Account) -> None:
     assert [one for one in watched.sent if one.startswith(WRITES)] == BACK
 
 
-SHORT = ("CreateLogGroup", "CreateRole", "CreateBucket", PUT)
+SHORT = ("CreateRole", "CreateBucket", PUT)
 
 
 @pytest.mark.parametrize("step", [one if one in SHORT else pytest.param(one, marks=pytest.mark.full) for one in STEPS])
@@ -89,7 +89,7 @@ def test_killed_after_any_step_doing_it_again_comes_to_the_same_and_undo_takes_a
     assert not account.snapshots.exists()
 
 
-@pytest.mark.parametrize("step", ["CreateLogGroup", PUT])
+@pytest.mark.parametrize("step", ["CreateLogGroup", pytest.param(PUT, marks=pytest.mark.full)])
 def test_a_run_that_stopped_can_be_taken_back_at_once(account: Account, step: str) -> None:
     before = account.everything()
     with pytest.raises(Killed):

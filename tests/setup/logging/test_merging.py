@@ -40,7 +40,7 @@ DOCUMENTS = st.builds(
 OURS = Policy((Statement("Allow", "AmazonBedrockLogsWrite", ("s3:PutObject",), resources=("arn:aws:s3:::ours/*",)),))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(there=DOCUMENTS)
 def test_a_policy_keeps_every_statement_word_for_word_and_gets_it_all_back(there: dict[str, Any]) -> None:
     before = copy.deepcopy(there)
@@ -54,7 +54,7 @@ def test_a_policy_keeps_every_statement_word_for_word_and_gets_it_all_back(there
     assert same(without_statements(joined, added), before | {"Statement": statements_of(before)})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(there=DOCUMENTS, later=st.lists(STATEMENTS, max_size=3))
 def test_what_others_add_behind_ours_stays_when_ours_is_taken_out(
     there: dict[str, Any], later: list[dict[str, Any]]
@@ -97,7 +97,7 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]
     return {key: one for name, inner in value.items() for key, one in leaves(inner, (*path, name)).items()}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(there=THERE, wanted=WANTED, flags=BOOLS)
 def test_of_a_logging_configuration_nothing_is_lost_that_was_not_refused(
     there: dict[str, Any], wanted: dict[str, Any], flags: dict[str, bool]
@@ -115,7 +115,7 @@ def test_of_a_logging_configuration_nothing_is_lost_that_was_not_refused(
         assert not on or made.config[name] is True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(there=THERE, wanted=WANTED, flags=BOOLS)
 def test_whatever_would_be_lost_is_refused(
     there: dict[str, Any], wanted: dict[str, Any], flags: dict[str, bool]
@@ -126,7 +126,7 @@ def test_whatever_would_be_lost_is_refused(
     assert not led or made.taken
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(there=THERE, wanted=WANTED, flags=BOOLS)
 def test_replaced_it_is_exactly_what_is_declared(
     there: dict[str, Any], wanted: dict[str, Any], flags: dict[str, bool]

@@ -69,6 +69,7 @@ def test_a_role_of_ours_that_others_use_by_now_is_left(account: Account) -> None
     assert set(account.role()["Policies"]) == {OWN, "theirs"}
 
 
+@pytest.mark.full
 def test_a_role_of_that_name_that_somebody_else_made_since_is_left(account: Account) -> None:
     account.apply()
     iam = account.root("iam")
@@ -128,6 +129,7 @@ def test_each_apply_is_taken_back_by_itself_the_last_one_first(account: Account)
     assert account.configured() is None
 
 
+@pytest.mark.full
 def test_a_second_apply_that_changes_nothing_leaves_no_snapshot(account: Account) -> None:
     account.apply()
     kept = account.snapshots.read_text()
@@ -152,6 +154,7 @@ def test_a_retention_that_would_delete_logs_needs_to_be_asked_for(account: Accou
     assert account.everything()[f"group {GROUP}"] == 731
 
 
+@pytest.mark.full
 def test_a_shortened_retention_is_lengthened_again(account: Account) -> None:
     account.root("logs").create_log_group(logGroupName=GROUP)
     account.apply(account.gateway(lasting(30)), replace=True)
@@ -177,6 +180,7 @@ def test_buckets_under_a_key_and_the_policy_of_the_key(account: Account) -> None
     assert json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]) == before
 
 
+@pytest.mark.full
 def test_a_bucket_that_was_there_keeps_its_encryption_unless_told_otherwise(account: Account) -> None:
     account.make_bucket()
     key = account.root("kms").create_key()["KeyMetadata"]["Arn"]
