@@ -71,8 +71,8 @@ LONG = [
 def test_no_text_takes_for_ever(repeated):
     """A fifth of a second for 120,000 characters; a pattern that goes back and forth takes a quarter of a minute and more."""
     text = (repeated * 120_000)[:120_000]
-    started = time.process_time()
+    started = time.thread_time()
     for kind in KINDS:
         spans(kind, f"pin {text}")
     assess({name: POLICIES[name] for name in ("wordPolicy", "contentPolicy", "topicPolicy")}, [Piece(text)], INPUT)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
