@@ -128,7 +128,7 @@ def test_an_endpoint_that_never_answers_lets_go_when_it_is_told_to(local):
         with pytest.raises(ReadTimeoutError):
             sts.get_caller_identity()
         local.state.of(Disturbances).clear()
-        assert sts.get_caller_identity()["Account"] == local.account
+        assert client(local, server.endpoint, "sts").get_caller_identity()["Account"] == local.account
 
 
 def test_the_clock_is_in_every_answer_and_signatures_go_by_it(local):
