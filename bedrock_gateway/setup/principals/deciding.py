@@ -12,20 +12,21 @@ from dataclasses import replace as settle
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.table import MARK
+from bedrock_gateway.errors import ConfigError, NotOursError
 from bedrock_gateway.iam.document import Policy, PolicyError
 from bedrock_gateway.setup.logging.merging import same
-from bedrock_gateway.setup.principals.desired import GROUP, INSTANCE, POLICY, ROLE, USER
+from bedrock_gateway.setup.principals.desired import GROUP, INSTANCE, PATH, POLICY, ROLE, USER
 from bedrock_gateway.setup.resource import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bedrock_gateway.iam.document import Statement
     from bedrock_gateway.setup.principals.desired import Wanted
     from bedrock_gateway.setup.principals.live import Live
     from bedrock_gateway.setup.resource import Resource
 
-__all__ = ["changes", "member_changes", "strangers"]
+__all__ = ["changes", "member_changes", "raise_for_loss", "raise_for_rename", "strangers"]
 
 Properties = dict[str, Any]
 
@@ -152,3 +153,56 @@ def strangers(wanted: Wanted, live: Live) -> tuple[str, ...]:
     """Return the users in the group that the configuration does not name."""
     declared = {one.name for one in wanted.users}
     return tuple(one for one in live.members if one not in declared)
+
+
+# -- the way back ----------------------------------------------------------------------------------------------------------
+
+
+def raise_for_rename(wanted: Wanted, kept: Iterable[Change]) -> None:
+    """Raise where what was made is called otherwise now: looked for under the new name, it would seem to be gone.
+
+    Raises:
+        ConfigError: it is.
+    """
+    policies = f"{PATH}{wanted.entity}/"
+    for one in kept:
+        (kind, name), after = one.resource.key, one.resource.properties
+        named = {
+            POLICY: after.get("Path") == policies,
+            INSTANCE: name == wanted.entity,
+            USER: wanted.entity in after.get("Groups", ()),
+        }
+        if not named.get(kind, one.resource.key == wanted.holder.key):
+            raise ConfigError(
+                f"{kind.rpartition('::')[2]} {name} is not what principal {wanted.principal!r} is called now: put `kind` and"
+                " `name` of its identity back as they were, and undo again; nothing was changed",
+                key_path=f"principals.{wanted.principal}.identity",
+            )
+
+
+def raise_for_loss(kept: Iterable[Change], live: Live) -> None:
+    """Raise where somebody else has made something under the name since: it is not ours to take back.
+
+    Raises:
+        NotOursError: somebody has; nothing was changed.
+    """
+    for one in kept:
+        there, after = live.of(one.resource), one.resource.properties
+        if there is None:
+            continue
+        # What was adopted has its own tag until ours is on it.
+        ours = [_known_by(one.resource.kind, one.before)] if one.before else []
+        if _known_by(one.resource.kind, there) not in (*ours, _known_by(one.resource.kind, after)):
+            kind, name = one.resource.key
+            raise NotOursError(
+                f"{kind.rpartition('::')[2]} {name}: it is not ours any more: somebody else made it anew, or took our mark"
+                " off; nothing was changed",
+                kind=kind,
+                name=name,
+            )
+
+
+def _known_by(kind: str, properties: Mapping[str, Any]) -> object:
+    if kind == POLICY:
+        return properties["Description"]
+    return properties["Path"] if kind in {GROUP, INSTANCE} else _tag(properties)

@@ -13,7 +13,7 @@ from bedrock_gateway.setup.knowledge.manifest import FOLDER
 from bedrock_gateway.setup.logging.merging import same
 from bedrock_gateway.setup.logging.snapshot import Snapshots
 from bedrock_gateway.setup.principals import deciding
-from bedrock_gateway.setup.principals.desired import USER, Wanted, boundary_of, wanted
+from bedrock_gateway.setup.principals.desired import INSTANCE, USER, Wanted, boundary_of, wanted
 from bedrock_gateway.setup.principals.live import Live, read, read_members
 from bedrock_gateway.setup.principals.performing import MAKING, Options, asking_of, no_boundary, perform
 from bedrock_gateway.setup.principals.steps import MEMBERS, PROVISION, Step, steps, steps_back
@@ -190,8 +190,9 @@ def _left(step: Step) -> str:
 def undoing(
     gateway: Any, name: str, folder: str | os.PathLike[str], options: Options, *, dry_run: bool
 ) -> Flow[tuple[tuple[Step, ...], Done]]:
-    """Put back what the last `apply` found, where it is as `apply` left it; what others changed since stays."""
+    """Put back what the last `apply` found; what others attached since stays, and what they made in its place."""
     want, declared = wanted(gateway.config, name, strict=options.strict), _declared(gateway)
+    yield from asking_of(gateway, PROVISION, options).caller()
     path = snapshot_path(folder, gateway, want.principal)
     snapshots: Snapshots = yield Record(partial(Snapshots.open, path, gateway.config))
     try:
@@ -199,12 +200,19 @@ def undoing(
             raise ConfigError(f"principal {name!r}: set-up changed nothing that it could take back")
         kept = snapshots.entries[-1].kept
         changes = [Change(Resource(one.kind, one.name, one.after), "update", one.before) for one in reversed(kept)]
+        deciding.raise_for_rename(want, changes)
         live = yield from _look(gateway, _of(want, changes), options)
+        deciding.raise_for_loss(changes, live)
         # Members leave before their group goes.
         order = sorted(changes, key=lambda one: one.resource.kind != USER)
         every = tuple(step for one in order for step in steps_back(one, want, live))
         mine = [one for one in every if one.capability in declared]
-        left = tuple(_left(one) for one in every if one.capability not in declared)
+        # Whoever reads the group alone cannot tell whether the rest is back.
+        unseen = tuple(one.resource for one in changes if one.resource.key not in live.before)
+        left = (
+            *(_left(one) for one in every if one.capability not in declared),
+            *(f"{one.kind.rpartition('::')[2]} {one.name}: needs a principal with {PROVISION}" for one in unseen),
+        )
         if left and MEMBERS not in declared:
             raise ConfigError(f"{left[0]} first, with the same command")
         if dry_run:
@@ -218,8 +226,9 @@ def undoing(
 
 
 def _of(want: Wanted, changes: Iterable[Change]) -> Wanted:
-    """*want* with the policies and users of *changes*, which need not be declared any more."""
+    """*want* with the policies, users and instance profile of *changes*, which need not be declared any more."""
     named = [one.resource for one in changes]
     policies = {one.key: one for one in (*want.policies, *(x for x in named if x.kind.endswith("ManagedPolicy")))}
     users = {one.key: one for one in (*want.users, *(x for x in named if x.kind == USER))}
-    return replace(want, policies=tuple(policies.values()), users=tuple(users.values()))
+    instance = next((one for one in named if one.kind == INSTANCE), want.instance)
+    return replace(want, policies=tuple(policies.values()), users=tuple(users.values()), instance=instance)
