@@ -187,7 +187,10 @@ class Probe:
             return []
         self.calls = [*self.calls, *names]
         answers: list[Outcome] = yield tuple(questions)
-        return [_as_aws_would(name, outcome) for name, outcome in zip(names, answers, strict=True)]
+        return [
+            _as_aws_would(name, outcome, _params(question))
+            for name, question, outcome in zip(names, questions, answers, strict=True)
+        ]
 
     def blamed(self, question: Send | Again, error: GatewayError) -> GatewayError:
         """Return *error*, having noted that it is what came of *question*."""
@@ -196,7 +199,21 @@ class Probe:
         return error
 
 
-def _as_aws_would(name: str, outcome: Outcome) -> Outcome:
+def _params(question: Send | Again) -> Mapping[str, Any]:
+    return question.send.params if isinstance(question, Again) else question.params
+
+
+_TOKENS = ("Marker", "NextToken", "nextToken")
+
+
+def _leads_nowhere(outcome: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether *outcome* says that there is more, but not where; or names the page that was asked for: read on, it never ends."""
+    if outcome.get("IsTruncated") and not outcome.get("Marker"):
+        return True
+    return any(outcome.get(name) and outcome.get(name) == asked.get(name) for name in _TOKENS)
+
+
+def _as_aws_would(name: str, outcome: Outcome, asked: Mapping[str, Any]) -> Outcome:
     """Return *outcome*, or the error that what answered is not AWS."""
     operation = name.partition(":")[2]
     if isinstance(outcome, ServiceError):
@@ -211,7 +228,12 @@ def _as_aws_would(name: str, outcome: Outcome) -> Outcome:
         missing = needed is not None and needed not in outcome
         if name == "s3:HeadBucket":  # its answer is all header: the Region, which a newer botocore shows as a member
             missing = "BucketRegion" not in outcome and "x-amz-bucket-region" not in headers
-        strange = kind.startswith("text/html") or missing or not _is_an_answer(outcome.get(BODY), SENT_ALONE.get(name))
+        strange = (
+            kind.startswith("text/html")
+            or missing
+            or _leads_nowhere(outcome, asked)
+            or not _is_an_answer(outcome.get(BODY), SENT_ALONE.get(name))
+        )
     if not strange:
         return outcome
     said = f"{operation}: what answered is not AWS; a proxy or a portal may stand between"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bedrock_gateway.preflight.flow import Asking, Probe
 
-__all__ = ["Held", "managed_policy", "policies_of"]
+__all__ = ["Held", "managed_policy", "pages", "policies_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def policies_of(probe: Probe, kind: str, name: str) -> Generator[Asking, Any, li
     """
     of = kind.capitalize()
     lists = {f"List{of}Policies": "PolicyNames", f"ListAttached{of}Policies": "AttachedPolicies"}
-    listed = yield from _pages(probe, {f"{of}Name": name}, lists)
+    listed = yield from pages(probe, {f"{of}Name": name}, lists)
     names, attached = listed.values()
     arns = [one["PolicyArn"] for one in attached]
     replies = yield from probe.read_each(
@@ -57,10 +57,16 @@ def policies_of(probe: Probe, kind: str, name: str) -> Generator[Asking, Any, li
     ]
 
 
-def _pages(
+def pages(
     probe: Probe, whose: Mapping[str, str], members: Mapping[str, str]
 ) -> Generator[Asking, Any, dict[str, list[Any]]]:
-    """Return operation → every entry of its *members*, page by page, all operations at the same time."""
+    """Return operation → every entry of its *members*, page by page, all operations at the same time.
+
+    IAM may return less than a page, even nothing, and have more (IAM API Reference, of every list: check ``IsTruncated``).
+
+    Raises:
+        GatewayError: a page could not be read.
+    """
     found: dict[str, list[Any]] = {operation: [] for operation in members}
     params: dict[str, dict[str, Any]] = {operation: dict(whose) for operation in members}
     while params:

@@ -312,7 +312,7 @@ def test_a_log_whose_pages_never_end_is_left_when_time_is_up():
 
     def endless(asked: Any) -> Any:
         world.now += 1.0
-        return {"events": [], "nextToken": str(asked.get("nextToken"))}
+        return {"events": [], "nextToken": f"{world.now}"}
 
     world.answers["FilterLogEvents"] = endless
     assert outcome(flown(world)) == GOOD | LOST

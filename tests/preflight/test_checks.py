@@ -148,6 +148,11 @@ def trusting(arn: str, trust: dict[str, Any]) -> dict[str, Any]:
     return {"Role": {"Arn": arn, "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}}
 
 
+def later(member: str, *found: Any) -> Any:
+    """An answer of IAM whose first page is empty, and not the last."""
+    return faults.paged("Marker", "Marker", {member: []}, {member: list(found)})
+
+
 def attached(*names: str) -> dict[str, Any]:
     found = {
         "AttachedPolicies": [{"PolicyName": name, "PolicyArn": f"arn:aws:iam::aws:policy/{name}"} for name in names]
@@ -263,6 +268,12 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         {"guardrailId": "otherrail123"}]}}, {"GOV-03": "warn"}),
     ("our guardrail enforced", {"ListEnforcedGuardrailsConfiguration": {"guardrailsConfig": [
         {"guardrailId": GUARDRAIL}]}}, {}),
+    ("an enforced guardrail on a second page", {"ListEnforcedGuardrailsConfiguration": faults.paged("nextToken", "nextToken",
+        {"guardrailsConfig": []}, {"guardrailsConfig": [{"guardrailId": "otherrail123"}]})}, {"GOV-03": "warn"}),
+    ("a page that names itself", {"ListEnforcedGuardrailsConfiguration": {"guardrailsConfig": [], "nextToken": "again"}},
+        {"GOV-03": "unknown"}),
+    ("a list of policies that is none", {"ListAttachedRolePolicies": {}}, {"LOG-08": "unknown",
+        **dict.fromkeys(("GOV-05", "IAM-01", "IAM-02", "IAM-03", "IAM-06", "IAM-07", "LOG-19"), "unknown")}),
     ("no knowledge base", {"GetKnowledgeBase": missing("GetKnowledgeBase")}, {"KB-01": "fail", **GONE_BASE}),
     ("a knowledge base being made", base(status="CREATING"), {"KB-01": "warn"}),
     ("a failed knowledge base", base(status="FAILED", failureReasons=["no index"]), {"KB-01": "fail", **GONE_BASE}),
@@ -326,6 +337,18 @@ USERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         "GetPolicyVersion": {"PolicyVersion": {"Document": {"Version": "2012-10-17", "Statement": {
             "Effect": "Allow", "Action": "bedrock:*", "Resource": "*"}}}}},
         {"IAM-01": "warn", "IAM-02": "fail", "LOG-19": "fail"}),
+    ("an old key on a second page", {"ListAccessKeys": later("AccessKeyMetadata", {
+        "Status": "Active", "CreateDate": NOW - timedelta(days=91)})}, {"ID-06": "fail"}),
+    ("an MFA device on a second page", {"ListMFADevices": later("MFADevices", {"SerialNumber": "x"})}, {}),
+    ("policies of its own on a second page", {"ListUserPolicies": later("PolicyNames", "mine"), "GetUserPolicy": {
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::e/x"}}}}, {"ID-11": "warn"}),
+    ("a group on a second page", {"ListGroupsForUser": later("Groups", {"GroupName": "callers"})}, {}),
+    ("a wide policy through a group on a second page", {"ListGroupsForUser": later("Groups", {"GroupName": "callers"}),
+        "GetGroupPolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "bedrock:*", "Resource": "*"}}}}, {"IAM-02": "fail", "LOG-19": "fail"}),
+    ("more groups, but not where", {"ListGroupsForUser": {"Groups": [], "IsTruncated": True}}, {"ID-11": "unknown",
+        **dict.fromkeys(("GOV-05", "IAM-01", "IAM-02", "IAM-03", "IAM-06", "IAM-07", "LOG-19"), "unknown")}),
 ]  # fmt: skip
 
 PROCESSES: list[tuple[str, dict[str, Any], dict[str, str]]] = [

@@ -89,8 +89,15 @@ def _answers(probe: Probe) -> bool:
 
 
 def _gov_03(probe: Probe) -> Checking:
-    reply = yield from probe.read("bedrock", "ListEnforcedGuardrailsConfiguration")
-    found = [str(one.get("guardrailId") or one.get("guardrailArn")) for one in reply.get("guardrailsConfig") or []]
+    enforced: list[dict[str, Any]] = []
+    params: dict[str, Any] = {}
+    while True:
+        reply = yield from probe.read("bedrock", "ListEnforcedGuardrailsConfiguration", **params)
+        enforced += reply["guardrailsConfig"]
+        if not reply.get("nextToken"):
+            break
+        params["nextToken"] = reply["nextToken"]
+    found = [str(one.get("guardrailId") or one.get("guardrailArn")) for one in enforced]
     declared = probe.config.guardrail
     if not found:
         return Finding("pass", "the account enforces no guardrail")

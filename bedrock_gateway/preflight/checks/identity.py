@@ -12,6 +12,7 @@ from bedrock_gateway.errors import GatewayError, NotFoundError, ServiceError
 from bedrock_gateway.preflight.checks.permissions import kind_of
 from bedrock_gateway.preflight.facts import LATE
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware
+from bedrock_gateway.preflight.holdings import pages
 
 __all__ = ["CHECKS"]
 
@@ -158,8 +159,8 @@ def _id_06(probe: Probe) -> Checking:
     user = yield from _user(probe)
     if user is None:
         return _NO_USER
-    reply = yield from probe.read("iam", "ListAccessKeys", UserName=user)
-    active = [one for one in reply.get("AccessKeyMetadata", []) if one.get("Status") == "Active"]
+    listed = yield from pages(probe, {"UserName": user}, {"ListAccessKeys": "AccessKeyMetadata"})
+    active = [one for one in listed["ListAccessKeys"] if one.get("Status") == "Active"]
     now = probe.now
     ages = [now - aware(one["CreateDate"]) for one in active]
     command = f"aws iam create-access-key --user-name {user}"
@@ -176,8 +177,8 @@ def _id_09(probe: Probe) -> Checking:
     user = yield from _user(probe)
     if user is None:
         return _NO_USER
-    reply = yield from probe.read("iam", "ListMFADevices", UserName=user)
-    if reply.get("MFADevices"):
+    listed = yield from pages(probe, {"UserName": user}, {"ListMFADevices": "MFADevices"})
+    if listed["ListMFADevices"]:
         return Finding("pass", f"{user} has an MFA device")
     command = f"aws iam create-virtual-mfa-device --virtual-mfa-device-name {user} --outfile mfa.png --bootstrap-method QRCodePNG"
     return Finding("warn", f"{user} has no MFA device", {"user": user}, command)
@@ -193,20 +194,23 @@ def _id_10(probe: Probe) -> Checking:
     return Finding("pass", "the root user has MFA and no access key")
 
 
+_OF_USER = {
+    "ListUserPolicies": "PolicyNames",
+    "ListAttachedUserPolicies": "AttachedPolicies",
+    "ListGroupsForUser": "Groups",
+}
+"""Question → the member of its answer."""
+
+
 def _id_11(probe: Probe) -> Checking:
     user = yield from _user(probe)
     if user is None:
         return _NO_USER
-    inline, attached, groups = yield from probe.read_each(
-        [
-            Send("iam", one, {"UserName": user})
-            for one in ("ListUserPolicies", "ListAttachedUserPolicies", "ListGroupsForUser")
-        ]
-    )
-    direct = [*inline.get("PolicyNames", []), *(one["PolicyName"] for one in attached.get("AttachedPolicies", []))]
+    listed = yield from pages(probe, {"UserName": user}, _OF_USER)
+    direct = [*listed["ListUserPolicies"], *(one["PolicyName"] for one in listed["ListAttachedUserPolicies"])]
     if direct:
         return Finding("warn", f"{user} has policies of its own: {', '.join(direct)}", advice="Put them on a group.")
-    if not groups.get("Groups"):
+    if not listed["ListGroupsForUser"]:
         return Finding("warn", f"{user} is in no group", advice="Put the user into a group that has the policies.")
     return Finding("pass", f"{user} has its policies from groups")
 

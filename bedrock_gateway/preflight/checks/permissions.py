@@ -14,7 +14,7 @@ from bedrock_gateway.iam.conditions import matches
 from bedrock_gateway.iam.document import Policy, PolicyError, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, evaluate
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
-from bedrock_gateway.preflight.holdings import Held, managed_policy, policies_of
+from bedrock_gateway.preflight.holdings import Held, managed_policy, pages, policies_of
 from bedrock_gateway.preflight.trust import stream_arn
 
 __all__ = ["CHECKS", "Self", "judged", "kind_of"]
@@ -70,8 +70,8 @@ def _self(probe: Probe) -> Generator[Asking, Any, Self | None]:
         held = yield from policies_of(probe, kind, name)
         groups: tuple[str, ...] = ()
         if kind == "user":
-            listed = yield from probe.read("iam", "ListGroupsForUser", UserName=name)
-            groups = tuple(str(one["GroupName"]) for one in listed.get("Groups", []))
+            listed = yield from pages(probe, {"UserName": name}, {"ListGroupsForUser": "Groups"})
+            groups = tuple(str(one["GroupName"]) for one in listed["ListGroupsForUser"])
             for group in groups:
                 held = [*held, *(yield from policies_of(probe, "group", group))]
         boundary = (yield from managed_policy(probe, limit)) if limit else None
