@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.iam.document import Policy, PolicyError
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, enforce
 from bedrock_gateway.iam.trust import BEDROCK
-from bedrock_gateway.preflight.trust import FOREIGN, SOURCES, Verdict
+from bedrock_gateway.preflight.trust import FOREIGN, SOURCES, Verdict, foreign_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +38,16 @@ def judge_use(document: Any, scope: Scope, action: str, resources: Sequence[str]
                 decision = _asked(policy, scope, scope.account, source, action, resource)
                 if not decision.allowed:
                     return _refused(decision, action, resource, corrected)
-        open_to = [r for r in resources if any(_asked(policy, scope, FOREIGN, s, action, r).allowed for s in SOURCES)]
+        open_to = [
+            account
+            for account in foreign_accounts(policy, scope.account)
+            if any(_asked(policy, scope, account, s, action, r).allowed for r in resources for s in SOURCES)
+        ]
     except UndecidableError as error:
         return Verdict("unknown", f"whether {action} is allowed could not be decided: {error}")
     if open_to:
-        said = f"Bedrock may {action} there for any account: neither aws:SourceAccount nor aws:SourceArn limits it"
+        whom = "any account" if FOREIGN in open_to else f"account {', '.join(open_to)} too"
+        said = f"Bedrock may {action} there for {whom}: neither aws:SourceAccount nor aws:SourceArn limits it"
         return Verdict("warn", said, corrected)
     return Verdict("pass", f"Bedrock may {action} there for account {scope.account} in {scope.region}, and no other")
 

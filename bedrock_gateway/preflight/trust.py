@@ -12,8 +12,10 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from bedrock_gateway.iam.conditions import matches
 from bedrock_gateway.iam.document import Policy, PolicyError, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, enforce, evaluate
+from bedrock_gateway.iam.globs import concrete
 from bedrock_gateway.iam.trust import BEDROCK, service_trust
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.preflight.report import Status
 
-__all__ = ["FOREIGN", "SOURCES", "Delivery", "Verdict", "judge_trust", "quoted", "stream_arn"]
+__all__ = ["FOREIGN", "SOURCES", "Delivery", "Verdict", "foreign_accounts", "judge_trust", "quoted", "stream_arn"]
 
 SOURCES = ("model-invocation-logging", "knowledge-base/KB12345678", "x", "provisioned-model/a/b", "Z-9_.:q", "*")
 """Ends of source ARNs, one of every shape that ``:*`` covers."""
@@ -88,6 +90,20 @@ def _assumes(policy: Policy, caller: _Caller, account: str, resource: str) -> bo
     return enforce(request, Layers(resource=policy)).allowed
 
 
+def foreign_accounts(policy: Policy, account: str) -> list[str]:
+    """Return accounts beside *account* that a policy must keep out: one that is nobody's, and each that its conditions name."""
+    named = [
+        concrete(value if key.casefold() == "aws:sourceaccount" else value.split(":")[4])
+        for statement in policy.statements
+        for _, keys in statement.conditions
+        for key, values in keys
+        for value in values
+        if key.casefold() == "aws:sourceaccount"
+        or (key.casefold() == "aws:sourcearn" and value.count(":") >= len(_PARTS) - 1)
+    ]
+    return list(dict.fromkeys([FOREIGN, *(one for one in named if one != account)]))
+
+
 def judge_trust(document: Any, scope: Scope, source: str = "*") -> Verdict:
     """Judge the trust policy *document* of a role that Bedrock assumes for *source*; ``*``: for anything of its own."""
     caller = _Caller(scope, source)
@@ -102,8 +118,10 @@ def judge_trust(document: Any, scope: Scope, source: str = "*") -> Verdict:
         return Verdict("fail", 'Principal "*": anybody may try to assume the role', corrected)
     if any(one.not_principals for one in _allows(policy)):
         return Verdict("fail", "NotPrincipal with Allow lets everybody else assume the role", corrected)
-    if any(_assumes(policy, caller, FOREIGN, resource) for resource in caller.sources):
-        return Verdict("warn", "neither aws:SourceAccount nor aws:SourceArn keeps other accounts out", corrected)
+    for account in foreign_accounts(policy, caller.account):
+        if any(_assumes(policy, caller, account, resource) for resource in caller.sources):
+            which = f"account {account}" if account.isdigit() and account != FOREIGN else "other accounts"
+            return Verdict("warn", f"neither aws:SourceAccount nor aws:SourceArn keeps {which} out", corrected)
     return _remarks(policy, caller, corrected)
 
 
@@ -161,10 +179,11 @@ def _assumes_without(policy: Policy, statement: Statement, caller: _Caller) -> b
 
 
 def _statement_reasons(statement: Statement, caller: _Caller) -> Iterator[str]:
-    request = {"sts:assumerole", "sts:*", "*"}
-    if statement.actions and not request & {action.casefold() for action in statement.actions}:
+    if statement.actions and not any(matches(one.casefold(), "sts:assumerole") for one in statement.actions):
         yield f"Action is {', '.join(statement.actions)}, not sts:AssumeRole"
     for operator, keys in statement.conditions:
+        if operator.casefold() == "null":
+            continue  # what it asks for, that a key is there, Bedrock meets: both are sent
         for key, values in keys:
             yield from _condition_reasons(operator, key.casefold(), values, caller)
 

@@ -210,6 +210,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a bucket policy without large bodies", bucket_policy(BUCKET_POLICY | {
         "Resource": f"arn:aws:s3:::{BUCKET}/AWSLogs/{ACCOUNT}/BedrockModelInvocationLogs/{REGION}/2026/??/??/??/x.json.gz"}),
         {"LOG-10": "fail"}),
+    ("a bucket policy for another account, too", bucket_policy(BUCKET_POLICY | {"Condition": {
+        "StringEquals": {"aws:SourceAccount": [ACCOUNT, FOREIGN]}}}), {"LOG-10": "warn"}),
     ("a bucket policy for anybody", bucket_policy(ANY_ACCOUNT), {"LOG-10": "warn"}),
     ("a bucket that denies what is not encrypted", bucket_policy(BUCKET_POLICY, UNENCRYPTED), {"LOG-10": "fail"}),
     ("a bucket that denies plain http", bucket_policy(BUCKET_POLICY, INSECURE), {}),
