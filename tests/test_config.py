@@ -329,6 +329,12 @@ def test_a_reranker_is_model_enough_for_reranking() -> None:
         ('{ kind = "group", trust = [{ kind = "lambda" }] }', "", "`trust` belongs to a role"),
         ('{ kind = "user", users = ["alice"] }', "", "`users` are those of a group"),
         ('{ kind = "group", users = ["alice", "alice"] }', "", "names a user twice"),
+        ('{ kind = "group", users = ["alice", "Alice"] }', "", "names a user twice"),
+        (
+            '{ kind = "group", users = ["alice"] }',
+            'identity = { kind = "group", users = ["Alice"] }',
+            "IAM cannot tell user 'Alice' from 'alice'",
+        ),
         ('{ kind = "group", name = "AmazonBedrockGateway-logging" }', "", "already the name of invocation logging"),
         (
             '{ kind = "group", name = "amazonbedrockgateway-KB-handbook" }',

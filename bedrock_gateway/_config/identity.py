@@ -92,7 +92,7 @@ class IdentityConfig(Table):
             raise ValueError(f"a {self.kind} is not assumed: `trust` belongs to a role")
         if self.kind != "group" and self.users:
             raise ValueError(f"`users` are those of a group, and this is a {self.kind}")
-        if len(set(self.users)) != len(self.users):
+        if len({one.lower() for one in self.users}) != len(self.users):  # IAM compares names without regard to case
             raise ValueError("`users` names a user twice")
         return self
 

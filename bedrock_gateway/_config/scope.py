@@ -127,11 +127,17 @@ def check_identities(config: GatewayConfig) -> None:
 
 
 def _one_boundary_each(config: GatewayConfig) -> None:
-    """A user has one boundary, however many groups it is in."""
+    """A user has one boundary and one spelling, however many groups it is in."""
     bounds: dict[str, object] = {}
+    spelt: dict[str, str] = {}
     for name, principal in config.principals.items():
         for user in principal.identity.members(name) if principal.identity else ():
             boundary = principal.identity.boundary if principal.identity else False
+            if (other := spelt.setdefault(user.lower(), user)) != user:
+                raise ConfigError(
+                    f"principals.{name}.identity: IAM cannot tell user {user!r} from {other!r}: write it the same in every group",
+                    key_path=f"principals.{name}.identity",
+                )
             if bounds.setdefault(user, boundary) != boundary:
                 raise ConfigError(
                     f"principals.{name}.identity: user {user!r} has another `boundary` in another principal's group",
