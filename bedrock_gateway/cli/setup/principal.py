@@ -15,7 +15,7 @@ from bedrock_gateway.cli.kb.common import gateway_of, state_folder
 from bedrock_gateway.cli.options import add_options, load_config
 from bedrock_gateway.cli.output import emit, emit_json, note
 from bedrock_gateway.cli.setup.showing import add_export, as_text, plan_lines, print_export
-from bedrock_gateway.errors import ConfigError
+from bedrock_gateway.errors import ConfigError, SetupIncompleteError
 
 if TYPE_CHECKING:
     import argparse
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.export:
         return print_export(principals.resources(load_config(args), args.name, strict=args.strict), args.export)
-    if args.access_key:
+    if args.access_key is not None:
         return _key(args)
     folder = state_folder(args)
     with gateway_of(args) as gateway:
@@ -138,8 +138,7 @@ def _key(args: argparse.Namespace) -> int:
         sys.stdout.write(text)
         note("this is the only time that the secret is shown")
         return 0
-    with os.fdopen(target, "w", encoding="utf-8") as file:
-        file.write(text)
+    _keep(target, text, made, args.key_file)
     note(f"wrote access key {made.id} of {made.user} to {args.key_file}, which only you can read")
     return 0
 
@@ -150,6 +149,22 @@ def _new_file(path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; no key was made") from None
+
+
+def _keep(target: int, text: str, made: AccessKey, path: str) -> None:
+    """Write the key; where that fails, say which key is there that nobody has the secret of."""
+    try:
+        with os.fdopen(target, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        Path(path).unlink(missing_ok=True)
+        raise SetupIncompleteError(
+            f"{path}: {error.strerror}; access key {made.id} was made all the same, and nobody has its secret: delete it:"
+            f" aws iam delete-access-key --user-name {made.user} --access-key-id {made.id}",
+            step="CreateAccessKey",
+            exists=(f"access key {made.id}",),
+            manifest=path,
+        ) from error
 
 
 def _as_text(made: AccessKey, output: str) -> str:

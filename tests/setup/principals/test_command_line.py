@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 import sys
 from typing import TYPE_CHECKING, Any
@@ -108,6 +110,36 @@ def test_a_key_is_asked_for_twice_and_kept_from_everybody_else(account: Account,
     assert (code, "has an access key already" in err) == (1, True)
     assert not other.exists()
     path.unlink()
+
+
+def test_a_key_for_nobody_is_refused_and_not_taken_for_an_apply(account: Account, shell: Any) -> None:
+    before = account.picture()
+    words = ("people", "--access-key", "", "--apply", "--long-lived-key-after-all", "--key-file", "nobody.key")
+    code, out, err = shell(*words, who="keys")
+    assert (code, out, "is no user of principal 'people'" in err) == (2, "", True)
+    assert account.picture() == before
+    assert not (account.folder / "nobody.key").exists()
+
+
+def test_a_key_that_cannot_be_written_is_named_so_that_it_can_be_deleted(
+    account: Account, shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.apply("people")
+    path = account.folder / "full.key"
+
+    def full(target: int, *_: Any, **__: Any) -> Any:
+        os.close(target)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bedrock_gateway.cli.setup.principal.os.fdopen", full)
+        words = ("--access-key", "alice", "--apply", "--long-lived-key-after-all", "--key-file", str(path))
+        code, out, err = shell("people", *words, who="keys")
+    (known,) = account.iam.list_access_keys(UserName="alice")["AccessKeyMetadata"]
+    assert (code != 0, out) == (True, "")
+    assert f"--user-name alice --access-key-id {known['AccessKeyId']}" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not path.exists()
 
 
 def test_on_a_terminal_the_key_is_shown_once(account: Account, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
