@@ -49,6 +49,12 @@ def making_a_key(gateway: Any, name: str, user: str) -> Flow[AccessKey]:
     found = yield from asking.ask("iam", "GetUser", UserName=user)
     if not any(one["Key"] == MARK and one["Value"] == config.application for one in found["User"].get("Tags") or ()):
         raise NotOursError(f"user {user} does not carry our tag: no key was made", kind="AWS::IAM::User", name=user)
+    bound = (found["User"].get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
+    capped = f"arn:{config.partition}:iam::{config.account}:policy/{identity.boundary}" if identity else None
+    if identity and identity.boundary is not False and bound != capped:
+        raise NotOursError(
+            f"user {user} is not under the boundary {capped}: no key was made", kind="AWS::IAM::User", name=user
+        )
     listed = yield from asking.ask("iam", "ListAccessKeys", UserName=user)
     if existing := [str(one["AccessKeyId"]) for one in listed["AccessKeyMetadata"]]:
         raise NotOursError(

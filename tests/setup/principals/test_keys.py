@@ -46,6 +46,14 @@ def test_a_key_is_made_for_nobody_else(account: Account) -> None:
     assert account.iam.list_access_keys(UserName="bob")["AccessKeyMetadata"] == []
 
 
+def test_a_user_that_nothing_caps_gets_no_key(account: Account) -> None:
+    tags = [{"Key": "bedrock-gateway", "Value": "helpdesk"}]
+    account.iam.create_user(UserName="alice", Path="/bedrock-gateway/", Tags=tags)
+    with pytest.raises(NotOursError, match="user alice is not under the boundary"):
+        principals.access_key(account.gateway("keys"), "people", "alice")
+    assert account.iam.list_access_keys(UserName="alice")["AccessKeyMetadata"] == []
+
+
 def test_a_user_of_the_name_outside_of_our_path_gets_no_key(account: Account) -> None:
     account.iam.create_user(UserName="alice", Tags=[{"Key": "bedrock-gateway", "Value": "helpdesk"}])
     with pytest.raises(AccessDeniedError):
