@@ -18,7 +18,7 @@ from bedrock_gateway.setup.logging.merging import merged, same, with_statements
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from bedrock_gateway.setup.logging.declared import Declared
     from bedrock_gateway.setup.logging.reading import Found
@@ -34,7 +34,8 @@ class Changes:
     found: Found
     known: frozenset[str]
     """Members of ``loggingConfig`` that botocore can send."""
-    ours: bool
+    ours: Collection[tuple[str, ...]]
+    """Places of ``loggingConfig`` that set-up led where they lead."""
     replace: bool
     boundary: bool
 
@@ -79,8 +80,8 @@ class Changes:
             days = wanted or DEFAULT_RETENTION_DAYS
             return self._change(kind, name, {"LogGroupName": name, "RetentionInDays": days})
         now: int | None = before.get("RetentionInDays")
-        ours = (kind, name) in self.found.made
-        # Ours, and kept for ever: an earlier run made it and got no further.
+        # Kept for ever: an earlier run made it and got no further. After a run that ended, somebody lifted the retention.
+        ours = (kind, name) in self.found.unfinished
         kept: int | None = wanted or (DEFAULT_RETENTION_DAYS if now is None and ours else now)
         after = {"LogGroupName": name} | ({"RetentionInDays": kept} if kept else {})
         shorter = kept is not None and (not ours if now is None else kept < now)

@@ -16,6 +16,8 @@ from bedrock_gateway.iam.resources import boundary_arn
 from bedrock_gateway.preflight.fixes import MODALITIES, declared_destination
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.config import GatewayConfig
     from bedrock_gateway.iam.document import Policy
@@ -110,7 +112,12 @@ class Declared:
     @property
     def role_arn(self) -> str:
         """ARN of the role that delivers to CloudWatch Logs."""
-        return str(self.destinations["cloudWatchConfig"]["roleArn"])
+        return f"arn:{self.scope.partition}:iam::{self.scope.account}:role/{self.scope.logging_role}"
+
+    def about_role(self, name: str, *known: Mapping[str, Any] | None) -> Declared:
+        """Return this of the role that set-up changed, by what is *known* of it: by now another one may be declared."""
+        path = next((str(one["Path"]) for one in known if one and "Path" in one), self.role_path)
+        return replace(self, scope=replace(self.scope, logging_role=f"{path}{name}".lstrip("/")))
 
     @property
     def role(self) -> str:

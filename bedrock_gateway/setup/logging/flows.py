@@ -61,9 +61,9 @@ def _planned(
 ) -> Flow[LoggingPlan]:
     known = yield from known_flags()
     found = yield from look(asking, declared, boundary=boundary)
-    found.made = snapshots.made
+    found.made, found.unfinished = snapshots.made, snapshots.unfinished
     there = found.of(LOGGING, declared.config.region)
-    ours = there is not None and snapshots.put_by_us(there)
+    ours = snapshots.led_by_us(there)
     plan = make_plan(declared, found, known, ours=ours, replace=replace, boundary=boundary)
     for change in plan.pending:
         if change.resource.kind == LOGGING and (unknown := (yield from unknown_members(change.resource.properties))):

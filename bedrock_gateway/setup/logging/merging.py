@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.iam.document import Policy, PolicyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
     "Merged",
     "added_statements",
     "is_as_put",
+    "led_by",
     "merged",
     "parsed",
     "same",
@@ -125,7 +126,12 @@ class Merged:
 
 
 def merged(
-    there: Mapping[str, Any] | None, wanted: Mapping[str, Any], flags: Mapping[str, bool], *, ours: bool, replace: bool
+    there: Mapping[str, Any] | None,
+    wanted: Mapping[str, Any],
+    flags: Mapping[str, bool],
+    *,
+    ours: Collection[tuple[str, ...]],
+    replace: bool,
 ) -> Merged:
     """Return the configuration to put: *wanted* destinations and *flags* joined to what is *there*.
 
@@ -133,24 +139,32 @@ def merged(
         there: AWS's ``loggingConfig``; None: logging is off.
         wanted: The declared destinations, as AWS has them.
         flags: Which bodies a new configuration has delivered.
-        ours: Whether set-up put what is there: then it may lead elsewhere now.
+        ours: Places that set-up led where they lead: they may lead elsewhere now. Those beside them are somebody else's.
         replace: Whether to put exactly what is declared, whosever is there.
     """
     if not there or replace:
         return Merged({**copy.deepcopy(dict(wanted)), **flags})
     made = copy.deepcopy(dict(there))
-    taken = [] if ours else list(_taken(there, wanted))
+    taken = list(_taken(there, wanted, ours))
     for path in _SLOTS:
         if (slot := _at(wanted, path)) is not None:
             _put(made, path, {name: one for name, one in slot.items() if name != _LARGE})
     for name, on in flags.items():
         if not on:
             continue
-        if made.get(name) is False and (foreign := _foreign(made, wanted)):
+        if made.get(name) is False and (foreign := _foreign(made, wanted, ours)):
             said = f"{name} is off: switched on, bodies would go to {foreign} too, which is somebody else's"
-            taken += [] if ours else [said]
+            taken.append(said)
         made[name] = True
     return Merged(made, tuple(taken))
+
+
+def led_by(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> frozenset[tuple[str, ...]]:
+    """Return the places that lead somewhere in *after*, and led elsewhere or nowhere *before*."""
+    places = ((path, _at(before or {}, path), _at(after, path)) for path in _SLOTS)
+    return frozenset(
+        path for path, old, new in places if new is not None and (old is None or _leads(old, path) != _leads(new, path))
+    )
 
 
 def is_as_put(there: Mapping[str, Any] | None, put: Mapping[str, Any]) -> bool:
@@ -185,11 +199,11 @@ def _leads(slot: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, str]:
     return {name: str(slot.get(name) or "") for name in _SLOTS[path]}
 
 
-def _taken(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def _taken(there: Mapping[str, Any], wanted: Mapping[str, Any], ours: Collection[tuple[str, ...]]) -> list[str]:
     said = []
     for path in _SLOTS:
         now, then = _at(there, path), _at(wanted, path)
-        if now is None or then is None:
+        if now is None or then is None or path in ours:
             continue
         old, new = _leads(now, path), _leads(then, path)
         said += [
@@ -200,10 +214,10 @@ def _taken(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _foreign(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """A destination of *made* that is not declared; empty: there is none."""
+def _foreign(made: Mapping[str, Any], wanted: Mapping[str, Any], ours: Collection[tuple[str, ...]]) -> str:
+    """A destination of *made* that is neither declared nor of ours; empty: there is none."""
     for path in _SLOTS:
         slot = _at(made, path)
-        if slot is not None and _at(wanted, path) is None:
+        if slot is not None and _at(wanted, path) is None and path not in ours:
             return str(slot.get("logGroupName") or slot.get("bucketName"))
     return ""

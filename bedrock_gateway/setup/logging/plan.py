@@ -12,7 +12,7 @@ from bedrock_gateway.setup.logging.reading import Found
 from bedrock_gateway.setup.resource import LOGGING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bedrock_gateway.setup.logging.declared import Declared
     from bedrock_gateway.setup.resource import Change, Resource
@@ -91,7 +91,7 @@ def make_plan(
     found: Found | None,
     known: frozenset[str],
     *,
-    ours: bool = False,
+    ours: Collection[tuple[str, ...]] = (),
     replace: bool = False,
     boundary: bool = False,
 ) -> LoggingPlan:
@@ -101,7 +101,7 @@ def make_plan(
         declared: What the configuration wants.
         found: What is there; None: nothing, as in an empty account.
         known: The members of ``loggingConfig`` that the installed botocore can send.
-        ours: Whether set-up put the logging configuration that is there.
+        ours: Places of the logging configuration that set-up led where they lead.
         replace: Whether to take over what somebody else uses.
         boundary: Whether to make the permissions boundary too, which takes an administrator.
     """

@@ -36,6 +36,8 @@ class Found:
     """Bucket → its Region, where AWS says."""
     made: frozenset[tuple[str, str]] = frozenset()
     """Kind and name of what set-up made itself, by its snapshots."""
+    unfinished: frozenset[tuple[str, str]] = frozenset()
+    """What of it was made by a run that stopped half-way."""
     role_elsewhere: str | None = None
     """ARN of a role of the declared name under another path."""
 
@@ -60,15 +62,15 @@ def read_boundary(asking: Asking, declared: Declared) -> Flow[Properties | None]
     return {"ManagedPolicyName": found["Policy"]["PolicyName"], "Path": found["Policy"]["Path"]}
 
 
-def read_group(asking: Asking, declared: Declared, _: str) -> Flow[Properties | None]:
+def read_group(asking: Asking, _: Declared, name: str) -> Flow[Properties | None]:
     """The log group of exactly that name: AWS searches by prefix, page by page."""
-    params: dict[str, Any] = {"logGroupNamePrefix": declared.log_group}
+    params: dict[str, Any] = {"logGroupNamePrefix": name}
     while True:
         reply = yield from asking.ask("logs", "DescribeLogGroups", **params)
         for group in reply.get("logGroups") or ():
-            if group.get("logGroupName") == declared.log_group:
+            if group.get("logGroupName") == name:
                 days = group.get("retentionInDays")
-                return {"LogGroupName": declared.log_group} | ({"RetentionInDays": int(days)} if days else {})
+                return {"LogGroupName": name} | ({"RetentionInDays": int(days)} if days else {})
         if not reply.get("nextToken"):
             return None
         params["nextToken"] = reply["nextToken"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.setup.files import Lock, locked, read_own, replace_file, told
 from bedrock_gateway.setup.knowledge.manifest import FOLDER
-from bedrock_gateway.setup.logging.merging import is_as_put
+from bedrock_gateway.setup.logging.merging import is_as_put, led_by
 from bedrock_gateway.setup.resource import LOGGING
 
 if TYPE_CHECKING:
@@ -107,15 +107,28 @@ class Snapshots:
             made._read(data)
         return made
 
-    def put_by_us(self, config: Mapping[str, Any] | None) -> bool:
-        """Whether the logging configuration that is there is the one that the last `apply` put."""
-        last = self.entries[-1].kept if self.entries else []
-        return any(one.kind == LOGGING and is_as_put(config, one.after) for one in last)
+    def led_by_us(self, config: Mapping[str, Any] | None) -> frozenset[tuple[str, ...]]:
+        """Return the places of the configuration that is there which `apply` led where they lead.
+
+        None, where what is there is not what an `apply` put: then somebody else has it by now.
+        """
+        puts = [one for entry in self.entries for one in entry.kept if one.kind == LOGGING]
+        while config and puts and not is_as_put(config, puts[-1].after):
+            puts.pop()  # one that got no further than to be written down, before the Put
+        ours = (led_by(one.before, one.after) - led_by(one.after, config or {}) for one in puts)
+        return frozenset[tuple[str, ...]]().union(*ours)
 
     @property
     def made(self) -> frozenset[tuple[str, str]]:
         """Kind and name of what did not exist before set-up."""
         return frozenset(one.key for entry in self.entries for one in entry.kept if one.before is None)
+
+    @property
+    def unfinished(self) -> frozenset[tuple[str, str]]:
+        """Kind and name of what an `apply` that stopped half-way made, or was about to."""
+        return frozenset(
+            one.key for entry in self.entries if not entry.complete for one in entry.kept if one.before is None
+        )
 
     def begin(self, changes: Iterable[Change]) -> None:
         """Write down what is about to be changed: in a new entry, or in one that was not completed.

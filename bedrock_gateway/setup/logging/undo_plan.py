@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bedrock_gateway.setup.logging.declared import Declared
     from bedrock_gateway.setup.logging.snapshot import Entry, Kept
 
-__all__ = ["UndoPlan", "plan_undo"]
+__all__ = ["UndoPlan", "concerned", "plan_undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,14 @@ def plan_undo(asking: Asking, declared: Declared, entry: Entry, *, replace: bool
     for kept in sorted(last_made_first, key=lambda one: one.kind != LOGGING):
         now: Any = kept.after  # of a boundary, which is not for whoever sets up logging to read
         if kept.kind != "AWS::IAM::ManagedPolicy":
-            now = yield from READ[kept.kind](asking, declared, kept.name)
+            now = yield from READ[kept.kind](asking, concerned(declared, kept.kind, kept.name, kept.after), kept.name)
         changes.append(_BACK[kept.kind](declared, kept, now, replace))
     return UndoPlan(str(declared.config.account), declared.config.region, entry.at, tuple(changes))
+
+
+def concerned(declared: Declared, kind: str, name: str, *known: Mapping[str, Any] | None) -> Declared:
+    """Return *declared* as far as it is about the resource of the snapshot, whatever gateway.toml names today."""
+    return declared.about_role(name, *known) if kind == "AWS::IAM::Role" else declared
 
 
 def _change(kept: Kept, action: Any, after: Mapping[str, Any] | None, now: Any, why: str = "") -> Change:
@@ -98,19 +103,25 @@ def _logging_back(declared: Declared, kept: Kept, now: Any, replace: bool) -> Ch
     if same(now, kept.before):
         return _change(kept, "keep", now, now)
     if not is_as_put(now, kept.after) and not replace:
-        if now and not _leads_to_ours(declared, now):
+        if now and not _leads_to_ours(declared, kept, now):
             return _change(kept, "keep", now, now, "somebody else put another since, which leads elsewhere: it stays")
         why = "somebody else changed the logging configuration since; --replace puts the older one back all the same"
         return _change(kept, "refuse", kept.before, now, why)
     return _change(kept, "update" if kept.before else "delete", kept.before, now)
 
 
-def _leads_to_ours(declared: Declared, now: Mapping[str, Any]) -> bool:
+def _leads_to_ours(declared: Declared, kept: Kept, now: Mapping[str, Any]) -> bool:
     """Whether logs would be lost by what else is taken back."""
-    watch = now.get("cloudWatchConfig") or {}
-    places = (now.get("s3Config") or {}, watch.get("largeDataDeliveryS3Config") or {})
-    used = {watch.get("roleArn"), *(one.get("bucketName") for one in places)}
-    return bool(used & {declared.destinations.get("cloudWatchConfig", {}).get("roleArn"), *declared.buckets} - {None})
+    put = _needed(kept.after) - _needed(kept.before or {})
+    return bool(_needed(now) & (put | _needed(declared.destinations)))
+
+
+def _needed(config: Mapping[str, Any]) -> frozenset[str]:
+    """The role and the buckets of a logging configuration."""
+    watch = config.get("cloudWatchConfig") or {}
+    places = (config.get("s3Config") or {}, watch.get("largeDataDeliveryS3Config") or {})
+    names = (watch.get("roleArn"), *(one.get("bucketName") for one in places))
+    return frozenset(str(one) for one in names if one)
 
 
 def _role_back(declared: Declared, kept: Kept, now: Any, _: bool) -> Change:

@@ -16,6 +16,7 @@ from bedrock_gateway.setup.logging.applying import (
 )
 from bedrock_gateway.setup.logging.merging import same
 from bedrock_gateway.setup.logging.reading import READ, unknown_members
+from bedrock_gateway.setup.logging.undo_plan import concerned
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ def take_back(asking: Asking, declared: Declared, plan: UndoPlan, snapshots: Sna
 
 def _taken_back(asking: Asking, declared: Declared, change: Change) -> Flow[None]:
     started, (kind, name) = asking.context.now(), change.resource.key
-    now = yield from READ[kind](asking, declared, name)
+    about = concerned(declared, kind, name, change.before, change.resource.properties)
+    now = yield from READ[kind](asking, about, name)
     if not same(now, change.before):
         raise NotOursError(f"{kind} {name} changed while it was looked at: undo again", kind=kind, name=name)
-    yield from _UNMAKE[kind](asking, declared, change)
+    yield from _UNMAKE[kind](asking, about, change)
     asking.tell(kind, "deleted" if change.action == "delete" else "restored", name, since=started)
 
 

@@ -102,7 +102,7 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]
 def test_of_a_logging_configuration_nothing_is_lost_that_was_not_refused(
     there: dict[str, Any], wanted: dict[str, Any], flags: dict[str, bool]
 ) -> None:
-    made = merged(there, wanted, flags, ours=False, replace=False)
+    made = merged(there, wanted, flags, ours=(), replace=False)
     if made.taken:
         return
     after = leaves(made.config)
@@ -120,7 +120,7 @@ def test_of_a_logging_configuration_nothing_is_lost_that_was_not_refused(
 def test_whatever_would_be_lost_is_refused(
     there: dict[str, Any], wanted: dict[str, Any], flags: dict[str, bool]
 ) -> None:
-    made = merged(there, wanted, flags, ours=False, replace=False)
+    made = merged(there, wanted, flags, ours=(), replace=False)
     old, new = leaves(there), leaves(wanted)
     led = {path for path, value in old.items() if isinstance(value, str) and new.get(path, value) != value}
     assert not led or made.taken
@@ -131,10 +131,10 @@ def test_whatever_would_be_lost_is_refused(
 def test_replaced_it_is_exactly_what_is_declared(
     there: dict[str, Any], wanted: dict[str, Any], flags: dict[str, bool]
 ) -> None:
-    made = merged(there, wanted, flags, ours=False, replace=True)
+    made = merged(there, wanted, flags, ours=(), replace=True)
     assert made.config == {**wanted, **flags}
     assert made.taken == ()
-    assert merged(None, wanted, flags, ours=False, replace=False).config == {**wanted, **flags}
+    assert merged(None, wanted, flags, ours=(), replace=False).config == {**wanted, **flags}
 
 
 def test_flags_that_nobody_set_are_no_difference_and_destinations_are() -> None:
