@@ -78,7 +78,9 @@ def limits_of(quotas: Iterable[Mapping[str, Any]], target: Target, called: str |
     found: dict[Kind, Limit] = {}
     doubled: dict[Kind, Limit] = {}
     for quota in quotas:
-        name, value = str(quota.get("QuotaName", "")), float(quota.get("Value", 0.0))
+        if quota.get("Value") is None:  # AWS says why it could not tell it (`ErrorReason`): that is not a quota of 0
+            continue
+        name, value = str(quota.get("QuotaName", "")), float(quota["Value"])
         if (match := _BY_REACH.fullmatch(name)) and match["reach"].lower() == target.reach:
             if _same(match["model"], target.model, called):
                 found[match["unit"].lower(), match["period"].lower()] = Limit(name, value)  # type: ignore[index]

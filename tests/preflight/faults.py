@@ -117,6 +117,19 @@ def measured(**values: float) -> dict[str, Any]:
     return {"GetMetricData": series(**{f"{name}0": value for name, value in values.items()})}
 
 
+def untold(name: str) -> dict[str, Any]:
+    """Quotas, of which AWS could not tell one."""
+    error = {"ErrorCode": "SERVICE_QUOTA_NOT_AVAILABLE_ERROR", "ErrorMessage": "x"}
+    found = [one for one in quotas()["Quotas"] if one["QuotaName"] != name]
+    return {"Quotas": [*found, {"QuotaName": name, "ErrorReason": error}]}
+
+
+def told(code: str, **values: float) -> dict[str, Any]:
+    """Metrics with this status."""
+    found = series(**values)
+    return {"MetricDataResults": [{**one, "StatusCode": code} for one in found["MetricDataResults"]]}
+
+
 UNLOGGED = answers(GetTrailStatus={"IsLogging": False})
 
 ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
@@ -146,6 +159,12 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a lifecycle that is off", life(Status="Disabled"), {"LOG-20": "warn"}),
     ("records that never expire", life(Expiration=None), {"LOG-20": "warn"}),
     ("old versions that never expire", life(NoncurrentVersionExpiration=None), {"LOG-20": "warn"}),
+    ("a lifecycle that removes markers only", life(Expiration={"ExpiredObjectDeleteMarker": True}), {"LOG-20": "warn"}),
+    ("a lifecycle of another prefix", life(Filter={"Prefix": "tmp/"}), {"LOG-20": "warn"}),
+    ("a lifecycle of another prefix, as it was written once", life(Prefix="tmp/"), {"LOG-20": "warn"}),
+    ("a lifecycle of what carries a tag", life(Filter={"And": {"Prefix": "", "Tags": [{"Key": "a", "Value": "b"}]}}),
+        {"LOG-20": "warn"}),
+    ("a lifecycle of the records alone", life(Filter={"Prefix": f"AWSLogs/{ACCOUNT}/BedrockModelInvocationLogs/"}), {}),
     ("a log group that masks nothing", answers(GetDataProtectionPolicy={"logGroupIdentifier": GROUP}), {"LOG-20": "warn"}),
     ("a log group without protection, as an error", answers(GetDataProtectionPolicy=missing("x")), {"LOG-20": "warn"}),
     ("no alarm", answers(DescribeAlarms={"MetricAlarms": []}), {"LOG-21": "warn"}),
@@ -155,6 +174,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("alarms over what arrives", answers(DescribeAlarms=alarms(*(one.replace("Failure", "Success") for one in FAILURES))),
         {"LOG-21": "warn"}),
     ("alarms of another namespace", answers(DescribeAlarms=alarms(*FAILURES, Namespace="Mine")), {"LOG-21": "warn"}),
+    ("alarms of one model, which deliveries are not counted by", answers(DescribeAlarms=alarms(*FAILURES,
+        Dimensions=[{"Name": "ModelId", "Value": "x"}])), {"LOG-21": "warn"}),
     ("alarms over an expression", answers(DescribeAlarms={"MetricAlarms": [{"Metrics": [{"MetricStat": {"Metric": {
         "Namespace": "AWS/Bedrock", "MetricName": one}}} for one in FAILURES]}]}), {}),
     ("alarms on a second page", answers(DescribeAlarms=paged("NextToken", "NextToken", alarms("Invocations"),
@@ -181,6 +202,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         "knowledgeBaseConfiguration": {**KNOWLEDGE["knowledgeBaseConfiguration"], "managedKnowledgeBaseConfiguration": {
             "serverSideEncryptionConfiguration": {"kmsKeyArn": KEY}}}}}), {}),
     ("a quota of 0 for the model", listed(here=0.0), {"QUO-02": "fail"}),
+    ("a quota whose value AWS could not tell", answers(ListServiceQuotas=untold(f"{HERE} {NOVA}")), {"QUO-02": "unknown"}),
     ("a quota of 0 across Regions", listed(across=0.0), {"QUO-02": "fail"}),
     ("a quota of 0 a day", listed(day=0.0), {"QUO-02": "fail"}),
     ("a quota of 0 for the model that embeds", listed(titan=0.0), {"QUO-02": "fail"}),
@@ -192,6 +214,13 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("nothing but throttled calls", measured(throttled=3.0), {"QUO-03": "warn"}),
     ("a minute near the quota", measured(calls=100.0, used=80_001.0), {"QUO-03": "warn"}),
     ("a minute below four fifths of it", measured(calls=100.0, used=80_000.0), {"QUO-03": "pass"}),
+    ("metrics that CloudWatch could not read", answers(GetMetricData=told("InternalError")),
+        {"LOG-14": "unknown", "QUO-03": "unknown"}),
+    ("metrics that may not be read", answers(GetMetricData=told("Forbidden")), {"LOG-14": "unknown", "QUO-03": "unknown"}),
+    ("deliveries that fail, in metrics that are not all there", answers(GetMetricData=told("PartialData", failure0=1.0)),
+        {"LOG-14": "fail", "QUO-03": "unknown"}),
+    ("deliveries that fail, on a second page", answers(GetMetricData=paged("NextToken", "NextToken",
+        told("PartialData"), series(failure0=1.0))), {"LOG-14": "fail"}),
     ("a busy model without a known quota", {**measured(calls=100.0, used=9.0), **listed(here=None)},
         {"QUO-02": "unknown", "QUO-03": "unknown"}),
 ]  # fmt: skip

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bedrock_gateway._commands import Send
 from bedrock_gateway.errors import AccessDeniedError, NotFoundError, ServiceError
 from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.documents.keys import KEYS
@@ -17,6 +16,7 @@ from bedrock_gateway.iam.documents.template import assemble, fill
 from bedrock_gateway.preflight.checks.logging import destination, find_group
 from bedrock_gateway.preflight.deliveries import judge_use
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware, worst
+from bedrock_gateway.preflight.metrics import Series, read_metrics
 from bedrock_gateway.preflight.trust import Verdict
 
 __all__ = ["ARRIVING", "CHECKS", "NAMESPACE", "Place", "places_of"]
@@ -205,18 +205,19 @@ _HOUR = timedelta(hours=1)
 
 def _log_14(probe: Probe) -> Checking:
     yield from _needed(probe)
-    reply = yield from probe.read("cloudwatch", "GetMetricData", **_metrics(probe))
-    series = {one["Id"]: one for one in reply.get("MetricDataResults", [])}
+    series, wrong = yield from read_metrics(probe, _metrics(probe))
     failing = {}
     arrived = 0.0
     for at, place in enumerate(ARRIVING):
-        arrived += sum(series.get(f"success{at}", {}).get("Values") or [])
-        if recent := _recent(series.get(f"failure{at}", {}), probe):
+        arrived += _sum(series, f"success{at}")
+        if recent := _recent(series.get(f"failure{at}", []), probe):
             failing[place] = f"{recent:.0f} failed in the last hour"
     if failing:
         said = ", ".join(f"{place}: {what}" for place, what in failing.items())
         return Finding("fail", f"deliveries fail: {said}", failing)
-    calls = sum(series.get("sent", {}).get("Values") or [])
+    if wrong:
+        return Finding("unknown", wrong)
+    calls = _sum(series, "sent")
     if calls and not arrived:
         return Finding("warn", f"{calls:.0f} calls in 24 h, and not one delivery", {"calls": f"{calls:.0f}"})
     if not arrived:
@@ -229,9 +230,12 @@ def _needed(probe: Probe) -> Generator[Asking, Any, None]:
     yield from destination(probe)
 
 
-def _recent(series: dict[str, Any], probe: Probe) -> float:
+def _sum(series: Series, name: str) -> float:
+    return sum(value for _, value in series.get(name, []))
+
+
+def _recent(pairs: list[tuple[Any, float]], probe: Probe) -> float:
     since = probe.now - _HOUR
-    pairs = zip(series.get("Timestamps") or [], series.get("Values") or [], strict=False)
     return float(sum(value for moment, value in pairs if aware(moment) + timedelta(minutes=5) > since))
 
 
@@ -260,10 +264,9 @@ def _log_15(probe: Probe) -> Checking:
     if not name:
         return Finding("not_applicable", "logs do not go to CloudWatch Logs")
     wanted = {"logGroupName": str(name), "logStreamNamePrefix": _STREAM}
-    [streams, metrics] = yield from probe.read_each(
-        [Send("logs", "DescribeLogStreams", wanted), Send("cloudwatch", "GetMetricData", _metrics(probe))]
-    )
-    calls = sum(sum(one.get("Values") or []) for one in metrics.get("MetricDataResults", []) if one["Id"] == "sent")
+    streams = yield from probe.read("logs", "DescribeLogStreams", **wanted)
+    series, wrong = yield from read_metrics(probe, _metrics(probe))
+    calls = _sum(series, "sent")
     stream = next((one for one in streams.get("logStreams", []) if one.get("logStreamName") == _STREAM), None)
     last = stream.get("lastEventTimestamp") if stream else None
     if last is None:
@@ -274,6 +277,8 @@ def _log_15(probe: Probe) -> Checking:
     evidence = {"last_record": f"{datetime.fromtimestamp(last / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"}
     if calls and age > _OLD:
         return Finding("warn", f"{calls:.0f} calls in 24 h, and the last record is {age.days} days old", evidence)
+    if wrong and age > _OLD:
+        return Finding("unknown", wrong, evidence)
     return Finding("pass", f"the last record is of {evidence['last_record']}", evidence)
 
 

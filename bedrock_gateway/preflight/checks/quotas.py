@@ -11,6 +11,7 @@ from bedrock_gateway.capabilities.models import parse_model_id
 from bedrock_gateway.preflight.checks.delivery import NAMESPACE
 from bedrock_gateway.preflight.checks.models import declared_models
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
+from bedrock_gateway.preflight.metrics import Series, read_metrics
 from bedrock_gateway.preflight.quotas import Kind, Limit, Target, burndown, limits_of, target_of
 
 __all__ = ["CHECKS"]
@@ -141,9 +142,14 @@ def _quo_03(probe: Probe) -> Checking:
     if not targets:
         return Finding("not_applicable", _NOTHING)
     quotas = yield from _quotas(probe)
-    series = yield from _measured(probe, list(targets))
+    series, wrong = yield from _measured(probe, list(targets))
     findings = [
-        _judged(text, _limits(probe, quotas, text, target), *(series.get(f"{name}{at}", []) for name in _METRICS))
+        _judged(
+            text,
+            _limits(probe, quotas, text, target),
+            *([value for _, value in series.get(f"{name}{at}", [])] for name in _METRICS),
+            wrong=wrong,
+        )
         for at, (text, target) in enumerate(targets.items())
     ]
     return worst(findings, _NOTHING)
@@ -157,8 +163,8 @@ _METRICS = {
 """Name → (metric, seconds of one value): the last is what a minute's calls took from the quota."""
 
 
-def _measured(probe: Probe, models: list[str]) -> Generator[Asking, Any, dict[str, list[float]]]:
-    """Values of the last 24 hours, by ``calls0``, ``throttled0`` …: the number is the model's."""
+def _measured(probe: Probe, models: list[str]) -> Generator[Asking, Any, tuple[Series, str | None]]:
+    """What `read_metrics` finds of the last 24 hours, by ``calls0``, ``throttled0`` …: the number is the model's."""
     end = probe.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     queries = [
         _query(f"{name}{at}", *_METRICS[name], parse_model_id(text).name)
@@ -166,17 +172,14 @@ def _measured(probe: Probe, models: list[str]) -> Generator[Asking, Any, dict[st
         for name in _METRICS
     ]
     params: dict[str, Any] = {"StartTime": end - timedelta(hours=25), "EndTime": end}
-    found: dict[str, list[float]] = {}
+    found: Series = {}
+    said: list[str] = []
     for first in range(0, len(queries), _MOST_QUERIES):
         asked = {"MetricDataQueries": queries[first : first + _MOST_QUERIES], **params}
-        while True:
-            reply = yield from probe.read("cloudwatch", "GetMetricData", **asked)
-            for one in reply["MetricDataResults"]:
-                found.setdefault(one["Id"], []).extend(one.get("Values") or [])
-            if not reply.get("NextToken"):
-                break
-            asked["NextToken"] = reply["NextToken"]
-    return found
+        series, wrong = yield from read_metrics(probe, asked)
+        found |= series
+        said += [wrong] if wrong else []
+    return found, "; ".join(said) or None
 
 
 _MOST_QUERIES = 60
@@ -189,8 +192,13 @@ def _query(name: str, metric: str, seconds: int, model: str) -> dict[str, Any]:
     return {"Id": name, "MetricStat": {"Metric": measured, "Period": seconds, "Stat": "Sum"}, "ReturnData": True}
 
 
-def _judged(text: str, limits: Limits, calls: list[float], throttled: list[float], used: list[float]) -> Finding:
+def _judged(
+    text: str, limits: Limits, calls: list[float], throttled: list[float], used: list[float], *, wrong: str | None
+) -> Finding:
+    """*wrong*: why the values are not all there are; what they show holds all the same, what they do not show is unknown."""
     sent, refused, most = sum(calls) + sum(throttled), sum(throttled), max(used, default=0.0)
+    if wrong and not sent:
+        return Finding("unknown", f"{text}: {wrong}")
     if not sent:
         return Finding("not_applicable", f"{text} was not called in the last 24 h")
     limit = limits.get(_MINUTE)
@@ -202,6 +210,8 @@ def _judged(text: str, limits: Limits, calls: list[float], throttled: list[float
         said.append(f"{most:.0f} tokens in one minute, the quota is {limit.value:.0f}")
     if said:
         return Finding("warn", f"{text}, in the last 24 h: {' and '.join(said)}", evidence)
+    if wrong:
+        return Finding("unknown", f"{text}: {wrong}", evidence)
     if most and limit is None:
         return _unnamed(text)
     return Finding("pass", f"{text}: {refused:.0f} of {sent:.0f} calls were throttled in the last 24 h", evidence)
