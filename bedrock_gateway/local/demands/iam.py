@@ -102,7 +102,7 @@ def _arn_of(kind: str) -> Callable[[ApiRequest], Sequence[str]]:
     def arn(request: ApiRequest) -> Sequence[str]:
         name = request.params.get(_NAMED_BY[kind])
         known = _entity(request, kind)
-        if known and not request.operation.startswith("Create" + kind.capitalize()):
+        if known and request.operation != f"Create{_NAMED_BY[kind].removesuffix('Name')}":
             return (known.arn,)
         if not name and kind in _CALLER_BY_DEFAULT and ":user/" in request.caller_arn:
             return (request.caller_arn,)
@@ -116,32 +116,6 @@ def _policy_arn(request: ApiRequest) -> Sequence[str]:
     arn = request.params.get("PolicyArn")
     path = str(request.params.get("Path") or "/")
     return (str(arn) if arn else request.arn("iam", f"policy{path}{request.params.get('PolicyName', '*')}", region=""),)
-
-
-# The actions whose context holds iam:PermissionsBoundary; a policy that asks for it on another never applies.
-_KNOW_THE_BOUNDARY = frozenset(
-    [
-        "AttachRolePolicy",
-        "AttachUserPolicy",
-        "CreateRole",
-        "CreateUser",
-        "DeleteRole",
-        "DeleteRolePermissionsBoundary",
-        "DeleteRolePolicy",
-        "DeleteUserPermissionsBoundary",
-        "DeleteUserPolicy",
-        "DetachRolePolicy",
-        "DetachUserPolicy",
-        "GetRole",
-        "PutRolePermissionsBoundary",
-        "PutRolePolicy",
-        "PutUserPermissionsBoundary",
-        "PutUserPolicy",
-        "UpdateAssumeRolePolicy",
-        "UpdateRole",
-        "UpdateRoleDescription",
-    ]
-)
 
 
 def _about(kind: str) -> Callable[[ApiRequest], Context]:

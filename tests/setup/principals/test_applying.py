@@ -224,6 +224,14 @@ def test_a_role_of_the_name_outside_of_our_path_stops_it_before_it_is_touched(ac
     account.undo("app")
 
 
+def test_an_instance_profile_of_the_name_outside_of_our_path_stops_it_before_it_is_touched(account: Account) -> None:
+    server = APP.replace("app", "server")
+    account.iam.create_instance_profile(InstanceProfileName=server)
+    with pytest.raises(SetupIncompleteError, match="choose another `name`"):
+        account.apply("server")
+    assert account.iam.get_instance_profile(InstanceProfileName=server)["InstanceProfile"]["Roles"] == []
+
+
 def test_an_adopted_role_lets_in_nobody_else_and_one_that_does_is_replaced_only_when_asked(account: Account) -> None:
     other = trusting(f"arn:aws:iam::{ACCOUNT}:root")
     account.iam.create_role(RoleName=APP, Path=PATH, AssumeRolePolicyDocument=other, PermissionsBoundary=BOUNDARY)
