@@ -278,7 +278,7 @@ def encrypted(key: str | None, algorithm: str = "aws:kms") -> dict[str, Any]:
     return {"ServerSideEncryptionConfiguration": {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}}
 
 
-def available(agreement: str = "AVAILABLE", **changes: str) -> dict[str, Any]:
+def available(agreement: str = "AVAILABLE", **changes: Any) -> dict[str, Any]:
     return {
         "agreementAvailability": {"status": agreement},
         "authorizationStatus": "AUTHORIZED",

@@ -87,6 +87,11 @@ def job(**changes: Any) -> dict[str, Any]:
     return {"ListIngestionJobs": {"ingestionJobSummaries": [JOB | changes]}}
 
 
+def sources(*states: str) -> dict[str, Any]:
+    found = [{"dataSourceId": f"DS1234567{at}", "name": f"s{at}", "status": one} for at, one in enumerate(states)]
+    return {"ListDataSources": {"dataSourceSummaries": found}}
+
+
 def failing(failed: int) -> dict[str, Any]:
     return job(statistics={"numberOfDocumentsScanned": 100, "numberOfDocumentsFailed": failed})
 
@@ -257,6 +262,10 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         {"MOD-06": "fail"}),
     ("an agreement in error", {"GetFoundationModelAvailability": available("ERROR")}, {"MOD-06": "fail"}),
     ("an agreement under way", {"GetFoundationModelAvailability": available("PENDING")}, {"MOD-06": "warn"}),
+    ("an agreement of which AWS says nothing", {"GetFoundationModelAvailability": available(agreementAvailability={})},
+        {"MOD-06": "unknown"}),
+    ("an agreement in a state that nobody knows", {"GetFoundationModelAvailability": available("SUSPENDED")},
+        {"MOD-06": "unknown"}),
     ("no agreement", {"GetFoundationModelAvailability": available("NOT_AVAILABLE")}, {"MOD-06": "warn"}),
     ("no guardrail", {"GetGuardrail": missing("GetGuardrail")}, {"GOV-01": "fail", "GOV-02": "skip", "GOV-06": "skip"}),
     ("a guardrail that failed", rail(status="FAILED"), {"GOV-01": "fail", "GOV-02": "skip", "GOV-06": "skip"}),
@@ -283,6 +292,10 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         {"KB-02": "warn", **dict.fromkeys(("KB-03", "KB-04", "KB-08"), "not_applicable")}),
     ("a data source that cannot be deleted", {"ListDataSources": {"dataSourceSummaries": [
         {"dataSourceId": "DS12345678", "name": "documents", "status": "DELETE_UNSUCCESSFUL"}]}}, {"KB-02": "fail"}),
+    ("a data source that failed", sources("FAILED"), {"KB-02": "fail"}),
+    ("a data source being made", sources("CREATING"), {"KB-02": "warn"}),
+    ("a data source being changed", sources("UPDATING"), {"KB-02": "warn"}),
+    ("a data source that failed, beside one that is there", sources("AVAILABLE", "FAILED"), {"KB-02": "fail"}),
     ("never ingested", {"ListIngestionJobs": {"ingestionJobSummaries": []}}, {"KB-03": "warn"}),
     ("a failed ingestion", job(status="FAILED"), {"KB-03": "fail"}),
     ("an ingestion under way", job(status="IN_PROGRESS"), {"KB-03": "warn"}),
@@ -612,5 +625,7 @@ def test_a_profile_that_leaves_the_residency_fails():
         residency=["us-east-1", "us-east-2", "us-west-2"],
     )
     assert statuses(drive(golden(), declared=declared)[0])["REG-07"] == "pass"
+    untold = {**PROFILE, "models": []}
+    assert statuses(drive(golden() | {"GetInferenceProfile": untold}, declared=declared)[0])["REG-07"] == "unknown"
     left = {**PROFILE, "models": [{"modelArn": "arn:aws:bedrock:eu-west-1::foundation-model/x"}]}
     assert statuses(drive(golden() | {"GetInferenceProfile": left}, declared=declared)[0])["REG-07"] == "fail"

@@ -51,7 +51,7 @@ def _kept(probe: Probe, group: str | None, places: Sequence[Place]) -> Weak:
         if bucket in gone:
             continue  # LOG-09 says so
         keys = [key for place in places if place.bucket == bucket for key in place.keys(probe.config.account)]
-        weak += [f"bucket {bucket} {what}" for what in _loose(*replies[3 * at : 3 * at + 3], keys)]
+        weak += [f"bucket {bucket} {what}" for what in _loose(keys, *replies[3 * at : 3 * at + 3])]
     return weak
 
 
@@ -72,7 +72,7 @@ def _answered(probe: Probe, question: Send, outcome: Outcome) -> dict[str, Any]:
     return outcome
 
 
-def _loose(versions: dict[str, Any], lock: dict[str, Any], life: dict[str, Any], keys: list[str]) -> Iterator[str]:
+def _loose(keys: list[str], versions: dict[str, Any], lock: dict[str, Any], life: dict[str, Any]) -> Iterator[str]:
     versioned = versions.get("Status") == "Enabled"
     if not versioned:
         yield "keeps no versions: who may write can overwrite a record"

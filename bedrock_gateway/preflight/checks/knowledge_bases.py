@@ -89,6 +89,10 @@ def _sources(probe: Probe, base: str) -> Generator[Asking, Any, list[dict[str, A
         params["nextToken"] = reply["nextToken"]
 
 
+_DEAD = frozenset({"FAILED", "DELETE_UNSUCCESSFUL"})
+"""From which a data source does not come back by itself."""
+
+
 @_missing
 def _kb_02(probe: Probe, name: str, base: str) -> Judging:
     sources = yield from _sources(probe, base)
@@ -96,7 +100,8 @@ def _kb_02(probe: Probe, name: str, base: str) -> Judging:
         return Finding("warn", f"{name} has no data source")
     broken = [f"{one.get('name')} is {one.get('status')}" for one in sources if one.get("status") != "AVAILABLE"]
     if broken:
-        return Finding("fail", f"{name}: {', '.join(broken)}")
+        dead = any(one.get("status") in _DEAD for one in sources)
+        return Finding("fail" if dead else "warn", f"{name}: {', '.join(broken)}")
     return Finding("pass", f"{name}: {len(sources)} data source(s) available")
 
 

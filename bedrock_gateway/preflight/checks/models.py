@@ -151,12 +151,15 @@ def _mod_06(probe: Probe, model: ModelId) -> Judging:
     if wrong:
         return "fail", ", ".join(wrong)
     agreement = reply.get("agreementAvailability") or {}
-    status, said = _AGREEMENTS.get(str(agreement.get("status")), _AGREED)
+    word = str(agreement.get("status") or "")
+    if word not in _AGREEMENTS:
+        return "unknown", f"AWS says {word[:40]!r} of its agreement, which nothing here knows"
+    status, said = _AGREEMENTS[word]
     return status, said.format(str(agreement.get("errorMessage") or "")[:100])
 
 
-_AGREED: tuple[Status, str] = ("pass", "can be called")
 _AGREEMENTS: Mapping[str, tuple[Status, str]] = {
+    "AVAILABLE": ("pass", "can be called"),
     "ERROR": ("fail", "its agreement is in error: {}"),
     "PENDING": ("warn", "its agreement is pending: calls may work now and stop within 15 minutes"),
     "NOT_AVAILABLE": ("warn", "no agreement: the first call subscribes, if the caller may (not verified against AWS)"),
@@ -200,6 +203,8 @@ def _reg_07(probe: Probe, model: ModelId) -> Judging:
         return "not_applicable", ""  # MOD-04 says so
     arns = [str(one.get("modelArn", "")) for one in profile.get("models", [])]
     regions = {arn.split(":")[3] or "any commercial Region" for arn in arns if arn.count(":") >= _ARN_COLONS}
+    if not regions:
+        return "unknown", "AWS names no destinations"
     outside = sorted(regions - set(allowed))
     if outside:
         return "fail", f"may run in {', '.join(outside)}, outside of the declared residency"
