@@ -299,6 +299,58 @@ def test_undo_ends_what_was_accepted_and_nothing_else(account: Account) -> None:
         model_access.undo(account.gateway, folder=account.folder)
 
 
+def meanwhile(account: Account, around: Any) -> Gateway:
+    """A gateway in whose calls *around* has a hand."""
+    view = account.gateway.with_options()
+    real = account.gateway._perform
+    view.__dict__["_perform"] = lambda command: around(command, real) if isinstance(command, Send) else real(command)
+    return view
+
+
+def test_an_agreement_that_somebody_elses_call_made_meanwhile_is_not_ours_to_end(account: Account) -> None:
+    def around(send: Send, real: Any) -> Any:
+        if send.operation == "CreateFoundationModelAgreement":
+            account.access.set(RERANK, agreement="AVAILABLE", entitlement="AVAILABLE")
+        return real(send)
+
+    assert account.apply(meanwhile(account, around), models=(RERANK,)).made == ()
+    with pytest.raises(ConfigError, match="no agreement that it could end"):
+        model_access.undo(account.gateway, folder=account.folder)
+    assert account.status(RERANK) == "AVAILABLE"
+
+
+def test_an_agreement_that_set_up_was_refused_and_others_made_later_is_not_ours_to_end(account: Account) -> None:
+    def around(send: Send, real: Any) -> Any:
+        if send.operation == "ListFoundationModelAgreementOffers" and send.params["modelId"] == RERANK:
+            return {**real(send), "offers": real(send)["offers"] * (1 if first.pop("look", None) else 2)}
+        return real(send)
+
+    first = {"look": True}
+    with pytest.raises(SetupIncompleteError, match="2 public offers now"):
+        account.apply(meanwhile(account, around), form=FORM)
+    account.access.set(RERANK, agreement="AVAILABLE", entitlement="AVAILABLE")
+    assert RERANK not in model_access.undo(account.gateway, folder=account.folder)
+    assert account.status(RERANK) == "AVAILABLE"
+
+
+def test_with_the_credentials_of_another_account_nothing_is_ended_or_planned(account: Account) -> None:
+    account.apply(models=(RERANK,))
+    sent = []
+
+    def around(send: Send, real: Any) -> Any:
+        sent.append(send.operation)
+        found = real(send)
+        return {**found, "Account": "111122223333"} if send.operation == "GetCallerIdentity" else found
+
+    view = meanwhile(account, around)
+    with pytest.raises(ConfigError, match="belong to account 111122223333"):
+        model_access.undo(view, folder=account.folder)
+    with pytest.raises(ConfigError, match="belong to account 111122223333"):
+        model_access.plan(view)
+    assert set(sent) == {"GetCallerIdentity"}
+    assert account.status(RERANK) == "AVAILABLE"
+
+
 WRONG = {
     "not json": ("companyName", "not JSON"),
     "no object": ("[]", "write an object"),

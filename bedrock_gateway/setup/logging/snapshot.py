@@ -147,6 +147,15 @@ class Snapshots:
         entry.kept = list(first.values())
         self._save()
 
+    def take_out(self, kind: str, name: str) -> None:
+        """Forget one resource of the last entry: it was not changed after all."""
+        entry = self.entries[-1]
+        entry.kept = [one for one in entry.kept if one.key != (kind, name)]
+        if entry.kept:
+            self._save()
+        else:
+            self.forget()
+
     def complete(self) -> None:
         """Write down that everything was changed."""
         self.entries[-1].complete = True

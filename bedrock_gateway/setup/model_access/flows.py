@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway import _flow
 from bedrock_gateway._commands import Record, Send
 from bedrock_gateway.errors import (
+    AccessDeniedError,
     ConfigError,
     ConflictError,
     GatewayError,
@@ -108,6 +109,7 @@ def planning(gateway: Any, options: Options) -> Flow[AccessPlan]:
     """Ask, and say what is to be done."""
     asking = _asking(gateway, options.patience)
     models = declared_models(gateway.config, options.models)
+    yield from asking.caller()
     return make_plan(gateway.config, models, (yield from _look(asking, models)), options.form)
 
 
@@ -121,21 +123,30 @@ def applying(gateway: Any, folder: str | os.PathLike[str], options: Options) -> 
         plan = make_plan(gateway.config, models, (yield from _look(asking, models)), options.form)
         if not plan.pending:
             return Applied((), plan)
-        yield Record(partial(snapshots.begin, plan.pending))
         made: list[str] = []
         for change in plan.pending:
+            # One at a time: what was never tried is not ours to end.
+            yield Record(partial(snapshots.begin, (change,)))
             try:
-                yield from _make(asking, change)
+                done = yield from _make(asking, change)
             except GatewayError as error:
+                if isinstance(error, _NOT_DONE):
+                    yield Record(partial(snapshots.take_out, *change.resource.key))
                 raise _stopped(change, error, made, snapshots.path) from error
-            made.append(f"{_DONE[change.resource.kind]} {change.resource.name}")
-        yield Record(snapshots.complete)
+            if done:
+                made.append(f"{_DONE[change.resource.kind]} {change.resource.name}")
+            else:
+                yield Record(partial(snapshots.take_out, *change.resource.key))
+        if made:
+            yield Record(snapshots.complete)
         again = make_plan(gateway.config, models, (yield from _look(asking, models)), options.form)
         return Applied(tuple(made), again)
     finally:
         snapshots.close()
 
 
+_NOT_DONE = (AccessDeniedError, ConfigError, InvalidRequestError, NotFoundError)
+"""Errors after which it is certain that nothing was agreed to; after another one, such as a timeout, it may have been."""
 _DONE = {USE_CASE: "submitted the use-case form of", AGREEMENT: "accepted the agreement of"}
 
 
@@ -149,14 +160,19 @@ def _stopped(change: Change, error: GatewayError, made: Sequence[str], path: Pat
     )
 
 
-def _make(asking: Asking, change: Change) -> Flow[None]:
+def _make(asking: Asking, change: Change) -> Flow[bool]:
+    """Submit or accept; False: an agreement is there that somebody else made in the meantime."""
     started, name = asking.context.now(), change.resource.name
     if change.resource.kind == USE_CASE:
         form = json.dumps(change.resource.properties["formData"]).encode()
         yield from asking.ask("bedrock", "PutUseCaseForModelAccess", formData=form)
     else:
-        yield from asking.insist(change.resource.kind, name, _form_spreads, partial(_accept, asking, name))
+        try:
+            yield from asking.insist(change.resource.kind, name, _form_spreads, partial(_accept, asking, name))
+        except ConflictError:
+            return False
     asking.tell(change.resource.kind, "created", name, since=started)
+    return True
 
 
 def _form_spreads(error: ServiceError) -> bool:
@@ -179,14 +195,11 @@ def _accept(asking: Asking, model: str) -> Flow[dict[str, Any]]:
         account=config.account,
         capability=CAPABILITY,
     )
-    try:
-        return (
-            yield from _flow.call(
-                send.operation, lambda: send, asking.context, lambda reply, _: dict(reply), capability=CAPABILITY
-            )
+    return (
+        yield from _flow.call(
+            send.operation, lambda: send, asking.context, lambda reply, _: dict(reply), capability=CAPABILITY
         )
-    except ConflictError:
-        return {}  # somebody's first call was there before
+    )
 
 
 def undoing(gateway: Any, folder: str | os.PathLike[str], options: Options, *, dry_run: bool) -> Flow[tuple[str, ...]]:
@@ -199,6 +212,7 @@ def undoing(gateway: Any, folder: str | os.PathLike[str], options: Options, *, d
         models = [one.name for one in snapshots.entries[-1].kept if one.kind == AGREEMENT]
         if dry_run:
             return tuple(models)
+        yield from asking.caller()
         for model in models:
             yield from asking.look("bedrock", "DeleteFoundationModelAgreement", modelId=model)
             asking.tell(AGREEMENT, "deleted", model)
