@@ -297,6 +297,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a data source being changed", sources("UPDATING"), {"KB-02": "warn"}),
     ("a data source that failed, beside one that is there", sources("AVAILABLE", "FAILED"), {"KB-02": "fail"}),
     ("never ingested", {"ListIngestionJobs": {"ingestionJobSummaries": []}}, {"KB-03": "warn"}),
+    ("an ingestion on a second page", {"ListIngestionJobs": faults.paged("nextToken", "nextToken",
+        {"ingestionJobSummaries": []}, {"ingestionJobSummaries": [JOB]})}, {}),
     ("a failed ingestion", job(status="FAILED"), {"KB-03": "fail"}),
     ("an ingestion under way", job(status="IN_PROGRESS"), {"KB-03": "warn"}),
     ("an old ingestion", job(startedAt=NOW - timedelta(days=40)), {"KB-03": "warn"}),
@@ -317,6 +319,23 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("everything of Bedrock", own("bedrock:*", "*"), {"IAM-02": "fail", "LOG-19": "fail"}),
     ("every model", own("bedrock:InvokeModel", "*"), {"IAM-02": "fail"}),
     ("no boundary", roles(app={"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/app"}}), {"IAM-06": "warn"}),
+    ("everything of Bedrock, written otherwise", own("BEDROCK:*", "*"), {"IAM-02": "fail", "LOG-19": "fail"}),
+    ("everything of Bedrock, by a longer wildcard", own("bed*:*", "*"), {"IAM-02": "fail", "LOG-19": "fail"}),
+    ("every model, by a wildcard", own("bedrock:Invoke*", "*"), {"IAM-02": "fail"}),
+    ("every model, as everything of Bedrock", own("bedrock:InvokeModel", "arn:aws:bedrock:*"), {"IAM-02": "fail"}),
+    ("every role of the account passed", own("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*"), {"IAM-07": "fail"}),
+    ("roles passed to whichever service", own("iam:PassRole", ROLE_ARN, Condition={"StringLike": {
+        "iam:PassedToService": "*"}}), {"IAM-07": "warn"}),
+    ("roles passed to all services but one", own("iam:PassRole", ROLE_ARN, Condition={"StringNotEquals": {
+        "iam:PassedToService": "ec2.amazonaws.com"}}), {"IAM-07": "warn"}),
+    ("large bodies may be deleted", own("s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/AWSLogs/{ACCOUNT}/*"), {"LOG-19": "fail"}),
+    ("other objects may be deleted", own("s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/tmp/*"), {}),
+    ("the log group may be deleted, by its bare name", own("logs:DeleteLogGroup",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{GROUP}"), {"LOG-19": "fail"}),
+    ("a bucket policy for this Region's folder", bucket_policy(BUCKET_POLICY | {
+        "Resource": f"arn:aws:s3:::{BUCKET}/AWSLogs/{ACCOUNT}/BedrockModelInvocationLogs/{REGION}/*"}), {}),
+    ("a bucket policy for the folder of another Region", bucket_policy(BUCKET_POLICY | {
+        "Resource": f"arn:aws:s3:::{BUCKET}/AWSLogs/{ACCOUNT}/BedrockModelInvocationLogs/us-west-2/*"}), {"LOG-10": "fail"}),
     ("any role passed", own("iam:PassRole", "*"), {"IAM-07": "fail"}),
     ("a role passed to any service", own("iam:PassRole", ROLE_ARN), {"IAM-07": "warn"}),
     ("a role passed to Bedrock", own("iam:PassRole", ROLE_ARN, Condition={"StringEquals": {
@@ -629,3 +648,11 @@ def test_a_profile_that_leaves_the_residency_fails():
     assert statuses(drive(golden() | {"GetInferenceProfile": untold}, declared=declared)[0])["REG-07"] == "unknown"
     left = {**PROFILE, "models": [{"modelArn": "arn:aws:bedrock:eu-west-1::foundation-model/x"}]}
     assert statuses(drive(golden() | {"GetInferenceProfile": left}, declared=declared)[0])["REG-07"] == "fail"
+
+
+def test_a_bucket_policy_for_the_folder_of_its_own_region_holds_in_every_region():
+    for region in ("eu-west-1", "us-west-2"):
+        folder = f"arn:aws:s3:::{BUCKET}/AWSLogs/{ACCOUNT}/BedrockModelInvocationLogs/{region}/*"
+        condition = {"ArnLike": {"aws:SourceArn": f"arn:aws:bedrock:{region}:{ACCOUNT}:*"}}
+        change = bucket_policy(BUCKET_POLICY | {"Resource": folder, "Condition": condition})
+        assert statuses(drive(golden() | change, declared=config(region=region))[0])["LOG-10"] == "pass"

@@ -183,7 +183,7 @@ CALLERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("a new version of a policy", allow("iam:CreatePolicyVersion", resource=f"arn:aws:iam::{ACCOUNT}:policy/*"), {"IAM-03": "fail"}),
     ("keys of one user", allow("iam:CreateAccessKey", resource=f"arn:aws:iam::{ACCOUNT}:user/admin"), {"IAM-03": "fail"}),
     ("everything of IAM but a name", policies({"Effect": "Allow", "NotAction": "iam:CreateUser", "Resource": "*"}),
-        {"IAM-02": "fail", "IAM-03": "fail", "GOV-05": "warn", "LOG-19": "fail"}),
+        {"IAM-02": "fail", "IAM-03": "fail", "IAM-07": "fail", "GOV-05": "warn", "LOG-19": "fail"}),
     ("a role passed to functions that it makes and calls", policies(
         PASSES | through(iam__PassedToService="lambda.amazonaws.com"),
         {"Effect": "Allow", "Action": ["lambda:CreateFunction", "lambda:InvokeFunction"], "Resource": "*"}),

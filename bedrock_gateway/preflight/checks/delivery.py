@@ -19,7 +19,7 @@ from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware,
 from bedrock_gateway.preflight.metrics import Series, read_metrics
 from bedrock_gateway.preflight.trust import Verdict
 
-__all__ = ["ARRIVING", "CHECKS", "NAMESPACE", "Place", "places_of"]
+__all__ = ["ARRIVING", "CHECKS", "NAMESPACE", "Place", "places_in", "places_of"]
 
 Checking = Generator[Asking, Any, Finding]
 Judging = Generator[Asking, Any, Finding]
@@ -32,16 +32,20 @@ class Place:
     bucket: str
     prefix: str = ""
 
-    def keys(self, account: str) -> tuple[str, str]:
+    def keys(self, account: str, region: str) -> tuple[str, str]:
         """One key of the log files and one of the large bodies beside them."""
         folder = self.prefix.strip("/")
         under = f"{folder + '/' if folder else ''}AWSLogs/{account}/BedrockModelInvocationLogs"
-        return f"{under}/us-east-1/2026/01/01/00/x.json.gz", f"{under}/us-east-1/2026/01/01/00/data/x.json.gz"
+        return f"{under}/{region}/2026/01/01/00/x.json.gz", f"{under}/{region}/2026/01/01/00/data/x.json.gz"
 
 
 def places_of(probe: Probe) -> Generator[Asking, Any, list[Place]]:
     """Return every place in S3 that logs go to or, while logging is off, are declared to go to."""
-    found = yield from destination(probe)
+    return places_in((yield from destination(probe)))
+
+
+def places_in(found: dict[str, Any]) -> list[Place]:
+    """Return every place in S3 of a logging configuration."""
     large = (found.get("cloudWatchConfig") or {}).get("largeDataDeliveryS3Config") or {}
     given = [one for one in (found.get("s3Config") or {}, large) if one.get("bucketName")]
     return list(dict.fromkeys(Place(str(one["bucketName"]), str(one.get("keyPrefix") or "")) for one in given))
@@ -77,7 +81,7 @@ def _log_09(probe: Probe, place: Place) -> Judging:
 def _log_10(probe: Probe, place: Place) -> Judging:
     scope = replace(probe.scope, logging_bucket=place.bucket, logging_prefix=place.prefix)
     wanted = roles.logging_bucket(scope)
-    resources = [f"arn:{scope.partition}:s3:::{place.bucket}/{key}" for key in place.keys(scope.account)]
+    resources = [f"arn:{scope.partition}:s3:::{place.bucket}/{key}" for key in place.keys(scope.account, scope.region)]
     try:
         reply = yield from probe.read("s3", "GetBucketPolicy", Bucket=place.bucket)
     except NotFoundError:

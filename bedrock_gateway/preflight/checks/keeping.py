@@ -50,7 +50,12 @@ def _kept(probe: Probe, group: str | None, places: Sequence[Place]) -> Weak:
     for at, bucket in enumerate(buckets):
         if bucket in gone:
             continue  # LOG-09 says so
-        keys = [key for place in places if place.bucket == bucket for key in place.keys(probe.config.account)]
+        keys = [
+            key
+            for place in places
+            if place.bucket == bucket
+            for key in place.keys(probe.config.account, probe.config.region)
+        ]
         weak += [f"bucket {bucket} {what}" for what in _loose(keys, *replies[3 * at : 3 * at + 3])]
     return weak
 

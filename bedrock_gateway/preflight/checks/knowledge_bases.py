@@ -108,21 +108,22 @@ def _kb_02(probe: Probe, name: str, base: str) -> Judging:
 def _last_jobs(probe: Probe, base: str) -> Generator[Asking, Any, list[tuple[str, dict[str, Any] | None]]]:
     """(name of the data source, its last job or None)."""
     sources = yield from _sources(probe, base)
-    newest = {"attribute": "STARTED_AT", "order": "DESCENDING"}
-    replies = yield from probe.read_each(
-        [
-            Send(
-                "bedrock-agent",
-                "ListIngestionJobs",
-                {"knowledgeBaseId": base, "dataSourceId": one["dataSourceId"], "sortBy": newest, "maxResults": 1},
-            )
-            for one in sources
-        ]
-    )
-    return [
-        (str(one.get("name")), next(iter(reply.get("ingestionJobSummaries", [])), None))
-        for one, reply in zip(sources, replies, strict=True)
-    ]
+    newest = {"sortBy": {"attribute": "STARTED_AT", "order": "DESCENDING"}, "maxResults": 1}
+    asked = {
+        one["dataSourceId"]: {"knowledgeBaseId": base, "dataSourceId": one["dataSourceId"], **newest} for one in sources
+    }
+    last: dict[str, dict[str, Any] | None] = dict.fromkeys(asked)
+    while asked:
+        replies = yield from probe.read_each(
+            [Send("bedrock-agent", "ListIngestionJobs", one) for one in asked.values()]
+        )
+        for source, reply in zip(list(asked), replies, strict=True):
+            last[source] = next(iter(reply["ingestionJobSummaries"]), None)
+            if last[source] is None and reply.get("nextToken"):
+                asked[source] = {**asked[source], "nextToken": reply["nextToken"]}
+            else:
+                del asked[source]
+    return [(str(one.get("name")), last[one["dataSourceId"]]) for one in sources]
 
 
 @_missing

@@ -13,6 +13,9 @@ from bedrock_gateway._commands import Send
 from bedrock_gateway.iam.conditions import matches
 from bedrock_gateway.iam.document import Policy, PolicyError, Statement
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, evaluate
+from bedrock_gateway.iam.globs import covers
+from bedrock_gateway.preflight.checks.delivery import places_in
+from bedrock_gateway.preflight.fixes import declared_destination
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
 from bedrock_gateway.preflight.holdings import Held, managed_policy, pages, policies_of
 from bedrock_gateway.preflight.trust import stream_arn
@@ -119,14 +122,16 @@ def _allows(me: Self) -> Iterator[tuple[str, Statement]]:
 
 
 def _iam_02(_probe: Probe, me: Self) -> Finding:
-    wide = []
+    wide, partition = [], me.arn.split(":")[1]
     for name, statement in _allows(me):
         if statement.not_actions or statement.not_resources:
             wide.append(f"{name} allows all but what it names")
+        every = any(covers(one, f"arn:{partition}:bedrock:*") for one in statement.resources)
         for action in statement.actions:
-            if action in {"*", "bedrock:*"}:
+            folded = action.casefold()
+            if covers(folded, "bedrock:*"):
                 wide.append(f"{name} allows {action}")
-            elif action.casefold().startswith("bedrock:invokemodel") and "*" in statement.resources:
+            elif every and (folded.startswith("bedrock:invokemodel") or matches(folded, "bedrock:invokemodel")):
                 wide.append(f"{name} allows {action} on every model")
     if wide:
         return Finding("fail", "; ".join(dict.fromkeys(wide)), advice="Attach what `bedrock-gateway policy` prints.")
@@ -139,14 +144,34 @@ def _iam_06(_probe: Probe, me: Self) -> Finding:
     return Finding("pass", f"{me.kind} {me.name} is bounded")
 
 
+def _passes(statement: Statement) -> bool:
+    named = statement.actions or statement.not_actions
+    return any(matches(one.casefold(), "iam:passrole") for one in named) is bool(statement.actions)
+
+
+_EQUAL = frozenset({"stringequals", "stringequalsignorecase", "stringlike"})
+
+
+def _to_some_services(statement: Statement) -> bool:
+    """Whether iam:PassedToService must be one of some names; that it is there, or is not another one, limits little."""
+    return any(
+        key.casefold() == "iam:passedtoservice" and not any(covers(one, "*.amazonaws.com") for one in values)
+        for operator, keys in statement.conditions
+        if operator.rpartition(":")[2].casefold().removesuffix("ifexists") in _EQUAL
+        for key, values in keys
+    )
+
+
 def _iam_07(_probe: Probe, me: Self) -> Finding:
     findings = []
+    _, partition, _, _, account, _ = me.arn.split(":", 5)
+    every = f"arn:{partition}:iam::{account}:role/*"
     for name, statement in _allows(me):
-        if not any(matches(one.casefold(), "iam:passrole") for one in statement.actions):
+        if not _passes(statement):
             continue
-        if "*" in statement.resources:
+        if statement.not_resources or any(covers(one, every) for one in statement.resources):
             findings.append(Finding("fail", f"{name} may pass every role of the account"))
-        elif not any(key.casefold() == "iam:passedtoservice" for _, keys in statement.conditions for key, _ in keys):
+        elif not _to_some_services(statement):
             findings.append(Finding("warn", f"{name} may pass roles to any service: it has no iam:PassedToService"))
         else:
             findings.append(Finding("pass", f"{name} passes named roles to named services"))
@@ -180,15 +205,15 @@ def _blinding(probe: Probe) -> Iterator[tuple[str, str]]:
     yield "bedrock:DeleteModelInvocationLoggingConfiguration", "*"
     if wanted and wanted.log_group:
         stream = stream_arn(scope, wanted.log_group)
-        group = stream.partition(":log-stream:")[0] + ":log-stream:"
-        yield from (
-            ("logs:DeleteLogGroup", group),
-            ("logs:PutRetentionPolicy", group),
-            ("logs:DeleteLogStream", stream),
-        )
-    if wanted and wanted.bucket:
-        yield "s3:DeleteObject", f"arn:{scope.partition}:s3:::{wanted.bucket}/AWSLogs/x"
-        yield "s3:PutBucketPolicy", f"arn:{scope.partition}:s3:::{wanted.bucket}"
+        group = stream.partition(":log-stream:")[0]
+        # AWS's reference writes a group's ARN without an end, its error messages with one: what allows either may be enough.
+        for arn in (group, f"{group}:log-stream:"):
+            yield from (("logs:DeleteLogGroup", arn), ("logs:PutRetentionPolicy", arn))
+        yield "logs:DeleteLogStream", stream
+    for place in places_in(declared_destination(probe.config)):
+        bucket = f"arn:{scope.partition}:s3:::{place.bucket}"
+        yield from (("s3:DeleteObject", f"{bucket}/{key}") for key in place.keys(scope.account, scope.region))
+        yield "s3:PutBucketPolicy", bucket
 
 
 CHECKS: dict[str, Check] = {
