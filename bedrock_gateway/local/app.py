@@ -25,7 +25,7 @@ from bedrock_gateway.local.moto_bridge import LOCK, forward, identify
 from bedrock_gateway.local.new_buckets import furnish, to_be_made
 from bedrock_gateway.local.opensearch.http import answer, named_collection
 from bedrock_gateway.local.signature import SignatureFault
-from bedrock_gateway.local.strictness import refuse_overlong, refuse_unfounded
+from bedrock_gateway.local.strictness import refuse_in_use, refuse_overlong, refuse_unfounded
 from bedrock_gateway.local.wire.digests import check_digests
 from bedrock_gateway.local.wire.errors import error_response, protocol_of, signature_error
 from bedrock_gateway.local.wire.message import Request, Response
@@ -165,6 +165,7 @@ class App:
             refuse_unreadable(service, identified.params)
             refuse_unfounded(service, identified.params, self.gate.directory)
             refuse_overlong(operation, identified.params, sender.principal, self.gate.directory)
+            refuse_in_use(service, operation, identified.params, self.gate.directory)
         else:
             self.gate.check(sender.service, "UnknownOperation", {}, sender.principal, sender.region)
         with LOCK:  # what is noted is of this session, not of one that somebody else makes meanwhile

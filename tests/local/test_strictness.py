@@ -36,6 +36,34 @@ def test_a_boundary_has_to_be_there(served):
     iam.create_role(**role, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
 
 
+def test_what_is_in_use_is_not_deleted(served):
+    iam = served.client("iam")
+    user, group = {"UserName": "held"}, {"GroupName": "holders"}
+    document = (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetAccessKeyInfo","Resource":"*"}]}'
+    )
+    iam.create_user(**user)
+    iam.create_group(**group)
+    policy = {"PolicyArn": iam.create_policy(PolicyName="held", PolicyDocument=document)["Policy"]["Arn"]}
+    iam.add_user_to_group(**group, **user)
+    iam.attach_group_policy(**group, **policy)
+    key = iam.create_access_key(**user)["AccessKey"]["AccessKeyId"]
+    iam.create_policy_version(**policy, PolicyDocument=document)
+    refusals = [(iam.delete_user, user), (iam.delete_group, group), (iam.delete_policy, policy)]
+    for release in (
+        lambda: iam.delete_access_key(**user, AccessKeyId=key),
+        lambda: iam.delete_policy_version(**policy, VersionId="v2"),
+        lambda: iam.remove_user_from_group(**group, **user),
+    ):
+        assert [refused(call, **params) for call, params in refusals] == ["DeleteConflict"] * 3
+        release()
+    iam.delete_user(**user)
+    assert [refused(call, **params) for call, params in refusals[1:]] == ["DeleteConflict"] * 2
+    iam.detach_group_policy(**group, **policy)
+    iam.delete_group(**group)
+    iam.delete_policy(**policy)
+
+
 def test_a_bucket_of_another_account_is_open_to_whom_its_own_policy_and_their_rights_let_in():
     with LocalBedrock(account="111122223333", region="us-east-1") as ours, LocalBedrock(region="us-east-1") as theirs:
         ours.reset()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bedrock_gateway.errors import ConfigError, NotOursError
+from bedrock_gateway.errors import ConfigError, NotOursError, SetupIncompleteError
 from bedrock_gateway.setup import principals
 
 from .conftest import ACCOUNT, BOUNDARY, MODEL, OTHER_MODEL, QUICK, trusting
@@ -54,6 +54,16 @@ def test_undo_of_what_has_another_name_by_now_says_so_and_forgets_nothing(accoun
     assert account.picture() == before
     account.undo("app")
     assert not [one for one in account.picture() if APP in one]
+
+
+def test_undo_stops_at_a_user_with_a_key_and_goes_on_without_it(account: Account) -> None:
+    account.apply("people")
+    key = principals.access_key(account.gateway("keys"), "people", "alice")
+    with pytest.raises(SetupIncompleteError, match=r"DeleteUser alice: .*must delete access keys first"):
+        account.undo("people")
+    account.iam.delete_access_key(UserName="alice", AccessKeyId=key.id)
+    account.undo("people")
+    assert list(account.picture()) == [BOUNDARY]
 
 
 def test_undo_takes_an_instance_profile_away_that_is_no_longer_declared(account: Account) -> None:
