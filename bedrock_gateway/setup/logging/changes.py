@@ -7,6 +7,7 @@ from somebody else is refused unless `replace` is set.
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,10 @@ class Changes:
         yield self._logging()
 
     def _change(self, kind: str, name: str, after: Mapping[str, Any], why: str = "") -> Change:
-        """Create, update or keep, whatever the comparison says."""
+        """Create, update or keep, whatever the comparison says; refuse what AWS would not take."""
         before = self.found.of(kind, name)
+        if large := _too_large(kind, after, before):
+            return self._refuse(kind, name, after, large)
         if before is None:
             return Change(Resource(kind, name, after), "create", None, why)
         if same(before, after):
@@ -256,6 +259,28 @@ class Changes:
         used = {flag(one) for one in self.declared.modalities}
         if more := sorted(name for name, on in there.items() if on is True and name not in used and not self.replace):
             yield f"delivered, not declared, and left so: {', '.join(more)}; --replace switches it off"
+
+
+_LIMITS: Mapping[str, tuple[int, str]] = {
+    "AWS::IAM::Role": (10_240, "inline policies of a role"),
+    "AWS::S3::BucketPolicy": (20_480, "a bucket policy"),
+    KEY_POLICY: (32_768, "a key policy"),
+}
+"""Kind → how many bytes AWS takes at most of its policies, and of what.
+
+Source: IAM User Guide, reference_iam-quotas; S3 User Guide, bucket-policies; KMS Developer Guide, resource-limits. How long a
+trust policy may be is the account's own quota: AWS says it, before anything else was changed.
+"""
+
+
+def _too_large(kind: str, after: Mapping[str, Any], before: Mapping[str, Any] | None) -> str:
+    """Why AWS would not take it beside what others have there; empty: it would."""
+    if kind not in _LIMITS or before is None or same(before, after):
+        return ""
+    most, what = _LIMITS[kind]
+    documents = after.get("Policies", ()) if kind == "AWS::IAM::Role" else (after,)
+    size = sum(len(json.dumps(one["PolicyDocument"], separators=(",", ":"))) for one in documents)
+    return f"with ours it is {size:,} bytes, AWS takes {most:,} of {what}: make room first" if size > most else ""
 
 
 _KEYS = ("us-east-1/2026/01/01/00/x.json.gz", "us-east-1/2026/01/01/00/data/x.json.gz")

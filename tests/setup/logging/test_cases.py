@@ -294,6 +294,17 @@ def test_a_bucket_policy_that_keeps_bedrock_out_is_refused(account: Account) -> 
         account.apply()
 
 
+def test_a_bucket_policy_that_has_no_room_for_ours_is_refused_before_anything_is_made(account: Account) -> None:
+    others = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "s3:GetObject"}
+    keys = [f"arn:aws:s3:::{BUCKET}/{number:065}" for number in range(200)]  # 20,200 of 20,480 bytes
+    full = {**others, "Resource": keys}
+    account.make_bucket(BUCKET, document(full))
+    view, watched = account.view()
+    with pytest.raises(NotOursError, match="20,480 of a bucket policy"):
+        account.apply(view)
+    assert written(watched) == []
+
+
 def test_a_bucket_with_acls_is_changed_only_when_told_to(account: Account) -> None:
     account.make_bucket()
     writer = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
