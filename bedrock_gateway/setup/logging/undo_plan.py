@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.table import MARK
-from bedrock_gateway.errors import NotOursError
+from bedrock_gateway.errors import ConfigError, NotOursError
 from bedrock_gateway.setup.logging.merging import added_statements, is_as_put, same, statements_of, without_statements
 from bedrock_gateway.setup.logging.reading import READ
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
@@ -69,7 +69,7 @@ class UndoPlan:
 
 
 def _left(one: Change) -> bool:
-    return one.action == "keep" and bool(one.why)
+    return one.action in {"keep", "update"} and bool(one.why)
 
 
 # -- the plan --------------------------------------------------------------------------------------------------------------
@@ -79,8 +79,13 @@ def plan_undo(asking: Asking, declared: Declared, entry: Entry, *, replace: bool
     """Look at everything that *entry* changed, and say what is to be done about it.
 
     *replace*: put the old logging configuration back even where somebody else put another since.
+
+    Raises:
+        ConfigError: it names what set-up does not know.
     """
     changes: list[Change] = []
+    if unknown := next((one for one in entry.kept if one.kind not in _BACK), None):
+        raise ConfigError(f"the snapshot names a {unknown.kind[:80]!r}: it was not written by this version of us")
     last_made_first = entry.kept[::-1]
     for kept in sorted(last_made_first, key=lambda one: one.kind != LOGGING):
         now: Any = kept.after  # of a boundary, which is not for whoever sets up logging to read
@@ -190,18 +195,32 @@ def _group_back(declared: Declared, kept: Kept, now: Any, __: bool) -> Change:
     return _change(kept, "keep", now, now, f"its retention stays {days} days: {old} days would delete logs")
 
 
-def _bucket_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:
+def _bucket_back(declared: Declared, kept: Kept, now: Any, _: bool) -> Change:
     if now is None:
         return _change(kept, "keep", None, None)
     if kept.before is None:
         why = f"it holds logs, or what AWS wrote to try it: empty and remove it by hand, `aws s3 rb s3://{kept.name}`"
         return _change(kept, "keep", now, now, why)
-    wanted = dict(now)
-    for member in ("OwnershipControls", "PublicAccessBlockConfiguration", "BucketEncryption"):
-        old = kept.before.get(member)
-        if old is not None and same(now.get(member), kept.after.get(member)):
+    wanted, stays = dict(now), []
+    for member, removal in _REMOVALS.items():
+        old, ours = kept.before.get(member), kept.after.get(member)
+        unseen = member == "BucketEncryption" and not declared.key  # without a key it is not for us to look at
+        if ours is None or same(old, ours) or not (unseen or same(now.get(member), ours)):
+            continue
+        if old is None or unseen:
+            stays.append(f"`aws s3api {removal} --bucket {kept.name}`")
+        else:
             wanted[member] = old
-    return _change(kept, "keep" if same(wanted, now) else "update", wanted, now)
+    why = f"what set-up cannot unset stays set: remove it by hand, {' and '.join(stays)}" if stays else ""
+    return _change(kept, "keep" if same(wanted, now) else "update", wanted, now, why)
+
+
+_REMOVALS: Mapping[str, str] = {
+    "OwnershipControls": "delete-bucket-ownership-controls",
+    "PublicAccessBlockConfiguration": "delete-public-access-block",
+    "BucketEncryption": "delete-bucket-encryption",
+}
+"""What set-up sets of a bucket, and AWS's command that unsets it: none that set-up may send."""
 
 
 def _boundary_back(_: Declared, kept: Kept, now: Any, __: bool) -> Change:

@@ -340,6 +340,13 @@ def test_a_snapshot_that_is_not_ours_stops_everything(account: Account, text: st
     assert account.configured() is None
 
 
+def test_a_snapshot_of_another_kind_of_thing_is_said_to_be_that(account: Account) -> None:
+    account.apply()
+    account.snapshots.write_text(account.snapshots.read_text().replace("AWS::Logs::LogGroup", "AWS::Logs::Other"))
+    with pytest.raises(ConfigError, match="AWS::Logs::Other"):
+        account.undo()
+
+
 def test_a_snapshot_that_is_a_link_or_open_to_others_is_not_believed(account: Account) -> None:
     account.apply()
     account.snapshots.chmod(0o666)

@@ -199,6 +199,17 @@ def test_a_bucket_that_was_there_keeps_its_encryption_unless_told_otherwise(acco
     assert s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"] == before
 
 
+def test_of_a_bucket_what_was_not_set_before_is_left_and_said(account: Account) -> None:
+    account.make_bucket()
+    account.root("s3").delete_bucket_ownership_controls(Bucket=BUCKET)
+    account.root("s3").delete_public_access_block(Bucket=BUCKET)
+    account.apply(replace=True)
+    (said,) = [one for one in account.undo().kept if one.startswith("AWS::S3::Bucket ")]
+    assert "delete-bucket-ownership-controls" in said
+    assert "delete-public-access-block" in said
+    assert "encryption" not in said
+
+
 def test_a_key_of_another_account_is_left_to_its_owner(account: Account) -> None:
     key = f"arn:aws:kms:{REGION}:999999999999:key/12345678-1234-1234-1234-123456789012"
     plan = account.plan(account.gateway(config_of({**DECLARED, "key": key})))
