@@ -354,6 +354,7 @@ def test_with_the_credentials_of_another_account_nothing_is_ended_or_planned(acc
 WRONG = {
     "not json": ("companyName", "not JSON"),
     "no object": ("[]", "write an object"),
+    "nested without end": ("[" * 50_000, "not JSON"),
     "unknown field": (json.dumps({**FORM, "phone": "1"}), "'phone' is no field"),
     "field missing": (json.dumps({**FORM, "useCases": ""}), "useCases is missing"),
     "no number": (json.dumps({**FORM, "intendedUsers": "internal"}), '"0" \\(internal\\)'),

@@ -68,7 +68,8 @@ def _form(path: str | None) -> dict[str, str] | None:
 
     if path is None:
         return None
-    data = Path(path).read_bytes()[: _MOST_BYTES + 1]
+    with Path(path).open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
     try:
         text = data.decode()
     except UnicodeDecodeError:

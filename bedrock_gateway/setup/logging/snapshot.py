@@ -201,7 +201,7 @@ class Snapshots:
                 raise ConfigError(f"the manifest {self.path} has format {raw['format']!r}; this version reads {FORMAT}")
             found = {name: str(raw[name]) for name in ("account", "region", "application")}
             self.entries = [_entry(one) for one in raw["entries"]]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigError(
                 f"the manifest {self.path} cannot be read: it is damaged, or was not written by us"
             ) from None

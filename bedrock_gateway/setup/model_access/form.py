@@ -38,7 +38,7 @@ def form_of(text: str, source: str) -> dict[str, str]:
     """
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigError(f"{source}: not JSON") from None
     if not isinstance(given, dict):
         raise ConfigError(f"{source}: write an object with {', '.join(FIELDS)}")
