@@ -179,6 +179,19 @@ CALLERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         "Resource": [PROFILE_ARN, "arn:aws:bedrock:*::foundation-model/*"]}, {"Effect": "Deny", "Action": "bedrock:InvokeModel*",
         "Resource": "*", "Condition": {"StringNotLike": {"bedrock:GuardrailIdentifier": "arn:aws:bedrock:*:*:guardrail/abcdefghij12*"}}}),
         {}),
+    ("keys of every user, all of which are denied", policies(
+        {"Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iam:CreateAccessKey", "Resource": "arn:aws:iam::*:user/*"}), {}),
+    ("keys of every user, one of whom is not denied", policies(
+        {"Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iam:CreateAccessKey", "NotResource": f"arn:aws:iam::{ACCOUNT}:user/admin"}),
+        {"IAM-03": "fail"}),
+    ("every policy of a role but one may be rewritten", policies(
+        {"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": f"arn:aws:iam::{ACCOUNT}:*"},
+        {"Effect": "Deny", "Action": "iam:PutRolePolicy", "Resource": f"arn:aws:iam::{ACCOUNT}:role/app"}), {"IAM-03": "fail"}),
+    ("rights of IAM in this account, all of which are denied", policies(
+        {"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": f"arn:aws:iam::{ACCOUNT}:*"},
+        {"Effect": "Deny", "Action": "iam:*", "Resource": f"arn:aws:iam::{ACCOUNT}:role/*"}), {}),
     ("its own policy may be rewritten", allow("iam:PutRolePolicy", resource=f"arn:aws:iam::{ACCOUNT}:role/app"), {"IAM-03": "fail"}),
     ("a new version of a policy", allow("iam:CreatePolicyVersion", resource=f"arn:aws:iam::{ACCOUNT}:policy/*"), {"IAM-03": "fail"}),
     ("keys of one user", allow("iam:CreateAccessKey", resource=f"arn:aws:iam::{ACCOUNT}:user/admin"), {"IAM-03": "fail"}),

@@ -10,10 +10,13 @@ Bedrock User Guide, guardrails-permissions-id. Not verified against AWS.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bedrock_gateway.errors import ConfigError
+from bedrock_gateway.iam.actions import action as known_action
+from bedrock_gateway.iam.actions import fits
 from bedrock_gateway.iam.conditions import matches
 from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, UndecidableError, evaluate
 from bedrock_gateway.iam.globs import concrete
@@ -101,8 +104,8 @@ Pairs = frozenset[tuple[str, str]]
 """(action, pattern of its resources)."""
 
 
-def _resources(me: Self, action: str, needed: Pairs) -> Iterator[str]:
-    """A resource of each pattern under which a statement allows *action*: a way up may be as narrow as one role."""
+def _resources(me: Self, region: str, action: str, needed: Pairs) -> Iterator[str]:
+    """Resources of each pattern under which a statement allows *action*: a way up may be as narrow as one role."""
     seen: dict[str, None] = {}
     for held in me.policies:
         for statement in held.policy.statements:
@@ -112,11 +115,35 @@ def _resources(me: Self, action: str, needed: Pairs) -> Iterator[str]:
             )
             if statement.effect == "Allow" and (named or excepted):
                 seen |= dict.fromkeys(statement.resources or ("*",))
-    yield from (_example(one) for one in seen if (action, one) not in needed)
+    examples = _examples(me, region, action)
+    for pattern in seen:
+        if (action, pattern) not in needed:
+            fitting = [one for one in examples if matches(pattern, one)]
+            yield from fitting or ["*" if pattern == "*" else concrete(pattern)]
 
 
-def _example(pattern: str) -> str:
-    return "*" if pattern == "*" else concrete(pattern)
+def _examples(me: Self, region: str, action: str) -> list[str]:
+    """What AWS asks about where *action* is called: somebody's, and each that a statement names, be it to except it.
+
+    Of actions that our data does not hold, none: their resources are what their statements say.
+    """
+    row = known_action(action)
+    if row is None or not row.arns:
+        return []
+    _, partition, _, _, account, _ = me.arn.split(":", 5)
+    known = {"Partition": partition, "Region": region, "Account": account}
+    made = [_PART.sub(lambda part: known.get(part[1], "somebody"), one) for one in row.arns]
+    policies = [*(one.policy for one in me.policies), *([me.boundary] if me.boundary else [])]
+    named = [
+        concrete(one)
+        for policy in policies
+        for statement in policy.statements
+        for one in (*statement.resources, *statement.not_resources)
+    ]
+    return list(dict.fromkeys([*made, *(one for one in named if one != "*" and fits(action, one))]))
+
+
+_PART = re.compile(r"\$\{([^}]*)\}")
 
 
 def _may(me: Self, region: str, way: WayUp, needed: Pairs) -> bool:
@@ -129,7 +156,8 @@ def _may(me: Self, region: str, way: WayUp, needed: Pairs) -> bool:
     context = {"iam:PassedToService": way.passes_to} if way.passes_to else {}
     return all(
         any(
-            evaluate(_asked(me, region, action, one, context), layers).allowed for one in _resources(me, action, needed)
+            evaluate(_asked(me, region, action, one, context), layers).allowed
+            for one in _resources(me, region, action, needed)
         )
         for action in way.actions
     )
