@@ -329,6 +329,9 @@ def test_a_reranker_is_model_enough_for_reranking() -> None:
         ('{ kind = "group", trust = [{ kind = "lambda" }] }', "", "`trust` belongs to a role"),
         ('{ kind = "user", users = ["alice"] }', "", "`users` are those of a group"),
         ('{ kind = "group", users = ["alice", "alice"] }', "", "names a user twice"),
+        ('{ kind = "group", users = ["al ice"] }', "", r"users\.0: a name in IAM has letters, digits and any of"),
+        ('{ kind = "user", name = "*" }', "", r"identity\.name: a name in IAM"),
+        ('{ kind = "user", boundary = "*" }', "", r"identity\.boundary: '\*' is not a valid role"),
         ('{ kind = "group", users = ["alice", "Alice"] }', "", "names a user twice"),
         (
             '{ kind = "group", users = ["alice"] }',

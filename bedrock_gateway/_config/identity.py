@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from bedrock_gateway._config.values import Role, Table
+from bedrock_gateway._config.values import Role, Table, by
+from bedrock_gateway.errors import ConfigError
 
 __all__ = ["IDENTITY_PATH", "MAKES_PRINCIPALS", "PRINCIPALS_BOUNDARY", "IdentityConfig", "TrustConfig"]
 
@@ -16,7 +18,17 @@ PRINCIPALS_BOUNDARY = "bedrock-gateway/AmazonBedrockGateway-principals"
 MAKES_PRINCIPALS = frozenset({"principal-provision", "group-members", "access-keys"})
 """Capabilities of whoever makes principals: such a principal is an administrator's to make, not another one's."""
 
-EntityName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+=,.@_-]{1,64}$")]
+
+_ENTITY = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
+
+
+def _is_entity(name: str) -> None:
+    """Source: IAM User Guide, reference_iam-quotas (names)."""
+    if not _ENTITY.fullmatch(name):
+        raise ConfigError("a name in IAM has letters, digits and any of +=,.@_-, 64 at most")
+
+
+EntityName = Annotated[str, by(_is_entity)]
 Values = Annotated[tuple[str, ...], Field(strict=False)]
 
 

@@ -194,7 +194,8 @@ def translated(error: ValidationError, top: type[BaseModel]) -> ConfigError:
     faults = error.errors(include_url=False, include_input=False)
     # A misspelt key is also a missing one: the misspelling is the news.
     fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
-    path = [str(part) for part in fault["loc"] if part != "[key]"]
+    # Of a value of several types pydantic names its own function.
+    path = [part for part in map(str, fault["loc"]) if part != "[key]" and not part.startswith("function-")]
     dotted = ".".join(path).replace("knowledge_bases", "knowledge_base", 1)
     if fault["type"] == "extra_forbidden":
         return ConfigError(
