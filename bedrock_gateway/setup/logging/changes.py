@@ -156,14 +156,16 @@ class Changes:
             return self._refuse(kind, name, {}, why)
         after = {"BucketName": name, "OwnershipControls": OWNED, "PublicAccessBlockConfiguration": PUBLIC_ACCESS}
         after |= {"BucketEncryption": self.declared.encryption} if self.declared.key else {}
-        if before is None or (kind, name) in self.found.made:
+        if before is None or (kind, name) in self.found.unfinished:
             return self._change(kind, name, after)
         if not self.replace:
             # Blocking would close what somebody may have opened on purpose, and another key locks others out; the
             # preflight says what is wrong with either (LOG-11, LOG-12).
-            after = {"BucketName": name, "OwnershipControls": OWNED} | {
-                one: before[one] for one in ("PublicAccessBlockConfiguration", "BucketEncryption") if one in before
-            }
+            left = {"PublicAccessBlockConfiguration", "BucketEncryption"}
+            if (kind, name) in self.found.made:  # under which key it is, is ours to say; who opened it since, is not
+                left.discard("BucketEncryption")
+            after = {one: value for one, value in after.items() if one not in left}
+            after |= {one: before[one] for one in left if one in before}
             if not same(before.get("OwnershipControls"), OWNED):
                 why = "its ACLs are on, and with them Bedrock may not write: switched off, what they grant ends; --replace does"
                 return self._refuse(kind, name, after, why)

@@ -74,6 +74,17 @@ def test_a_retention_that_somebody_lifted_from_a_group_of_ours_is_not_put_back_b
     assert [one.resource.kind for one in plan.refused] == ["AWS::Logs::LogGroup"]
 
 
+def test_a_bucket_of_ours_that_somebody_opened_since_is_not_closed_by_itself(account: Account) -> None:
+    account.apply()
+    account.root("s3").delete_public_access_block(Bucket=BUCKET)
+    plan = account.plan()
+    assert plan.pending == ()
+    assert any("does not block all public access" in one for one in plan.notes)
+    rules = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    account.root("s3").put_bucket_ownership_controls(Bucket=BUCKET, OwnershipControls=rules)
+    assert [one.resource.kind for one in account.plan().refused] == ["AWS::S3::Bucket"]
+
+
 def test_undo_takes_back_the_role_that_was_made_and_not_the_one_that_is_declared_now(account: Account) -> None:
     account.apply()
     account.apply(account.gateway(config_of(OTHER)))
