@@ -28,7 +28,7 @@ def _is_entity(name: str) -> None:
         raise ConfigError("a name in IAM has letters, digits and any of +=,.@_-, 64 at most")
 
 
-EntityName = Annotated[str, by(_is_entity)]
+EntityName = Annotated[str, by(_is_entity), Field(json_schema_extra={"pattern": f"^{_ENTITY.pattern}$"})]
 Values = Annotated[tuple[str, ...], Field(strict=False)]
 
 
