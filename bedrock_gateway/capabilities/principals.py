@@ -68,7 +68,7 @@ ROWS = (
             *_on(
                 "principal-role", "AttachRolePolicy", "DetachRolePolicy", condition="bounded-own-policy", why=_BOUNDED
             ),
-            *_on("principal-role", "DeleteRole"),
+            *_on("principal-role", "DeleteRole", condition="bounded-principal", why=_BOUNDED),
             *_on("principal-instance", "GetInstanceProfile", "CreateInstanceProfile"),
             Operation(
                 "AddRoleToInstanceProfile",

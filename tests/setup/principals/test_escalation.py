@@ -84,6 +84,7 @@ WAYS_UP: dict[str, tuple[str, dict[str, Any]]] = {
         {"RoleName": "unbound", "PolicyDocument": MINE},
     ),
     "policy on an unbounded role of ours": ("attach_role_policy", {"RoleName": "unbound", "PolicyArn": OWN}),
+    "delete an unbounded role of ours": ("delete_role", {"RoleName": "unbound"}),
     "bound an unbounded role": (
         "put_role_permissions_boundary",
         {"RoleName": "unbound", "PermissionsBoundary": BOUNDARY},
