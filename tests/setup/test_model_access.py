@@ -447,6 +447,10 @@ def test_the_command_line_plans_submits_and_ends(
 
     code, out, _ = run("--undo", "--output", "json")
     assert json.loads(out) == {"would_end": [CLAUDE, RERANK]}
+    for more in (("--model", RERANK), ("--use-case", str(form)), ("--export", "terraform")):
+        code, _, err = run("--undo", "--apply", *more)  # it would have ended the agreement of CLAUDE too
+        assert (code, "leave out --model" in err) == (2, True)
+    assert account.status(CLAUDE) == "AVAILABLE"
     assert run("--undo", "--apply")[0] == 0
     assert account.status(CLAUDE) == "NOT_AVAILABLE"
     code, _, err = run("--use-case", str(tmp_path / "none.json"))

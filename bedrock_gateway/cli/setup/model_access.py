@@ -50,6 +50,11 @@ def run(args: argparse.Namespace) -> int:
     """
     from bedrock_gateway.setup import model_access
 
+    if args.undo and (args.model or args.use_case or args.export):
+        raise ConfigError(
+            "--undo ends every agreement that the last --apply accepted, and submits and prints nothing else: leave out --model,"
+            " --use-case and --export"
+        )
     form = _form(args.use_case)
     what: dict[str, Any] = {"models": tuple(args.model), "form": form}
     if args.export:
