@@ -38,6 +38,7 @@ __all__ = [
     "checks",
     "held_back",
     "key_of",
+    "lacking",
     "level_of",
     "result_of",
     "unread",
@@ -347,6 +348,19 @@ def unread(error: GatewayError, probe: Probe) -> Finding:
         return Finding("unknown", f"{asked} got an answer that is not AWS's; a proxy or a portal may stand between")
     what = error.code if isinstance(error, ServiceError) else type(error).__name__
     return Finding("unknown", f"{asked} gave no answer ({what})")
+
+
+def lacking(error: LookupError, probe: Probe) -> GatewayError:
+    """Return the error that AWS's answer lacks what a check looked up: one answer like that must not end all the others.
+
+    Raises:
+        LookupError: nothing was read, so that it is no answer's fault.
+    """
+    if not probe.calls:
+        raise error
+    operation = probe.calls[-1].partition(":")[2]
+    said = f"{operation}: the answer lacks a member, or names something that is no ARN"
+    return MalformedResponseError(said, operation=operation)
 
 
 def _fix(row: Row, finding: Finding, probe: Probe) -> Fix | None:

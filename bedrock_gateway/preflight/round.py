@@ -28,6 +28,7 @@ from bedrock_gateway.preflight.flow import (
     checks,
     held_back,
     key_of,
+    lacking,
     level_of,
     result_of,
     unread,
@@ -220,6 +221,9 @@ class Round:
             except GatewayError as error:
                 code = error.code if isinstance(error, ServiceError) else type(error).__name__
                 return self._end(one, unread(error, one.probe), code)
+            except LookupError as error:
+                found = lacking(error, one.probe)
+                return self._end(one, unread(found, one.probe), type(found).__name__)
             one.wanted = tuple(map(self._ask, questions))
         return None
 

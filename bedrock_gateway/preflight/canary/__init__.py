@@ -18,7 +18,7 @@ from bedrock_gateway.preflight.canary.asking import Calls, Shared, answered, awa
 from bedrock_gateway.preflight.canary.records import Expected, differences, large_place
 from bedrock_gateway.preflight.catalogue import CATALOGUE, rows
 from bedrock_gateway.preflight.checks.logging import find_group, logging_configuration
-from bedrock_gateway.preflight.flow import Finding, held_back, result_of, unread
+from bedrock_gateway.preflight.flow import Finding, held_back, lacking, result_of, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +65,10 @@ def _checked(row: Row, probe: Probe, shared: Shared) -> Flow[CheckResult]:
         except GatewayError as error:
             code = code_of(error)
             finding = unread(error, probe)
+        except LookupError as error:
+            malformed = lacking(error, probe)
+            code = code_of(malformed)
+            finding = unread(malformed, probe)
     return result_of(row, finding, probe, shared.calls.now() - began, code or finding.error_code)
 
 

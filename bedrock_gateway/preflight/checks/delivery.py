@@ -139,8 +139,9 @@ def _log_12(probe: Probe, place: Place) -> Judging:
     rules = reply.get("ServerSideEncryptionConfiguration", {}).get("Rules") or [{}]
     default = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
     key = default.get("KMSMasterKeyID")
-    if not str(default.get("SSEAlgorithm", "")).startswith("aws:kms"):
-        return Finding("pass", f"bucket {place.bucket} is encrypted with S3's own keys")
+    algorithm = str(default.get("SSEAlgorithm") or "")
+    if not algorithm.startswith("aws:kms"):
+        return _without_key(place, algorithm)
     if not key or "alias/aws/s3" in str(key):
         said = f"bucket {place.bucket} is encrypted with aws/s3, whose policy lets no service of another account write"
         return Finding(
@@ -158,6 +159,12 @@ def _log_12(probe: Probe, place: Place) -> Judging:
         lost = " The configuration saves, and every body is lost." if judged.status == "fail" else ""
         return Finding(judged.status, f"key {key}: {judged.summary}.{lost}", {"key": str(key)}, command, document)
     return Finding(judged.status, f"key {key}: {judged.summary}", {"key": str(key)})
+
+
+def _without_key(place: Place, algorithm: str) -> Finding:
+    if algorithm == "AES256":
+        return Finding("pass", f"bucket {place.bucket} is encrypted with S3's own keys")
+    return Finding("unknown", f"AWS says {algorithm[:40]!r} of how bucket {place.bucket} is encrypted")
 
 
 def _key(probe: Probe, key: str, of: str) -> Generator[Asking, Any, Finding | None]:

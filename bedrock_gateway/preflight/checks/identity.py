@@ -191,6 +191,8 @@ def _id_10(probe: Probe) -> Checking:
         return Finding("fail", "the root user has access keys", advice="Sign in as root and delete them.")
     if not summary.get("AccountMFAEnabled"):
         return Finding("warn", "the root user has no MFA device", advice="Sign in as root and add one.")
+    if "AccountAccessKeysPresent" not in summary:
+        return Finding("unknown", "AWS does not say whether the root user has access keys")
     return Finding("pass", "the root user has MFA and no access key")
 
 

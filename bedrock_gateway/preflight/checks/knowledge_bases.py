@@ -157,12 +157,17 @@ def _kb_04(probe: Probe, name: str, base: str) -> Judging:
     jobs = yield from _last_jobs(probe, base)
     findings = []
     for source, job in jobs:
-        statistics = (job or {}).get("statistics") or {}
+        if job is None:
+            continue  # KB-03 says so
+        statistics = job.get("statistics")
+        if statistics is None:
+            findings.append(Finding("unknown", f"{name}: AWS counts no documents of {source}"))
+            continue
         failed, scanned = statistics.get("numberOfDocumentsFailed", 0), statistics.get("numberOfDocumentsScanned", 0)
         said = f"{name}: {failed} of {scanned} documents of {source} failed"
         status: Status = "pass" if not failed else "fail" if failed > scanned * _FAILED_FAILS else "warn"
         findings.append(Finding(status, said, command=f"bedrock-gateway kb status {name}" if failed else None))
-    return worst(findings, f"{name} has no data source, see KB-02")
+    return worst(findings, f"nothing of {name} was ever ingested, see KB-02 and KB-03")
 
 
 @_missing
@@ -202,7 +207,10 @@ def _kb_06(probe: Probe, name: str, base: str) -> Judging:
 def _kb_07(probe: Probe, name: str, base: str) -> Judging:
     found = yield from _base(probe, base)
     target = {"Region": (3, probe.config.region), "account": (4, probe.config.account)}
-    for member, arn in _arns(found.get("storageConfiguration") or {}):
+    stores = list(_arns(found.get("storageConfiguration") or {}))
+    if not stores:
+        return Finding("not_applicable", f"{name}: AWS names no store of it")
+    for member, arn in stores:
         parts = arn.split(":")
         for what, (at, wanted) in target.items():
             if parts[at] and parts[at] != wanted:
