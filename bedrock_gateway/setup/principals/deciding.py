@@ -204,5 +204,5 @@ def raise_for_loss(kept: Iterable[Change], live: Live) -> None:
 
 def _known_by(kind: str, properties: Mapping[str, Any]) -> object:
     if kind == POLICY:
-        return properties["Description"]
-    return properties["Path"] if kind in {GROUP, INSTANCE} else _tag(properties)
+        return properties.get("Description")
+    return properties.get("Path") if kind in {GROUP, INSTANCE} else _tag(properties)
