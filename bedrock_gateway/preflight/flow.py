@@ -207,9 +207,9 @@ def _params(question: Send | Again) -> Mapping[str, Any]:
 _TOKENS = ("Marker", "NextToken", "nextToken")
 
 
-def _leads_nowhere(outcome: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+def _leads_nowhere(name: str, outcome: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     """Whether *outcome* says that there is more, but not where; or names the page that was asked for: read on, it never ends."""
-    if outcome.get("IsTruncated") and not outcome.get("Marker"):
+    if name.startswith("iam:") and outcome.get("IsTruncated") and not outcome.get("Marker"):
         return True
     return any(outcome.get(name) and outcome.get(name) == asked.get(name) for name in _TOKENS)
 
@@ -228,11 +228,11 @@ def _as_aws_would(name: str, outcome: Outcome, asked: Mapping[str, Any]) -> Outc
         needed = ALWAYS_SENT.get(name)
         missing = needed is not None and needed not in outcome
         if name == "s3:HeadBucket":  # its answer is all header: the Region, which a newer botocore shows as a member
-            missing = "BucketRegion" not in outcome and "x-amz-bucket-region" not in headers
+            missing = not outcome.get("BucketRegion") and not headers.get("x-amz-bucket-region")
         strange = (
             kind.startswith("text/html")
             or missing
-            or _leads_nowhere(outcome, asked)
+            or _leads_nowhere(name, outcome, asked)
             or not _is_an_answer(outcome.get(BODY), SENT_ALONE.get(name))
         )
     if not strange:

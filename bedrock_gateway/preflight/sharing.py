@@ -110,6 +110,7 @@ def _key(probe: Probe, who: Mapping[str, Any], logging: Mapping[str, Any]) -> st
     parts = [
         version("bedrock-gateway"),
         probe.facts.botocore,
+        sorted(probe.facts.endpoint_overrides.items()),  # what answers elsewhere, says nothing of AWS
         configuration_hash(probe.config),
         probe.name,
         probe.level,

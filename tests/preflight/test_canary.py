@@ -240,6 +240,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("no bucket for large bodies", {"logging": {"loggingConfig": LOGGING | {"cloudWatchConfig": {"logGroupName": GROUP}}}},
         {"CAN-05": "not_applicable"}),
     ("the large body does not come", {"objects": {}}, {"CAN-05": "warn"}),
+    ("the large body is one of many of that name", {"answers": {"ListObjectsV2": {
+        "Contents": [{"Key": BODY_KEY, "Size": 9}], "IsTruncated": True, "NextContinuationToken": "x"}}}, {}),
     ("the large body is empty", {"objects": {BODY_KEY: 0}}, {"CAN-05": "warn"}),
     ("the bucket may not be listed", {"answers": {"ListObjectsV2": denied("ListObjectsV2")}}, {"CAN-05": "unknown"}),
     ("the model takes no large prompt", {"answers": {"Converse": large(error(InvalidRequestError, "ValidationException"))}},

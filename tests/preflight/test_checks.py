@@ -532,13 +532,17 @@ def test_only_the_mode_of_data_retention_that_is_allowed_passes(mode):
 
 
 def test_a_log_group_that_is_missing_is_found_where_it_is():
-    there = {"us-west-2": faults.GROUPS, "eu-west-1": denied("DescribeLogGroups")}
+    there = {
+        "us-west-2": faults.GROUPS,
+        "eu-west-1": denied("DescribeLogGroups"),
+        "eu-west-2": {"logGroups": [], "nextToken": "1"},
+    }
     groups = BySend(lambda send: there.get(send.region, {"logGroups": []}))
     report, sent = drive(golden() | {"DescribeLogGroups": groups})
     found = next(one for one in report.results if one.id == "REG-06")
     assert found.status == "fail"
     assert found.evidence["exists_in"] == "us-west-2"
-    assert "(1 could not be read)" in found.summary
+    assert "(2 could not be read)" in found.summary
     assert f"--region {REGION}" in found.fix.command
     regions = [one.region for one in sent if one.operation == "DescribeLogGroups"]
     assert len(regions) == len(set(regions)) > 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ class Host:
     def __init__(self, home: Any) -> None:
         self.home, self.now, self.events = home, NOW, []
 
-    def run(self, replies: Any = None, *, principal="auditor", takes=True, level="deep", declared=None):
+    def run(self, replies: Any = None, *, principal="auditor", takes=True, level="deep", declared=None, facts=None):
         """One process's preflight: (its report, what it asked)."""
         passes = Passes(clock=lambda: self.now, environment={"XDG_RUNTIME_DIR": str(self.home)})
         sharing = Sharing(passes, level, time.monotonic(), takes=takes)
@@ -48,7 +49,7 @@ class Host:
             declared or config(),
             principal,
             level,
-            FACTS,
+            facts or FACTS,
             looks=looks(there),
             sharing=sharing,
             emit=self.events.append,
@@ -149,6 +150,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "principal": {"principal": "operator"},
     "Region": {"declared": config(region="us-west-2")},
     "configuration": {"declared": config(application="another")},
+    "endpoint": {"facts": replace(FACTS, endpoint_overrides={"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})},
 }
 
 

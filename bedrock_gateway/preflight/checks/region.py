@@ -116,7 +116,7 @@ def _reg_06(probe: Probe) -> Checking:
     wanted = {"logGroupNamePrefix": str(name)}  # AWS sorts by name: the group of exactly that name comes first
     outcomes = yield from probe.outcomes([Send("logs", "DescribeLogGroups", wanted, region=one) for one in others])
     there = [one for one, outcome in zip(others, outcomes, strict=True) if _has_group(outcome, str(name))]
-    unread = sum(isinstance(outcome, GatewayError) for outcome in outcomes)
+    unread = sum(not _has_group(outcome, str(name)) and _may_have(outcome) for outcome in outcomes)
     hint = f"; it is in {', '.join(there)}" if there else f"; nor in {len(others) - unread} other Regions"
     said = f"log group {name} does not exist in {here}{hint}{f' ({unread} could not be read)' if unread else ''}"
     advice = "Logging takes a log group of its own Region: make it here." if there else None
@@ -127,6 +127,11 @@ def _reg_06(probe: Probe) -> Checking:
 def _has_group(outcome: Outcome, name: str) -> bool:
     groups = outcome.get("logGroups", []) if isinstance(outcome, dict) else []
     return any(one.get("logGroupName") == name for one in groups)
+
+
+def _may_have(outcome: Outcome) -> bool:
+    """Whether it was not read, or not to its end: AWS may send a page without groups, and have more."""
+    return isinstance(outcome, GatewayError) or bool(outcome.get("nextToken"))
 
 
 def _headers(error: ServiceError) -> Mapping[str, str]:
