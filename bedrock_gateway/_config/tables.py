@@ -90,6 +90,11 @@ class PrincipalConfig(Table):
                 "'principal-provision' and 'group-members' in one principal: whoever writes what a group may do and also "
                 "puts users into it can give anybody any right; make two principals"
             )
+        if {"principal-provision", "access-keys"} <= set(self.capabilities):
+            raise ValueError(
+                "'principal-provision' and 'access-keys' in one principal: whoever puts our tag on users and makes keys of "
+                "those that carry it can become one that no boundary caps; make two principals"
+            )
         makes = sorted(MAKES_PRINCIPALS & set(self.capabilities))
         if makes and self.identity and self.identity.boundary is not False:
             raise ValueError(

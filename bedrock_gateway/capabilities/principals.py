@@ -2,7 +2,8 @@
 
 Three capabilities, because IAM cannot cap a group: a role and a user are made under a permissions boundary, a group has
 none, and adding a user to one asks for nothing about the user. Whoever could write what a group may do and choose who is
-in it could give any right to anybody; so these two are never one principal's (the configuration refuses them together).
+in it could give any right to anybody, and whoever could put our tag on a user and make a key of it could become one that is
+under no boundary; so the first is never one principal's with another (the configuration refuses them together).
 
 Source: Service Authorization Reference, AWS Identity and Access Management; IAM User Guide, access_policies_boundaries.
 """

@@ -219,6 +219,18 @@ def test_both_halves_in_one_hand_would_lead_up_so_the_configuration_refuses_them
         GatewayConfig.from_toml(both)
 
 
+def test_tags_and_keys_in_one_hand_would_lead_up_so_the_configuration_refuses_them(risky: Account) -> None:
+    """IAM looks at no boundary where a user is tagged, nor where a key is made: an uncapped user of a declared name."""
+    risky.iam.create_user(UserName="bob", Path=PATH)
+    keys = risky.client(risky.become("keys"), "iam")
+    refusal(keys.create_access_key, UserName="bob")
+    risky.client(risky.become("maker"), "iam").tag_user(UserName="bob", Tags=MARK)
+    assert keys.create_access_key(UserName="bob")["AccessKey"]["UserName"] == "bob"
+    both = risky.text.replace('["principal-provision"]', '["principal-provision", "access-keys"]')
+    with pytest.raises(ConfigError, match="make two principals"):
+        GatewayConfig.from_toml(both)
+
+
 @pytest.mark.parametrize("capability", [row.name for row in ROWS])
 def test_a_principal_that_makes_others_is_not_made_by_one(account: Account, capability: str) -> None:
     identity = '{ kind = "role", trust = [{ kind = "lambda" }] }'
