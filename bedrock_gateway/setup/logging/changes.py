@@ -15,7 +15,7 @@ from bedrock_gateway.iam.document import Policy, PolicyError
 from bedrock_gateway.preflight.deliveries import judge_use
 from bedrock_gateway.preflight.trust import Delivery, judge_trust
 from bedrock_gateway.setup.logging.declared import DEFAULT_RETENTION_DAYS, OWNED, PUBLIC_ACCESS, flag
-from bedrock_gateway.setup.logging.merging import merged, same, with_statements
+from bedrock_gateway.setup.logging.merging import besides, merged, same, with_statements
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
 
 if TYPE_CHECKING:
@@ -119,7 +119,12 @@ class Changes:
         trust, wrong = self._trust(before["AssumeRolePolicyDocument"])
         policies = list(before.get("Policies") or ())
         if self._undelivered(policies) is not None:
-            policies = [*(one for one in policies if one["PolicyName"] != own["PolicyName"]), own]
+            others = {one["PolicyName"]: one for one in policies}
+            if under_our_name := others.pop(own["PolicyName"], None):
+                there = under_our_name["PolicyDocument"]
+                left = {**there, "Statement": besides(there, declared.documents.permissions)}
+                own["PolicyDocument"] = with_statements(left, declared.documents.permissions)
+            policies = [*others.values(), own]
             wrong = wrong or self._undelivered(policies) or ""
         after = {**before, "AssumeRolePolicyDocument": trust} | ({"Policies": policies} if policies else {})
         if wrong:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Merged",
     "added_statements",
+    "besides",
     "is_as_put",
     "led_by",
     "merged",
@@ -64,6 +65,12 @@ def added_statements(before: Mapping[str, Any] | None, after: Mapping[str, Any])
     """Return the statements of *after* that *before* has not."""
     old = [_one_statement(one) for one in statements_of(before or {})]
     return [one for one in statements_of(after) if _one_statement(one) not in old]
+
+
+def besides(document: Mapping[str, Any], ours: Policy) -> list[Any]:
+    """Return the statements of *document*, a policy under our name, that others put into it: under no Sid of *ours*."""
+    names = {one["Sid"] for one in ours.dump()["Statement"]}
+    return [one for one in statements_of(document) if one.get("Sid") not in names]
 
 
 def statements_of(document: Mapping[str, Any]) -> list[Any]:

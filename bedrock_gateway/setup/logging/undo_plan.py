@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_gateway.capabilities.table import MARK
 from bedrock_gateway.errors import ConfigError, NotOursError
-from bedrock_gateway.setup.logging.merging import added_statements, is_as_put, same, statements_of, without_statements
+from bedrock_gateway.setup.logging.merging import (
+    added_statements,
+    besides,
+    is_as_put,
+    same,
+    statements_of,
+    without_statements,
+)
 from bedrock_gateway.setup.logging.reading import READ
 from bedrock_gateway.setup.resource import KEY_POLICY, LOGGING, Change, Resource
 
@@ -152,7 +159,12 @@ def _role_back(declared: Declared, kept: Kept, now: Any, _: bool) -> Change:
 
 def _made_role_back(declared: Declared, kept: Kept, now: Any) -> Change:
     tags = {one["Key"]: one["Value"] for one in now.get("Tags") or ()}
-    others = [one["PolicyName"] for one in now.get("Policies") or () if one["PolicyName"] != declared.role_policy]
+    ours = declared.documents.permissions
+    others = [
+        one["PolicyName"]
+        for one in now.get("Policies") or ()
+        if one["PolicyName"] != declared.role_policy or besides(one["PolicyDocument"], ours)
+    ]
     if tags.get(MARK) != declared.mark:
         return _change(kept, "keep", now, now, f"it does not carry our tag {MARK}={declared.mark}: it is left alone")
     if others or added_statements(kept.after["AssumeRolePolicyDocument"], now["AssumeRolePolicyDocument"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import pytest
 from bedrock_gateway.errors import NotOursError
 from bedrock_gateway.iam import roles
 from tests.setup.conftest import Killed
-from tests.setup.logging.conftest import BUCKET, DECLARED, GROUP, ROLE, config_of
+from tests.setup.logging.conftest import BUCKET, DECLARED, GROUP, LAMBDA, ROLE, config_of, document
 from tests.setup.logging.test_interrupted import PUT, killing
+from tests.setup.logging.test_undo import OWN
 
 if TYPE_CHECKING:
     from tests.setup.logging.conftest import Account
@@ -72,6 +74,28 @@ def test_a_retention_that_somebody_lifted_from_a_group_of_ours_is_not_put_back_b
     assert not plan.pending, [one.to_dict() for one in plan.pending]
     plan = account.plan(account.gateway(config_of({**DECLARED, "retention_days": 365})))
     assert [one.resource.kind for one in plan.refused] == ["AWS::Logs::LogGroup"]
+
+
+READ = {"Sid": "Theirs", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::theirs/*"}
+
+
+def test_statements_that_others_put_into_a_policy_under_our_name_stay(account: Account) -> None:
+    account.make_role(LAMBDA, **{OWN: document(READ)})
+    account.apply()
+    (theirs, ours) = account.role()["Policies"][OWN]["Statement"]
+    assert theirs == READ
+    assert GROUP in ours["Resource"]
+    account.undo()
+    assert account.role()["Policies"][OWN]["Statement"] == [READ]
+
+
+def test_a_role_of_ours_into_whose_policy_others_wrote_is_not_removed(account: Account) -> None:
+    account.apply()
+    grown = account.role()["Policies"][OWN]
+    grown["Statement"].append(READ)
+    account.root("iam").put_role_policy(RoleName=ROLE, PolicyName=OWN, PolicyDocument=json.dumps(grown))
+    assert any(f"policies of others ({OWN})" in one for one in account.undo().kept)
+    assert READ in account.role()["Policies"][OWN]["Statement"]
 
 
 def test_a_bucket_of_ours_that_somebody_opened_since_is_not_closed_by_itself(account: Account) -> None:
