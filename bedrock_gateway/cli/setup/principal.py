@@ -101,9 +101,9 @@ def _print_undo(args: argparse.Namespace, steps: list[str], done: Done) -> int:
     if args.output == "json":
         emit_json({"principal": done.principal, "steps": steps, "left": list(done.left)})
     else:
-        emit(
-            as_text([f"Taking back principal {done.principal}", "", *steps, "", "nothing was changed: --apply does it"])
-        )
+        left = [f"left: {one}" for one in done.left]
+        said = [*steps, "", *left, *([""] if left else []), "nothing was changed: --apply does it"]
+        emit(as_text([f"Taking back principal {done.principal}", "", *said]))
     return 0
 
 

@@ -51,6 +51,8 @@ def test_from_plan_to_a_group_with_its_users_and_back_to_nothing(account: Accoun
     code, out, _ = shell("people", "--undo", who="members")
     assert (code, "RemoveUserFromGroup alice" in out) == (0, True)
     assert shell("people", "--undo", "--apply", who="members")[0] == 0
+    code, out, _ = shell("people", "--undo", who="members")
+    assert "left: DeleteGroup AmazonBedrockGateway-principal-people: needs a principal with principal-provision" in out
     assert shell("people", "--undo", "--apply")[0] == 0
     assert account.picture() == before
 
