@@ -241,6 +241,8 @@ class Changes:
 
     def notes(self) -> Iterator[str]:
         """Yield what is to be known, one sentence each."""
+        if (large := self.declared.scope.large_data_bucket) and not self.declared.log_group:
+            yield f"large_data_bucket {large} is not used: it takes large bodies of CloudWatch Logs, and no log_group is declared"
         role = self.found.of("AWS::IAM::Role", self.declared.role)
         if self.declared.log_group and role is None and not self.boundary:
             yield (

@@ -110,6 +110,12 @@ def test_the_policy_of_a_key_is_never_in_a_template() -> None:
         assert key in export(plan.resources, form)
 
 
+def test_a_bucket_for_large_bodies_that_nothing_leads_to_is_said_to_be_unused() -> None:
+    plan = logging.desired(config_of({"bucket": BUCKET, "large_data_bucket": "example-large", "modalities": ["text"]}))
+    assert any("example-large is not used" in one for one in plan.notes)
+    assert not any("example-large" in one.name for one in plan.resources)
+
+
 def test_the_async_gateway_does_the_same(account: Account) -> None:
     account.apply()
     made = account.everything()
