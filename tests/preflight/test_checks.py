@@ -242,6 +242,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("calls without deliveries", {"GetMetricData": series(success0=0.0)}, {"LOG-14": "warn"}),
     ("no traffic", {"GetMetricData": series(sent=0.0, success0=0.0)}, {"LOG-14": "unknown"}),
     ("calls without records", {"DescribeLogStreams": {"logStreams": []}}, {"LOG-15": "warn"}),
+    ("the log stream on a second page", {"DescribeLogStreams": faults.paged("nextToken", "nextToken",
+        {"logStreams": []}, golden()["DescribeLogStreams"])}, {}),
     ("only old records", {"DescribeLogStreams": {"logStreams": [{"logStreamName": "aws/bedrock/modelinvocations",
         "lastEventTimestamp": int((NOW - timedelta(days=3)).timestamp() * 1000)}]}}, {"LOG-15": "warn"}),
     ("no model", {"GetFoundationModel": missing("GetFoundationModel")}, {"MOD-01": "fail",

@@ -269,16 +269,27 @@ _STREAM = "aws/bedrock/modelinvocations"
 _OLD = timedelta(hours=24)
 
 
+def _stream(probe: Probe, group: str) -> Generator[Asking, Any, dict[str, Any] | None]:
+    """The one stream that Bedrock writes to; AWS searches by prefix, page by page."""
+    wanted = {"logGroupName": group, "logStreamNamePrefix": _STREAM}
+    while True:
+        reply = yield from probe.read("logs", "DescribeLogStreams", **wanted)
+        for one in reply["logStreams"]:
+            if one.get("logStreamName") == _STREAM:
+                return dict(one)
+        if not reply.get("nextToken"):
+            return None
+        wanted["nextToken"] = reply["nextToken"]
+
+
 def _log_15(probe: Probe) -> Checking:
     found = yield from destination(probe)
     name = (found.get("cloudWatchConfig") or {}).get("logGroupName")
     if not name:
         return Finding("not_applicable", "logs do not go to CloudWatch Logs")
-    wanted = {"logGroupName": str(name), "logStreamNamePrefix": _STREAM}
-    streams = yield from probe.read("logs", "DescribeLogStreams", **wanted)
+    stream = yield from _stream(probe, str(name))
     series, wrong = yield from read_metrics(probe, _metrics(probe))
     calls = _sum(series, "sent")
-    stream = next((one for one in streams.get("logStreams", []) if one.get("logStreamName") == _STREAM), None)
     last = stream.get("lastEventTimestamp") if stream else None
     if last is None:
         if calls:

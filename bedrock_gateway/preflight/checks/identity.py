@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from bedrock_gateway._commands import Send
 from bedrock_gateway.errors import GatewayError, NotFoundError, ServiceError
 from bedrock_gateway.preflight.checks.permissions import kind_of
 from bedrock_gateway.preflight.facts import LATE
-from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, aware
+from bedrock_gateway.preflight.flow import Asking, Check, Finding, Outcome, Probe, aware
 from bedrock_gateway.preflight.holdings import pages
 
 __all__ = ["CHECKS"]
@@ -222,6 +223,21 @@ _PHANTOM = "BedrockAPIKey-"
 _BEDROCK = "bedrock.amazonaws.com"
 
 
+def _to_the_end(probe: Probe, questions: Sequence[Send]) -> Generator[Asking, Any, list[tuple[Send, Outcome]]]:
+    """Each question with what came of it, page by page."""
+    found: list[tuple[Send, Outcome]] = []
+    while questions:
+        outcomes = yield from probe.outcomes(questions)
+        pairs = list(zip(questions, outcomes, strict=True))
+        found += pairs
+        questions = [
+            replace(question, params={**question.params, "Marker": outcome["Marker"]})
+            for question, outcome in pairs
+            if isinstance(outcome, dict) and outcome.get("IsTruncated")
+        ]
+    return found
+
+
 def _id_12(probe: Probe) -> Checking:
     names: list[str] = []
     params: dict[str, Any] = {"MaxItems": 1000}
@@ -235,11 +251,11 @@ def _id_12(probe: Probe) -> Checking:
         return Finding("pass", "the console has made no user for a Bedrock API key")
     asked = {"ListServiceSpecificCredentials": {"ServiceName": _BEDROCK}, "ListAccessKeys": {}}
     questions = [Send("iam", one, {"UserName": name, **more}) for name in names for one, more in asked.items()]
-    outcomes = yield from probe.outcomes(questions)
+    outcomes = yield from _to_the_end(probe, questions)
     used: list[str] = []
     keyed: list[str] = []
     commands = []
-    for question, outcome in zip(questions, outcomes, strict=True):
+    for question, outcome in outcomes:
         if isinstance(outcome, NotFoundError):  # the user is gone since
             continue
         if isinstance(outcome, GatewayError):
