@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from bedrock_gateway.iam.generate import Grant
     from bedrock_gateway.preflight.flow import Asking, Probe
 
-__all__ = ["MOST_ACTIONS", "MOST_RESOURCES", "Simulated", "Wanted", "asked_of", "calls_of", "required", "simulated"]
+__all__ = [
+    "MOST_ACTIONS",
+    "MOST_RESOURCES",
+    "Simulated",
+    "Wanted",
+    "asked_of",
+    "calls_of",
+    "region_of",
+    "required",
+    "simulated",
+]
 
 MOST_ACTIONS, MOST_RESOURCES = 100, 50
 """Of one call."""
@@ -95,19 +105,22 @@ def _base(action: str, resource: str, scope: Scope) -> Iterator[tuple[str, tuple
     """Keys that every request has, with values that are known."""
     yield "aws:SecureTransport", ("true",)
     yield "aws:ResourceAccount", (scope.account,)
-    yield "aws:RequestedRegion", (_region(action, resource, scope),)
+    yield "aws:RequestedRegion", (region_of(action, resource, scope.partition, scope.region),)
 
 
 _GLOBAL: Mapping[str, str] = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1"}
 
 
-def _region(action: str, resource: str, scope: Scope) -> str:
-    """IAM has one place; a global profile's model has no Region, and AWS says so in a word of its own."""
+def region_of(action: str, resource: str, partition: str, region: str) -> str:
+    """Return the Region in whose name AWS asks, of what is called in *region*.
+
+    IAM has one place; a global profile's model has no Region, and AWS says so in a word of its own.
+    """
     if action.startswith("iam:"):
-        return _GLOBAL.get(scope.partition, scope.region)
-    if resource.startswith(f"arn:{scope.partition}:bedrock:::"):
+        return _GLOBAL.get(partition, region)
+    if resource.startswith(f"arn:{partition}:bedrock:::"):
         return "unspecified"
-    return scope.region
+    return region
 
 
 def _of_conditions(conditions: Conditions) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -23,7 +23,7 @@ from bedrock_gateway.preflight.checks.escalation import WAYS_UP, find_ways
 from bedrock_gateway.preflight.checks.permissions import Self
 from bedrock_gateway.preflight.checks.simulation import FORBIDDEN
 from bedrock_gateway.preflight.holdings import Held
-from bedrock_gateway.preflight.simulator import MOST_ACTIONS, MOST_RESOURCES, Wanted, calls_of
+from bedrock_gateway.preflight.simulator import MOST_ACTIONS, MOST_RESOURCES, Wanted, calls_of, region_of
 from tests.capabilities.test_drift import every_option
 
 from .stepped import (
@@ -445,3 +445,23 @@ def test_a_denied_simulation_of_another_principal_is_unknown_and_named():
     report, _ = drive(replies, declared=AUDITED)
     assert {one.id for one in report.unknown} == {"MOD-05", "REG-08", "IAM-04", "IAM-05"}
     assert {one.fix.iam_action for one in report.unknown} == {"iam:GetRole"}
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "of_iam"),
+    [("aws", "eu-west-1", "us-east-1"), ("aws-us-gov", "us-gov-east-1", "us-gov-west-1")],
+)
+def test_iam_is_asked_about_in_the_one_region_that_it_has_in_its_partition(partition, region, of_iam):
+    arn = f"arn:{partition}:iam::{ACCOUNT}:role/app"
+
+    def bound_to(only: str) -> Self:
+        condition = {"StringEquals": {"aws:RequestedRegion": only}}
+        rights = {"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": "*", "Condition": condition}
+        return Self(
+            "role", "app", arn, (Held("x", False, Policy.parse({"Version": "2012-10-17", "Statement": rights})),)
+        )
+
+    assert [way.name for way in find_ways(bound_to(of_iam), region)] == ["PutRolePolicy"]
+    assert find_ways(bound_to(region), region) == []
+    assert region_of("iam:PutRolePolicy", arn, partition, region) == of_iam
+    assert region_of("bedrock:InvokeModel", "*", partition, region) == region

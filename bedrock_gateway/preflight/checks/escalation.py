@@ -22,7 +22,7 @@ from bedrock_gateway.iam.evaluate import AccessRequest, Layers, PrincipalRef, Un
 from bedrock_gateway.iam.globs import concrete
 from bedrock_gateway.preflight.checks.permissions import Self, judged
 from bedrock_gateway.preflight.flow import Check, Finding, Probe
-from bedrock_gateway.preflight.simulator import Wanted, required
+from bedrock_gateway.preflight.simulator import Wanted, region_of, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def _layers(me: Self) -> Layers:
 
 def _asked(me: Self, region: str, action: str, resource: str, context: Mapping[str, str]) -> AccessRequest:
     base = {
-        "aws:RequestedRegion": "us-east-1" if action.startswith("iam:") else region,
+        "aws:RequestedRegion": region_of(action, resource, me.arn.split(":")[1], region),
         "aws:PrincipalArn": me.arn,
         "aws:SecureTransport": "true",
         "aws:MultiFactorAuthPresent": "true",

@@ -14,7 +14,7 @@ from bedrock_gateway.errors import ConfigError, NotFoundError
 from bedrock_gateway.iam.model_legs import own_arns
 from bedrock_gateway.preflight.checks.permissions import kind_of
 from bedrock_gateway.preflight.flow import Asking, Check, Finding, Probe, worst
-from bedrock_gateway.preflight.simulator import Simulated, Wanted, required, simulated
+from bedrock_gateway.preflight.simulator import Simulated, Wanted, region_of, required, simulated
 
 __all__ = ["CHECKS", "FORBIDDEN"]
 
@@ -141,7 +141,7 @@ def _forbidden(probe: Probe, needed: Sequence[Wanted]) -> list[Wanted]:
     found = []
     for template, actions in FORBIDDEN.items():
         resource = template.format_map(names)
-        region = "us-east-1" if ":iam:" in resource and config.partition == "aws" else config.region
+        region = region_of(actions[0], resource, config.partition, config.region)
         given = tuple(sorted((context | {"aws:RequestedRegion": (region,)}).items()))
         found += [Wanted(action, resource, given) for action in actions if (action, resource) not in own]
     return found
