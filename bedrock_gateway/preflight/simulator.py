@@ -66,7 +66,7 @@ class Simulated:
 
     wanted: Wanted
     decision: str
-    """``allowed``, ``explicitDeny`` or ``implicitDeny``."""
+    """``allowed``, ``explicitDeny`` or ``implicitDeny``; ``unanswered``: nothing of these was said."""
     by: Literal["", "organization", "boundary", "statement", "nothing"]
     """What denies: a service control policy, the permissions boundary, a Deny statement, or that nothing allows it."""
     hangs_on: tuple[str, ...] = ()
@@ -217,10 +217,15 @@ def _results(reply: Mapping[str, Any], call: Mapping[str, Any]) -> Iterator[tupl
             yield result["EvalActionName"], alone or str(result.get("EvalResourceName")), whole
 
 
+_DECISIONS = frozenset({"allowed", "explicitDeny", "implicitDeny"})
+
+
 def _judged(wanted: Wanted, result: Mapping[str, Any] | None) -> Simulated:
     if result is None:
         return Simulated(wanted, "unanswered", "")
     decision = str(result["decision"])
+    if decision not in _DECISIONS:  # a word of tomorrow neither allows nor denies
+        return Simulated(wanted, "unanswered", "")
     if decision == "allowed":
         return Simulated(wanted, decision, "")
     if (result["organization"] or {}).get("AllowedByOrganizations") is False:

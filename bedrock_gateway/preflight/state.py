@@ -131,6 +131,7 @@ def _filesystem(place: Path) -> str | None:
             left, _, right = line.partition(" - ")
             point = left.split()[_MOUNT_POINT].replace("\\040", " ")
             if real.is_relative_to(point) and right:
-                found = max(found, (len(point), right.split()[0]), key=lambda one: one[0])
+                # Of two at one point, the later one covers the other.
+                found = max((len(point), right.split()[0]), found, key=lambda one: one[0])
         return found[1] or None
     return None

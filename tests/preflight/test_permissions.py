@@ -166,6 +166,8 @@ CALLERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("the simulator is throttled", {"SimulatePrincipalPolicy": ThrottledError(
         "slow", operation="x", code="Throttling", status=400)},
         dict.fromkeys(("MOD-05", "REG-08", "IAM-04", "IAM-05"), "unknown")),
+    ("the simulator says a word that nobody knows", where("allowedOnTuesdays"),
+        dict.fromkeys(("MOD-05", "REG-08", "IAM-04", "IAM-05"), "unknown")),
     ("the simulator does not answer for what was asked", {"SimulatePrincipalPolicy": {"EvaluationResults": []}},
         dict.fromkeys(("MOD-05", "REG-08", "IAM-04", "IAM-05"), "unknown")),
     ("the profile is gone", {"GetInferenceProfile": missing("GetInferenceProfile")},

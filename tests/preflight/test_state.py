@@ -96,6 +96,7 @@ def test_a_folder_without_the_right_to_write_is_seen(tmp_path):
     [
         ("1 0 0:1 / / rw - ext4 /dev/a rw\n2 1 0:2 / {place} rw shared:1 - nfs4 server:/x rw\n", "nfs4"),
         ("1 0 0:1 / / rw - overlay overlay rw\n2 1 0:2 / {place}-other rw - tmpfs tmpfs rw\n", "overlay"),
+        ("1 0 0:1 / {place} rw - ext4 /dev/a rw\n2 1 0:2 / {place} rw - tmpfs tmpfs rw\n", "tmpfs"),
         ("", None),
     ],
 )
