@@ -74,6 +74,9 @@ _UNREAD = "what is not granted cannot be read either: see the matrix of rights"
 _REPLACED = "a condition in place of a generated statement, which another fault has as a denial"
 _REGIONS = "where a profile runs is AWS's to say"
 _WHOLE = "IAM's simulator and reports answer whole and at once here"
+_WHOLE_ANSWERS = "the local Bedrock leaves no member out, and has no word that AWS does not have"
+_SAME_DOCUMENT = "a finer case of a fault that is made here: only what the document says differs"
+_SOURCES = "a data source is there at once here"
 NOT_HERE: dict[str, str] = {
     "another account": "one local Bedrock is one account",
     "another partition": "one local Bedrock is of the partition aws",
@@ -121,6 +124,58 @@ NOT_HERE: dict[str, str] = {
         for name, _, _ in test_permissions.CALLERS
         if "simulator" in name or "page" in name or "report" in name
     },
+    **{name: _PAGES for name in EXPECTED if "second page" in name},
+    **dict.fromkeys(("a page that names itself", "more groups, but not where"), _PAGES),
+    **dict.fromkeys(
+        (
+            "a quota whose value AWS could not tell",
+            "metrics that CloudWatch could not read",
+            "metrics that may not be read",
+            "deliveries that fail, in metrics that are not all there",
+            "a list of policies that is none",
+            "an agreement of which AWS says nothing",
+            "an agreement in a state that nobody knows",
+            "documents that AWS does not count",
+            "a store that AWS does not name",
+            "a data source without an id",
+            "an embedding model that is no ARN",
+            "a role without an ARN",
+            "a summary that does not count root's keys",
+            "a bucket encrypted in a way nobody knows",
+            "a bucket whose encryption has no rule",
+        ),
+        _WHOLE_ANSWERS,
+    ),
+    **dict.fromkeys(
+        (
+            "keys of every user, all of which are denied",
+            "keys of every user, one of whom is not denied",
+            "every policy of a role but one may be rewritten",
+            "rights of IAM in this account, all of which are denied",
+            "a bucket policy for another account, too",
+            "everything of Bedrock, written otherwise",
+            "everything of Bedrock, by a longer wildcard",
+            "every model, by a wildcard",
+            "every model, as everything of Bedrock",
+            "every role of the account passed",
+            "roles passed to whichever service",
+            "roles passed to all services but one",
+            "large bodies may be deleted",
+            "other objects may be deleted",
+            "the log group may be deleted, by its bare name",
+            "a bucket policy for this Region's folder",
+            "a bucket policy for the folder of another Region",
+            "a lifecycle that removes markers only",
+            "a lifecycle of another prefix",
+            "a lifecycle of another prefix, as it was written once",
+            "a lifecycle of what carries a tag",
+            "a lifecycle of the records alone",
+            "alarms of one model, which deliveries are not counted by",
+        ),
+        _SAME_DOCUMENT,
+    ),
+    **{name: _SOURCES for name in EXPECTED if name.startswith("a data source") and "being" in name},
+    **dict.fromkeys(("a data source that failed", "a data source that failed, beside one that is there"), _SOURCES),
     "the profile is gone": "as “no profile”, for another principal",
     "a service never used by a new role": "that is what the golden account has: its roles are new",
     "alarms for what is used": "that is what the golden account has",

@@ -130,7 +130,8 @@ def _examples(me: Self, region: str, action: str) -> list[str]:
     row = known_action(action)
     if row is None or not row.arns:
         return []
-    _, partition, _, _, account, _ = me.arn.split(":", 5)
+    parts = me.arn.split(":")
+    partition, account = parts[1], parts[4]
     known = {"Partition": partition, "Region": region, "Account": account}
     made = [_PART.sub(lambda part: known.get(part[1], "somebody"), one) for one in row.arns]
     policies = [*(one.policy for one in me.policies), *([me.boundary] if me.boundary else [])]

@@ -164,8 +164,8 @@ def _to_some_services(statement: Statement) -> bool:
 
 def _iam_07(_probe: Probe, me: Self) -> Finding:
     findings = []
-    _, partition, _, _, account, _ = me.arn.split(":", 5)
-    every = f"arn:{partition}:iam::{account}:role/*"
+    parts = me.arn.split(":")
+    every = f"arn:{parts[1]}:iam::{parts[4]}:role/*"
     for name, statement in _allows(me):
         if not _passes(statement):
             continue
