@@ -10,6 +10,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bedrock_gateway._config.scope import scope_of
 from bedrock_gateway.iam import roles
 from bedrock_gateway.iam.boundary import boundary
 from bedrock_gateway.iam.document import Policy
@@ -17,7 +18,7 @@ from bedrock_gateway.iam.resources import boundary_arn
 from bedrock_gateway.iam.trust import service_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bedrock_gateway.capabilities import Scope
     from bedrock_gateway.config import GatewayConfig
@@ -153,7 +154,21 @@ def grant(config: GatewayConfig, name: str, level: str) -> str:
     if logging:
         named = {"--logging-role": logging.role, "--log-group": logging.log_group, "--bucket": logging.bucket}
         parts += [word for option, value in named.items() if value for word in (option, value)]
+    if level != "minimal":
+        parts += [word for option, value in _looked_at(config, name, level) for word in (option, value)]
     return shlex.join(["bedrock-gateway", "policy", "generate", *parts])
+
+
+def _looked_at(config: GatewayConfig, name: str, level: str) -> Iterator[tuple[str, str]]:
+    """Yield as options what else the checks of *level* read: without a name of it, a policy grants nothing on it."""
+    principal = config.principals[name]
+    asked = principal.model_copy(update={"capabilities": (*principal.capabilities, f"preflight-{level}")})
+    scope = scope_of(config, asked)
+    yield from (("--model", one) for one in scope.models)
+    yield from (("--wraps", f"{one}={inner}") for one, behind in scope.wraps if one in scope.models for inner in behind)
+    yield from (("--kb", one) for one in scope.knowledge_bases)
+    if scope.guardrail:
+        yield "--guardrail", ":".join(scope.guardrail)
 
 
 def _path(name: str) -> tuple[str, str]:

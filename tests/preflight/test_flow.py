@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import bedrock_gateway.preflight as package
 from bedrock_gateway._commands import Record
 from bedrock_gateway._responses import BODY
+from bedrock_gateway.cli import main
 from bedrock_gateway.errors import NotFoundError, PreflightFailedError, ThrottledError, TransportError
 from bedrock_gateway.preflight import run
 from bedrock_gateway.preflight.catalogue import IAM_ACTIONS, rows
@@ -22,6 +24,7 @@ from .stepped import (
     ACCOUNT,
     FACTS,
     GROUP,
+    GUARDRAIL,
     MODEL,
     QUESTIONS,
     REGION,
@@ -188,8 +191,29 @@ def test_what_is_denied_is_granted_by_the_principals_own_policy_or_by_one_for_th
     beside = next(one for one in report.unknown if one.id == "LOG-06")
     assert beside.fix.command == (
         f"bedrock-gateway policy generate preflight-standard --region {REGION} --account {ACCOUNT}"
-        f" --logging-role {ROLE} --log-group {GROUP}"
+        f" --logging-role {ROLE} --log-group {GROUP} --model {MODEL} --guardrail {GUARDRAIL}:3"
     )
+
+
+@pytest.mark.parametrize("level", ["standard", "deep"])
+def test_the_policy_for_the_checks_alone_grants_the_reads_that_were_denied(level, capsys):
+    names = ("GetFoundationModel", "GetInferenceProfile", "GetGuardrail", "GetKnowledgeBase")
+    principal = {
+        "capabilities": ["converse", "retrieve"],
+        "models": [MODEL, f"us.{MODEL}"],
+        "knowledge_bases": ["handbook"],
+    }
+    flow = run(config(principals={"app": principal}), "app", level, FACTS, looks=looks(golden()))
+    report, _ = driven(flow, golden() | {name: denied(name) for name in names})
+    (command,) = {one.fix.command for one in report.unknown if one.fix.text.startswith("Grant bedrock:Get")}
+    assert main(shlex.split(command)[1:]) == 0
+    policy = json.loads(capsys.readouterr().out)
+    granted = {
+        action
+        for one in policy["Statement"]
+        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+    }
+    assert granted >= {f"bedrock:{name}" for name in names}
 
 
 def test_the_role_is_made_under_its_path_and_within_its_boundary():
