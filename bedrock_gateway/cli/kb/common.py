@@ -43,6 +43,7 @@ def gateway_of(args: argparse.Namespace) -> Iterator[Gateway]:
     config: GatewayConfig = load_config(args)
     name = config.principal_name(args.principal)
     with shown_progress() as show, Gateway(config, principal=name, session=_session(args), observers=[show]) as gateway:
+        gateway.folder = state_folder(args)  # the preflight after a set-up looks there, as the command does
         yield gateway
 
 

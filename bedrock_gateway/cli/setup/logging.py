@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.cli.kb.common import gateway_of, state_folder
 from bedrock_gateway.cli.options import add_options, load_config
 from bedrock_gateway.cli.output import emit, emit_json
-from bedrock_gateway.cli.setup.showing import add_export, as_text, plan_lines, print_export
+from bedrock_gateway.cli.setup.showing import add_export, as_text, plan_lines, print_export, refuse_apply_with_export
 
 if TYPE_CHECKING:
     import argparse
@@ -46,9 +46,14 @@ def add_forms(forms: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the plan or the template, or apply; 1 where something is refused or the preflight finds something."""
+    """Print the plan or the template, or apply; 1 where something is refused or the preflight finds something.
+
+    Raises:
+        ConfigError: the configuration or the options do not permit it.
+    """
     from bedrock_gateway.setup import logging
 
+    refuse_apply_with_export(args)
     options = {"replace": args.replace, "create_boundary": args.create_boundary}
     if args.export:
         plan = logging.desired(load_config(args), principal=args.principal, create_boundary=args.create_boundary)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.cli.kb.common import gateway_of, state_folder
 from bedrock_gateway.cli.options import add_options, load_config
 from bedrock_gateway.cli.output import emit, emit_json
-from bedrock_gateway.cli.setup.showing import add_export, as_text, plan_lines, print_export
+from bedrock_gateway.cli.setup.showing import add_export, as_text, plan_lines, print_export, refuse_apply_with_export
 from bedrock_gateway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
             "--undo ends every agreement that the last --apply accepted, and submits and prints nothing else: leave out --model,"
             " --use-case and --export"
         )
+    refuse_apply_with_export(args)
     form = _form(args.use_case)
     what: dict[str, Any] = {"models": tuple(args.model), "form": form}
     if args.export:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.cli.kb.common import gateway_of, state_folder
 from bedrock_gateway.cli.options import add_options, load_config
 from bedrock_gateway.cli.output import emit, emit_json, note
-from bedrock_gateway.cli.setup.showing import add_export, as_text, plan_lines, print_export
+from bedrock_gateway.cli.setup.showing import add_export, as_text, plan_lines, print_export, refuse_apply_with_export
 from bedrock_gateway.errors import ConfigError, SetupIncompleteError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from bedrock_gateway.setup import principals
 
+    refuse_apply_with_export(args)
     if args.export:
         return print_export(principals.resources(load_config(args), args.name, strict=args.strict), args.export)
     if args.access_key is not None:

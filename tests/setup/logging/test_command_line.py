@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bedrock_gateway.cli import main
+from bedrock_gateway.cli.kb.common import gateway_of
+from bedrock_gateway.cli.setup.showing import plan_lines
 from tests.setup.exported import from_terraform
 from tests.setup.logging.conftest import ACCOUNT, BUCKET, GROUP, REGION, ROLE
 
@@ -130,6 +133,28 @@ def test_exported_it_is_a_template_alone_on_stdout_and_nothing_is_sent(
     assert json.loads(out)["AWSTemplateFormatVersion"]
     assert "CloudFormation has no type for it" in err
     assert "permissions boundary" in err
+
+
+@pytest.mark.parametrize("form", [("logging",), ("principal", "operator"), ("model-access",)])
+def test_a_template_and_a_change_at_once_are_refused(run: Any, form: tuple[str, ...]) -> None:
+    code, out, err = run(*form, "--export", "terraform", "--apply")
+    assert (code, out) == (2, "")
+    assert "leave out --apply" in err
+
+
+def test_a_warning_of_a_plan_is_not_called_a_note_too() -> None:
+    assert list(plan_lines("Plan", (), ("warning: no boundary", "a role")))[2:4] == [
+        "warning: no boundary",
+        "note: a role",
+    ]
+
+
+def test_the_preflight_after_set_up_looks_at_the_folder_of_gateway_toml(account: Account) -> None:
+    path = account.folder / "gateway.toml"
+    path.write_text(TOML)
+    args = argparse.Namespace(config=str(path), env=None, region=None, profile=None, principal="operator")
+    with gateway_of(args) as gateway:
+        assert gateway.folder == account.folder
 
 
 def test_without_a_destination_it_cannot_start(run: Any, account: Account) -> None:
