@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "policy": "print the least-privilege IAM policy of a principal, or of capabilities",
     "preflight": "check identity, Region, models and the invocation-logging chain",
     "doctor": "say what is installed, what it lacks, and where every setting comes from",
-    "setup": "set up invocation logging, plan first, and take it back",
+    "setup": "set up invocation logging, principals and model access; plan first, take back",
     "kb": "plan, create, fill, ask and remove a knowledge base",
     "local": "serve a local Bedrock with IAM enforced",
 }

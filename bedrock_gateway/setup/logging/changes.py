@@ -247,7 +247,7 @@ class Changes:
         if self.declared.log_group and role is None and not self.boundary:
             yield (
                 f"the role is made within the permissions boundary {self.declared.boundary}, which an administrator makes"
-                " once: `bedrock-gateway setup logging --create-boundary`, or `bedrock-gateway policy boundary`"
+                " once: `bedrock-gateway setup logging --create-boundary --apply`, or `bedrock-gateway policy boundary`"
             )
         if role is not None and role.get("PermissionsBoundary") != self.declared.boundary:
             limit = self.declared.boundary
