@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.setup.files import Lock, locked, read_own, replace_file, told
 from bedrock_gateway.setup.knowledge.manifest import FOLDER
-from bedrock_gateway.setup.logging.merging import is_as_put, led_by
+from bedrock_gateway.setup.logging.merging import is_as_put, led_by, same
 from bedrock_gateway.setup.resource import LOGGING
 
 if TYPE_CHECKING:
@@ -131,12 +131,16 @@ class Snapshots:
         )
 
     def begin(self, changes: Iterable[Change]) -> None:
-        """Write down what is about to be changed: in a new entry, or in one that was not completed.
+        """Write down what is about to be changed: in one that was not completed, or in a new entry.
+
+        A new one also where somebody else changed since what is to be changed again: in the old entry, what they put would
+        count as ours, and go with it.
 
         Raises:
             ConfigError: it cannot be written; nothing was changed.
         """
-        if not self.entries or self.entries[-1].complete:
+        changes = list(changes)
+        if not self.entries or not self._goes_on(self.entries[-1], changes):
             self.entries.append(Entry(datetime.now(UTC).isoformat(timespec="seconds")))
         entry = self.entries[-1]
         first = {one.key: one for one in entry.kept}
@@ -146,6 +150,13 @@ class Snapshots:
             first[change.resource.key] = Kept(*change.resource.key, before, change.resource.properties)
         entry.kept = list(first.values())
         self._save()
+
+    @staticmethod
+    def _goes_on(entry: Entry, changes: Iterable[Change]) -> bool:
+        """Whether what *entry* says of before is still all that others have of what is to be changed."""
+        known = {one.key: one for one in entry.kept}
+        again = ((known[one.resource.key], one) for one in changes if one.resource.key in known)
+        return not entry.complete and all(_only_ours_since(kept, change) for kept, change in again)
 
     def take_out(self, kind: str, name: str) -> None:
         """Forget one resource of the last entry: it was not changed after all."""
@@ -158,7 +169,8 @@ class Snapshots:
 
     def complete(self) -> None:
         """Write down that everything was changed."""
-        self.entries[-1].complete = True
+        for entry in self.entries:
+            entry.complete = True
         self._save()
 
     def forget(self) -> None:
@@ -211,6 +223,29 @@ class Snapshots:
                     f"the manifest {self.path} belongs to {name} {value[:80]!r}, the configuration is for "
                     f"{getattr(self, name)!r}; nothing was done"
                 )
+
+
+def _only_ours_since(kept: Kept, change: Change) -> bool:
+    """Whether what is there is what was there before, what `apply` makes of it, or on the way from one to the other."""
+    now = change.before
+    if same(now, kept.before):
+        return True
+    if kept.kind == LOGGING:  # led elsewhere in the same entry, it would be forgotten that this was put by us
+        return is_as_put(now, kept.after) and is_as_put(change.resource.properties, kept.after)
+    return now is not None and all(
+        _on_the_way((kept.before or {}).get(name), value, kept.after[name])
+        for name, value in now.items()
+        if name in kept.after
+    )
+
+
+def _on_the_way(old: Any, now: Any, new: Any) -> bool:
+    if same(now, old) or same(now, new):
+        return True
+    if not isinstance(now, list):
+        return False
+    known = [*(old or ()), *new]  # inline policies: each is put by itself
+    return all(any(same(one, other) for other in known) for one in now)
 
 
 def _entry(raw: Mapping[str, Any]) -> Entry:
