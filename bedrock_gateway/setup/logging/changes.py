@@ -161,8 +161,9 @@ class Changes:
             return self._refuse(kind, name, {}, why)
         after = {"BucketName": name, "OwnershipControls": OWNED, "PublicAccessBlockConfiguration": PUBLIC_ACCESS}
         after |= {"BucketEncryption": self.declared.encryption} if self.declared.key else {}
-        if before is None or (kind, name) in self.found.unfinished:
+        if before is None:
             return self._change(kind, name, after)
+        # Nor does a run that stopped make it ours: a new bucket is closed and without ACLs by itself.
         if not self.replace:
             # Blocking would close what somebody may have opened on purpose, and another key locks others out; the
             # preflight says what is wrong with either (LOG-11, LOG-12).

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bedrock_gateway.errors import NotOursError
 from tests.setup.conftest import Killed
 from tests.setup.logging.conftest import BUCKET, DECLARED, LAMBDA, ROLE, config_of
 from tests.setup.logging.test_interrupted import PUT, killing
@@ -76,3 +77,14 @@ def test_a_run_killed_twice_with_other_declarations_knows_what_the_first_of_them
         account.undo(gateway)
     assert account.configured() == before
     assert account.root("iam").list_roles()["Roles"] == []
+
+
+def test_a_bucket_that_others_made_with_acls_after_a_killed_run_is_theirs(account: Account) -> None:
+    kill(account, DECLARED, "CreateBucket", done=False)
+    account.make_bucket()
+    rules = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    account.root("s3").put_bucket_ownership_controls(Bucket=BUCKET, OwnershipControls=rules)
+    account.root("s3").delete_public_access_block(Bucket=BUCKET)
+    with pytest.raises(NotOursError, match="its ACLs are on"):
+        account.apply()
+    assert account.root("s3").get_bucket_ownership_controls(Bucket=BUCKET)["OwnershipControls"] == rules
