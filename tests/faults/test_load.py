@@ -139,8 +139,9 @@ def test_f27_a_long_stream_is_held_as_it_came_and_not_as_objects(kind, events):
     held = tracemalloc.get_traced_memory()[0] if traced else resident() - before
     tracemalloc.stop()
     gc.collect()
-    assert len(gc.get_objects()) < objects + 100
-    assert held < 1.2 * reads * len(read) + 60 * min(events, PIECES_APART) + (0 if traced else 20_000_000)
+    # Threads of other tests may hold a little more meanwhile. As objects, an event would be some ten, and 1 KB and more.
+    assert len(gc.get_objects()) < objects + 1_000
+    assert held < 1.5 * reads * len(read) + 60 * min(events, PIECES_APART) + (0 if traced else 20_000_000)
     assert made.result(None).text == "x" * (events + 100)
 
 
