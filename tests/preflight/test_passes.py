@@ -313,7 +313,8 @@ def test_many_that_write_and_read_at_once_never_see_half_a_file(host):
     assert {one["ignored"] for one in seen} == {None}
     assert all(one["passes"].keys() <= KNOWN for one in seen)
     assert host.take()["passes"]
-    assert {one.suffix for one in host.folder.iterdir()} == {".json", ".lock"}
+    # Whoever finds a file takes no lock; what is half written is called otherwise, and gone.
+    assert {".json"} <= {one.suffix for one in host.folder.iterdir()} <= {".json", ".lock"}
 
 
 HOLDER = """
