@@ -17,6 +17,7 @@ from bedrock_gateway.errors import PreflightFailedError
 
 from .conftest import BASE
 
+pytestmark = pytest.mark.full  # a quarter of a minute of waiting
 DEADLINE_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 """Long for a busy machine, and less than the process and the role below take. That ``timeout`` is said is what shows

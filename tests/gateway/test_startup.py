@@ -175,6 +175,7 @@ def run_workers(account, config, home, workers):
     return done.stdout.splitlines(), asked_of(account)
 
 
+@pytest.mark.full
 def test_sixteen_workers_that_start_at_the_same_moment_make_one_run(account, tmp_path):
     import boto3
 
