@@ -13,6 +13,8 @@ from bedrock_gateway import GatewayConfig
 from bedrock_gateway.errors import ConfigError
 from bedrock_gateway.iam.generate import generate
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 STREAM = "aws/bedrock/modelinvocations"
 MODEL = "us.amazon.nova-lite-v1:0"
 CAPABILITIES = ("converse", "converse-stream", "preflight-deep", "preflight-canary")

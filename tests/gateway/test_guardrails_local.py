@@ -20,6 +20,8 @@ from bedrock_gateway.local.data_retention import DataRetention
 from bedrock_gateway.local.guardrails.store import EnforcedGuardrail, Guardrails
 from bedrock_gateway.local.models.lifecycle import Lifecycles
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 REGION, ACCOUNT = "us-east-1", "123456789012"
 MODEL = "us.amazon.nova-lite-v1:0"
 NOVA = "amazon.nova-lite-v1:0"

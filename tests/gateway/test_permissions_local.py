@@ -22,6 +22,8 @@ from bedrock_gateway.preflight.flow import Probe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 MODEL = "us.amazon.nova-lite-v1:0"
 GUARDRAIL = "abcdefghij12"
 CHECKS = ("MOD-05", "REG-08", "IAM-03", "IAM-04", "IAM-05", "GOV-05")

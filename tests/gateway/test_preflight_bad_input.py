@@ -24,6 +24,8 @@ from . import server
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 SOON_SECONDS, PATIENCE_SECONDS = 1.0, 30.0
 """The deadline where nobody will ever answer, and the one where somebody does at once: a busy machine takes its time."""
 TOML = """\

@@ -13,6 +13,8 @@ import pytest
 
 from bedrock_gateway import GatewayConfig, PreflightFailedError, cli
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "start_up"
 CONFIG_FILE = re.compile(r"^/(?:etc/bedrock-gateway|app)/gateway\.toml$")
 

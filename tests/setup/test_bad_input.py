@@ -16,6 +16,8 @@ from bedrock_gateway.setup.knowledge.blueprint import MARK
 
 from .conftest import QUICK
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 
 def text(account):
     return account.world.config_file.read_text()

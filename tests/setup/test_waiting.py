@@ -10,6 +10,8 @@ from bedrock_gateway.errors import ConflictError, IngestionFailedError
 from bedrock_gateway.setup import knowledge
 from bedrock_gateway.setup.knowledge import Patience
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 CANNOT_ASSUME = "Bedrock Knowledge Base was unable to assume the given role. Provide the proper permissions and retry."
 CANNOT_EMBED = (
     "Knowledge base role arn:aws:iam::123456789012:role/x is not able to call specified embedding model y: no"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.setup.logging.conftest import Account
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 LARGE = {**DECLARED, "large_data_bucket": "example-large", "prefix": "logs/", "retention_days": 90}
 
 

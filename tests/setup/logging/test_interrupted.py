@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bedrock_gateway._commands import Send
     from tests.setup.logging.conftest import Account
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 PUT = "PutModelInvocationLoggingConfiguration"
 GET = "GetModelInvocationLoggingConfiguration"
 STEPS = [

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .conftest import Account
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 APP, PEOPLE = (f"AmazonBedrockGateway-principal-{name}" for name in ("app", "people"))
 PATH = "/bedrock-gateway/"
 PERSON = trusting(f"arn:aws:iam::{ACCOUNT}:user/person")

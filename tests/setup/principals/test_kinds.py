@@ -20,6 +20,8 @@ from .conftest import ACCOUNT, MODEL, OTHER_MODEL, REGION, document
 if TYPE_CHECKING:
     from .conftest import Account
 
+pytestmark = pytest.mark.full  # `scripts/test` has five minutes; each subject keeps other tests there
+
 OTHER_ACCOUNT = "111122223333"
 # The cases are of the other account: the two change places.
 CASES = (Path(__file__).parents[2] / "cases" / "trust" / "kinds.json").read_text()
